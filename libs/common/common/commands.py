@@ -1,0 +1,39 @@
+"""Commands: what people and partners ask over HTTP, carried out in the same unit of work as events."""
+
+import hashlib
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from common import clock
+from common.codec import partition_of
+from common.message import Message
+
+
+class Command(NamedTuple):
+    """One command on one key.
+
+    Attributes:
+        input: one of the dataclasses the service declares in `commands`.
+        key: the entity it is about: a SIREN, or the entity's id.
+        region: INSEE code of the region, or "" when unknown.
+    """
+
+    input: object
+    key: str
+    region: str = ""
+
+
+_NAMESPACE = UUID("6f6e2f0e-5d6e-5c0b-9a3b-0f1d7f4b6a11")
+
+
+def to_message(command: Command, index: int, idempotency_key: str, traceparent: str) -> Message[object]:
+    """The message of a command. With an idempotency key its id derives from it, else it is a new UUIDv7."""
+    event_id = uuid5(_NAMESPACE, f"{idempotency_key}/{index}") if idempotency_key else clock.new_id()
+    partition = partition_of(command.key)
+    now = clock.now()
+    return Message(command.input, command.key, partition, event_id, now, event_id, command.region, traceparent)
+
+
+def body_hash(method: str, path: str, body: bytes) -> bytes:
+    """What must be the same for two requests to be the same: method, path and body."""
+    return hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).digest()

@@ -1,0 +1,277 @@
+"""HTTP: commands with idempotency, RFC 9457 problems, size limits, health and metrics."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, from_json
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from common.commands import Command
+from common.decision import Rejection
+from common.errors import Transient
+
+if TYPE_CHECKING:
+    from common.runtime import Context
+
+PROBLEM = "application/problem+json"
+MAX_ITEMS = 1000
+"""Items of one `:batch` request."""
+
+Model = TypeVar("Model", bound=BaseModel)
+_encode = msgspec.json.encode
+
+
+class Problem(Exception):
+    """Raised by a read door to answer a problem."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.title)
+        self.rejection = rejection
+
+
+def problem_body(rejection: Rejection) -> dict[str, Any]:
+    """An RFC 9457 problem: `field` names what is wrong, `allowed` what would be right."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": rejection.title,
+        "status": rejection.status,
+        "detail": rejection.detail,
+    }
+    if rejection.field:
+        body["field"] = rejection.field
+    if rejection.allowed:
+        body["allowed"] = rejection.allowed
+    return body
+
+
+def problem(rejection: Rejection) -> Response:
+    """The HTTP answer of a rejection."""
+    return Response(_encode(problem_body(rejection)), rejection.status, media_type=PROBLEM)
+
+
+def rendered(status: int, body: bytes) -> Response:
+    """An answer that is encoded already."""
+    return Response(body, status, media_type=PROBLEM if status >= HTTPStatus.BAD_REQUEST else "application/json")
+
+
+def render_one(status: int) -> Callable[[Sequence[object]], tuple[int, bytes]]:
+    """Turns the single answer of a command into status and body."""
+
+    def render(answers: Sequence[object]) -> tuple[int, bytes]:
+        (answer,) = answers
+        if isinstance(answer, Rejection):
+            return answer.status, _encode(problem_body(answer))
+        return status, _encode(answer)
+
+    return render
+
+
+def render_batch(items: Sequence[Command | Rejection]) -> Callable[[Sequence[object]], tuple[int, bytes]]:
+    """Turns the answers of a batch into one body, in the order of the request; items that never ran keep their problem."""
+
+    def render(answers: Sequence[object]) -> tuple[int, bytes]:
+        if len(answers) == 1 and isinstance(answers[0], Rejection) and answers[0].field == "Idempotency-Key":
+            return answers[0].status, _encode(problem_body(answers[0]))
+        decided = iter(answers)
+        results = [item if isinstance(item, Rejection) else next(decided) for item in items]
+        bodies: list[dict[str, Any]] = []
+        rejected = 0
+        for result in results:
+            if isinstance(result, Rejection):
+                rejected += 1
+                bodies.append(problem_body(result))
+            else:
+                bodies.append({"status": 201, **msgspec.to_builtins(result or {})})
+        body = {"accepted": len(bodies) - rejected, "rejected": rejected, "results": bodies}
+        return HTTPStatus.OK, _encode(body)
+
+    return render
+
+
+# --- validation ------------------------------------------------------------------------------------------------------
+
+_REASONS = {
+    "missing": "champ obligatoire absent",
+    "extra_forbidden": "champ inconnu",
+    "string_pattern_mismatch": "format attendu: {pattern}",
+    "json_invalid": "JSON invalide: {error}",
+    "greater_than_equal": "doit être au moins {ge}",
+    "less_than_equal": "doit être au plus {le}",
+    "greater_than": "doit être plus grand que {gt}",
+    "less_than": "doit être plus petit que {lt}",
+    "string_too_long": "au plus {max_length} caractères",
+    "string_too_short": "au moins {min_length} caractères",
+    "too_long": "au plus {max_length} éléments",
+    "too_short": "au moins {min_length} éléments",
+    "literal_error": "valeurs possibles: {expected}",
+    "enum": "valeurs possibles: {expected}",
+    "int_type": "nombre entier attendu",
+    "int_parsing": "nombre entier attendu",
+    "float_type": "nombre attendu",
+    "string_type": "texte attendu",
+    "bool_type": "vrai ou faux attendu",
+    "list_type": "liste attendue",
+    "tuple_type": "liste attendue",
+    "dict_type": "objet attendu",
+    "model_type": "objet attendu",
+    "model_attributes_type": "objet attendu",
+    "uuid_parsing": "UUID attendu",
+    "value_error": "{error}",
+}
+
+
+def reason_of(error: ErrorDetails) -> str:
+    """A validation error in French."""
+    text = _REASONS.get(error["type"], error["msg"])
+    context = {name: str(value) for name, value in error.get("ctx", {}).items()}
+    try:
+        return text.format(**context)
+    except (KeyError, IndexError):
+        return error["msg"]
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """A location as a JSON path: `lines[2].amount_cents`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def invalid(errors: Sequence[ErrorDetails]) -> Rejection:
+    """The rejection of a body that does not fit; names the first field, lists every fault."""
+    faults = [(path_of([part for part in error["loc"] if part != "body"]), reason_of(error)) for error in errors]
+    detail = "; ".join(f"{path or 'corps'}: {reason}" for path, reason in faults[:20])
+    return Rejection(422, "Contenu invalide", detail, faults[0][0] if faults else "")
+
+
+def parse_batch(
+    body: bytes, model: type[Model], to_command: Callable[[Model], Command | Rejection]
+) -> list[Command | Rejection]:
+    """Validate a JSON array of items (or `{"items": […]}`); an item that does not fit becomes a rejection of its own.
+
+    Raises:
+        Problem: the body is not JSON, not an array, or has more than `MAX_ITEMS` items.
+    """
+    try:
+        data: Any = from_json(body)
+    except ValueError as error:
+        raise Problem(Rejection(400, "JSON invalide", str(error))) from None
+    items: Any = data.get("items") if isinstance(data, dict) else data  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    if not isinstance(items, list):
+        raise Problem(Rejection(422, "Contenu invalide", "une liste d'éléments est attendue", "items"))
+    entries: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
+    if len(entries) > MAX_ITEMS:
+        raise Problem(Rejection(413, "Lot trop grand", f"au plus {MAX_ITEMS} éléments par lot", "items"))
+    parsed: list[Command | Rejection] = []
+    for index, entry in enumerate(entries):
+        try:
+            parsed.append(to_command(model.model_validate(entry)))
+        except ValidationError as error:
+            fault = invalid(error.errors(include_url=False, include_input=False))
+            parsed.append(Rejection(fault.status, fault.title, fault.detail, f"[{index}].{fault.field}".rstrip(".")))
+    return parsed
+
+
+# --- the application -------------------------------------------------------------------------------------------------
+
+
+class BodyLimit:
+    """Refuses a body larger than its door allows before it is read whole."""
+
+    def __init__(self, app: ASGIApp, single: int, batch: int) -> None:
+        self.app = app
+        self.single = single
+        self.batch = batch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the body as it arrives."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.batch if scope["path"].endswith(":batch") else self.single
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        refusal = Rejection(413, "Corps trop grand", f"au plus {limit} octets", "corps")
+        if declared.isdigit() and int(declared) > limit:
+            await problem(refusal)(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise Problem(refusal)
+            return message
+
+        await self.app(scope, counted, send)
+
+
+def build_app(context: "Context[Any, Any]", router: APIRouter | None, ready: Callable[[], Awaitable[list[str]]]) -> FastAPI:
+    """The HTTP application of a service: its own doors, health, metrics, problems."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        yield
+
+    app = FastAPI(
+        title=f"Croissance connectée: {context.service.title}", version="1", lifespan=lifespan, redoc_url=None
+    )
+    settings = context.settings.http
+    app.add_middleware(BodyLimit, single=settings.max_body_bytes, batch=settings.max_batch_bytes)
+
+    @app.exception_handler(Problem)
+    async def on_problem(_: Request, error: Problem) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return problem(error.rejection)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return problem(invalid(error.errors()))  # pyright: ignore[reportArgumentType]
+
+    @app.exception_handler(HTTPException)
+    async def on_http(_: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+        titles = {404: "Adresse inconnue", 405: "Méthode non permise ici"}
+        return problem(
+            Rejection(error.status_code, titles.get(error.status_code, "Demande refusée"), str(error.detail))
+        )
+
+    @app.exception_handler(Transient)
+    async def on_transient(_: Request, error: Transient) -> Response:  # pyright: ignore[reportUnusedFunction]
+        context.log.warning("transient failure of a request", reason=str(error))
+        answer = problem(Rejection(503, "Service momentanément indisponible", "Rien n'a été enregistré: réessayez."))
+        answer.headers["Retry-After"] = "1"
+        return answer
+
+    @app.exception_handler(Exception)
+    async def on_error(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
+        context.log.error("request failed", path=request.url.path, exc_info=error)
+        return problem(Rejection(500, "Erreur interne", "La demande n'a pas pu être traitée; rien n'a été enregistré."))
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return JSONResponse({"status": "live"})
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def readiness() -> Response:  # pyright: ignore[reportUnusedFunction]
+        problems = await ready()
+        return JSONResponse(
+            {"status": "ready" if not problems else "not ready", "problems": problems}, 503 if problems else 200
+        )
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    if router is not None:
+        app.include_router(router)
+    return app

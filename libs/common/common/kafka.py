@@ -1,0 +1,251 @@
+"""Kafka with safe settings: topics, the batch subscriber on FastStream, the publisher of the relay."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import TopicPartition as KafkaPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaAckableMessage
+from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity, SASLScram512
+
+from common.envelope import headers_of
+from common.errors import Misconfigured
+from common.inbox import TopicPartition
+from common.outbox import OutboxRow
+from common.service import PARTITIONS
+from common.settings import KafkaSettings
+
+Records = tuple[ConsumerRecord[bytes | None, bytes | None], ...]
+OnBatch = Callable[[Records], Awaitable[None]]
+ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The connection arguments of a raw aiokafka client."""
+    options: dict[str, Any] = {"bootstrap_servers": settings.bootstrap_servers}
+    if settings.security_protocol != "PLAINTEXT":
+        options |= {
+            "security_protocol": settings.security_protocol,
+            "sasl_mechanism": "SCRAM-SHA-512",
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    return options
+
+
+def _security(settings: KafkaSettings) -> BaseSecurity | None:
+    if settings.security_protocol == "PLAINTEXT":
+        return None
+    return SASLScram512(
+        username=settings.sasl_username,
+        password=settings.sasl_password.get_secret_value(),
+        use_ssl=settings.security_protocol == "SASL_SSL",
+    )
+
+
+async def declare_topics(settings: KafkaSettings, topics: Sequence[str]) -> list[str]:
+    """Create the topics that do not exist; returns those created.
+
+    Raises:
+        Misconfigured: an existing topic has another number of partitions: keys would move.
+    """
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        known = {
+            t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(list(topics)) if not t["error_code"]
+        }
+        wrong = {topic: count for topic, count in known.items() if count != PARTITIONS}
+        if wrong:
+            raise Misconfigured(f"topics must have {PARTITIONS} partitions: {wrong}")
+        missing = [topic for topic in topics if topic not in known]
+        if missing:
+            new = [NewTopic(topic, PARTITIONS, settings.replication_factor) for topic in missing]
+            answer = await admin.create_topics(new)
+            failed = [f"{error[0]}: {error[2]}" for error in answer.topic_errors if error[1] not in (0, 36)]
+            if failed:
+                raise Misconfigured(f"topics could not be created: {failed}")
+        return missing
+    finally:
+        await admin.close()
+
+
+# --- consuming -------------------------------------------------------------------------------------------------------
+
+
+class _RawCodec:
+    """Hands the tuple of records over untouched: our envelope is read by our codec, not per message by the framework."""
+
+    async def decode(self, msg: Any) -> Any:
+        return msg.raw_message
+
+    async def encode(self, msg: Any, serializer: Any = None) -> Any:  # noqa: ARG002
+        return msg, None
+
+    async def decode_batch(self, msg: Any) -> Any:
+        return msg.raw_message
+
+    async def encode_batch(self, msgs: Any, serializer: Any = None) -> Any:  # noqa: ARG002
+        return [(msg, None) for msg in msgs]
+
+
+@dataclass(eq=False)
+class Subscription(ConsumerRebalanceListener):
+    """The consumer group membership of one process.
+
+    Batches come one at a time, per partition in order, and again after an exception (the subscriber seeks back).
+    On assignment it reads from the position in PostgreSQL; Kafka's own offset is committed for lag monitors only.
+    """
+
+    broker: KafkaBroker
+    read_positions: ReadPositions
+    on_batch: OnBatch
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    assigned: frozenset[TopicPartition] = frozenset()
+    reached: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    _subscriber: Any = None
+
+    def subscribe(self, topics: Sequence[str], group: str, settings: KafkaSettings) -> None:
+        """Register the batch subscriber on the broker; consuming begins when the broker starts."""
+
+        async def parser(records: Any) -> KafkaAckableMessage:  # FastStream's own dies of a header without a value
+            return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer)
+
+        async def handle(records: Any) -> None:
+            async with self.busy:
+                await self.on_batch(records)
+                self.reached.update({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+
+        subscriber: Any = self.broker.subscriber(
+            *topics,
+            batch=True,
+            group_id=group,
+            ack_policy=AckPolicy.NACK_ON_ERROR,
+            auto_offset_reset="earliest",
+            batch_timeout_ms=20,
+            max_records=settings.batch_records,
+            fetch_min_bytes=settings.fetch_min_bytes,
+            fetch_max_wait_ms=settings.fetch_max_wait_ms,
+            max_partition_fetch_bytes=settings.partition_fetch_bytes,
+            session_timeout_ms=settings.session_timeout_ms,
+            heartbeat_interval_ms=settings.session_timeout_ms // 4,
+            listener=self,
+            parser=parser,
+            codec=_RawCodec(),
+        )
+        subscriber(handle)
+        self._subscriber = subscriber
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer | None:
+        """The aiokafka consumer underneath, once started."""
+        return None if self._subscriber is None else self._subscriber.consumer
+
+    async def on_partitions_revoked(self, revoked: set[KafkaPartition]) -> None:
+        """Finish the batch in hand before the partitions go to another process."""
+        async with self.busy:
+            gone = {TopicPartition(tp.topic, tp.partition) for tp in revoked}
+            self.assigned = frozenset(self.assigned - gone)
+            self.reached = {where: at for where, at in self.reached.items() if where in self.assigned}
+
+    async def on_partitions_assigned(self, assigned: set[KafkaPartition]) -> None:
+        """Read on from where PostgreSQL says the partitions are applied."""
+        self.assigned = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
+        await self.seek(self.assigned)
+
+    async def seek(self, partitions: frozenset[TopicPartition]) -> None:
+        """Move the consumer to the applied positions of `partitions`."""
+        consumer = self.consumer
+        if consumer is None or not partitions:
+            return
+        for where, offset in (await self.read_positions(sorted(partitions))).items():
+            self.reached[where] = offset
+            consumer.seek(KafkaPartition(*where), offset)
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """Records of each assigned partition that the broker has and that are not handled, as far as fetches tell."""
+        consumer = self.consumer
+        if consumer is None:
+            return {}
+        held = consumer.assignment()
+        highs = {w: consumer.highwater(KafkaPartition(*w)) for w in self.reached if KafkaPartition(*w) in held}
+        return {where: max(0, high - self.reached[where]) for where, high in highs.items() if high is not None}
+
+
+def make_broker(settings: KafkaSettings, client_id: str, logger: Any = None) -> KafkaBroker:
+    """A FastStream broker that creates no topics and does no work per message."""
+    return KafkaBroker(
+        settings.bootstrap_servers,
+        security=_security(settings),
+        client_id=client_id,
+        allow_auto_create_topics=False,
+        consumer_only=True,
+        apply_types=False,
+        logger=logger,
+    )
+
+
+# --- publishing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class KafkaPublisher:
+    """Sends numbered rows as record batches, one partition after the other, and waits for every acknowledgement."""
+
+    producer: AIOKafkaProducer
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """See `relay.Publisher.publish`."""
+        waiting: list[asyncio.Future[Any]] = []
+        batch: Any = None
+        where: TopicPartition | None = None
+        for row in rows:
+            target = TopicPartition(row.topic, row.partition)
+            if target != where:
+                if batch is not None and where is not None:
+                    waiting.append(await self._send(batch, where))
+                batch, where = self.producer.create_batch(), target
+            headers = headers_of(row)
+            key = row.key.encode()
+            if batch.append(key=key, value=row.value, timestamp=None, headers=headers) is None:
+                waiting.append(await self._send(batch, target))
+                batch = self.producer.create_batch()
+                if batch.append(key=key, value=row.value, timestamp=None, headers=headers) is None:
+                    raise ValueError(f"event {row.id} is larger than a record batch")
+        if batch is not None and where is not None:
+            waiting.append(await self._send(batch, where))
+        await asyncio.gather(*waiting)
+
+    async def _send(self, batch: Any, where: TopicPartition) -> "asyncio.Future[Any]":
+        batch.close()
+        return await self.producer.send_batch(batch, where.topic, partition=where.partition)
+
+
+def publisher_opener(settings: KafkaSettings, client_id: str) -> Callable[[], Any]:
+    """Opens publishers with acks=all and idempotence; each is thrown away after a failure."""
+
+    @asynccontextmanager
+    async def open_publisher() -> AsyncGenerator[KafkaPublisher]:
+        producer = AIOKafkaProducer(
+            **client_options(settings),
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=524288,
+            max_request_size=1048576,
+            compression_type=None if settings.compression == "none" else settings.compression,
+            request_timeout_ms=10000,
+        )
+        await producer.start()
+        try:
+            yield KafkaPublisher(producer)
+        finally:
+            await asyncio.wait_for(producer.stop(), 5)
+
+    return open_publisher

@@ -1,0 +1,112 @@
+"""The relay: outbox → Kafka, in order, from where it is published. Any process may relay; two at once break nothing."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from common.inbox import TopicPartition
+from common.outbox import OutboxRow
+
+LEASE = timedelta(seconds=3)
+"""How long a claim holds without renewal: a frozen or dead relay is replaced after this."""
+
+RENEW_EVERY = 1.0
+"""Seconds between renewals of the claim; `published` is read again with it, so `republish` takes effect."""
+
+READ_LIMIT = 1000
+"""Rows read of one partition in a round."""
+
+
+class Outbox(Protocol):
+    """The outbox as the relay needs it."""
+
+    async def claim(self, owner: str, lease: timedelta) -> dict[TopicPartition, int]:
+        """Take or renew partitions nobody else holds; returns those held with the last number published."""
+        ...
+
+    async def release(self, owner: str) -> None:
+        """Give up all partitions, so that another process takes them at once."""
+        ...
+
+    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[OutboxRow]:
+        """Up to `limit` rows of each partition after its number, in order of number within a partition."""
+        ...
+
+    async def advance(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> None:
+        """Move `published` to the end of each acknowledged range (after, last], unless set back before `after`."""
+        ...
+
+
+class Publisher(Protocol):
+    """Writes numbered events to Kafka."""
+
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+        """Return when every row is acknowledged by all in-sync replicas; raise when any is not."""
+        ...
+
+
+class OpenPublisher(Protocol):
+    """Opens a publisher; after any failure a new one is opened (an idempotent producer does not recover)."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Publisher]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Relay:
+    """Publishes what the outbox holds.
+
+    Guarantee: what is read from Kafka, without repeats, is the outbox in order: a repeat is sent only after its range
+    was sent in order before. Does not guarantee that nothing is sent twice: receivers drop what they have.
+    """
+
+    outbox: Outbox
+    owner: str
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    poll: float = 0.05
+    cursors: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    sent: int = 0
+
+    async def run(self, open_publisher: OpenPublisher) -> None:
+        """Relay until cancelled or until a step fails; the caller pauses and calls again."""
+        try:
+            async with open_publisher() as publisher:
+                loop = asyncio.get_running_loop()
+                renew_at = 0.0
+                while True:
+                    if loop.time() >= renew_at:
+                        await self.claim()
+                        renew_at = loop.time() + RENEW_EVERY
+                    if not await self.step(publisher):
+                        await self._idle(renew_at - loop.time())
+        finally:
+            self.cursors = {}
+
+    async def claim(self) -> None:
+        """Take or renew partitions; cursors follow `published`, also back when an operator asked to republish."""
+        self.cursors = await self.outbox.claim(self.owner, LEASE)
+
+    async def step(self, publisher: Publisher) -> int:
+        """Publish one round of rows; returns how many."""
+        if not self.cursors:
+            return 0
+        rows = await self.outbox.read(self.cursors, READ_LIMIT)
+        if not rows:
+            return 0
+        await publisher.publish(rows)
+        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        for row in rows:
+            where = TopicPartition(row.topic, row.partition)
+            ranges[where] = (self.cursors[where], row.sequence)
+        await self.outbox.advance(ranges)
+        self.cursors.update({where: last for where, (_, last) in ranges.items()})
+        self.sent += len(rows)
+        return len(rows)
+
+    async def _idle(self, longest: float) -> None:
+        """Wait until this process writes something, or another one may have."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), max(0.0, min(self.poll, longest)))
+        self.wake.clear()
