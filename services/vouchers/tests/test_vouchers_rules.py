@@ -1,0 +1,263 @@
+"""The formula, every refusal, the calendar: the pure rules one by one."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vouchers.model import Declarations, Diagnostic, Line, Measure, Profile, VoucherFile
+from vouchers.rules.calendar import add_months, end_of_day, paris_day
+from vouchers.rules.eligibility import Case, Verdict, assess, valid_siren
+from vouchers.rules.grant import euros, grant, own_aid
+from vouchers.ruleset import Rules
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+SUPPLIER, OTHER_SUPPLIER, COMPANY = "732829320", "552100554", "443061841"
+RULES = Rules()
+FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
+PROFILE = Profile("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite", known_at=NOW)
+DIAGNOSTIC = Diagnostic(
+    "d1",
+    datetime(2026, 6, 1, tzinfo=UTC),
+    (Measure("m1", ("site_ecommerce", "visibilite")), Measure("m2", ("cybersecurite",)), Measure("m3", ())),
+)
+
+
+def case(*lines: Line, own_aid_cents: int = 0, labelled_until: datetime | None = None) -> Case:
+    spend = lines or (Line("site_ecommerce", SUPPLIER, 200_000, "m1"),)
+    return Case(COMPANY, PROFILE, DIAGNOSTIC, labelled_until, spend, FINE, own_aid_cents, NOW)
+
+
+def codes(verdict: Verdict) -> list[str]:
+    return [reason.code for reason in verdict.failing]
+
+
+@pytest.mark.parametrize(
+    ("base", "category", "expected"),
+    [
+        (200_000, "petite", 100_000),
+        (199_999, "petite", 0),
+        (3_000_000, "petite", 1_500_000),
+        (3_000_100, "moyenne", 1_500_000),
+        (9_999_900, "petite", 1_500_000),
+        (200_001, "petite", 100_000),
+        (200_000, "micro", 120_000),
+        (166_667, "micro", 100_000),
+        (166_666, "micro", 0),
+        (2_500_000, "micro", 1_500_000),
+    ],
+)
+def test_grant_is_the_floored_share_of_the_spend_between_minimum_and_maximum(
+    base: int, category: str, expected: int
+) -> None:
+    verdict = assess(
+        RULES,
+        replace(case(Line("site_ecommerce", SUPPLIER, base, "m1")), profile=replace(PROFILE, sme_category=category)),
+    )
+    assert verdict.grant.amount_cents == expected
+    assert codes(verdict) == ([] if expected else ["subvention_minimum"])
+    assert verdict.grant.rate_percent == (60 if category == "micro" else 50)
+
+
+def test_a_label_adds_ten_points_only_when_the_ruleset_says_so() -> None:
+    labelled = case(labelled_until=datetime(2027, 1, 1, tzinfo=UTC))
+    assert assess(RULES, labelled).grant.rate_percent == 50
+    assert assess(replace(RULES, label_bonus=True), labelled).grant.rate_percent == 60
+    over = case(labelled_until=NOW)
+    assert assess(replace(RULES, label_bonus=True), over).grant.rate_percent == 50
+
+
+def test_an_eligible_file_has_no_reason_at_all() -> None:
+    verdict = assess(RULES, case())
+    assert (verdict.failing, verdict.missing) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"active": False}, "entreprise_inactive"),
+        ({"sme_category": "hors_pme"}, "hors_pme"),
+        ({"created_on": date(2026, 5, 24)}, "anciennete"),
+        ({"naf": "01.13Z"}, "secteur_exclu"),
+        ({"naf": "03.11Z"}, "secteur_exclu"),
+    ],
+)
+def test_company_refusals(change: dict[str, object], code: str) -> None:
+    verdict = assess(RULES, replace(case(), profile=replace(PROFILE, **change)))  # pyright: ignore[reportArgumentType]
+    assert codes(verdict) == [code]
+
+
+def test_six_months_to_the_day_are_enough() -> None:
+    assert not assess(RULES, replace(case(), profile=replace(PROFILE, created_on=date(2026, 5, 23)))).failing
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"taxes_up_to_date": False}, "obligations_fiscales"),
+        ({"social_up_to_date": False}, "obligations_sociales"),
+        ({"no_recovery_order": False}, "ordre_recuperation"),
+        ({"de_minimis_declared_cents": 29_900_001}, "de_minimis"),
+        ({"other_public_aid_cents": 60_001}, "plafond_cumul"),
+    ],
+)
+def test_declaration_refusals(change: dict[str, int], code: str) -> None:
+    assert codes(assess(RULES, replace(case(), declarations=replace(FINE, **change)))) == [code]
+
+
+def test_a_diagnosis_counts_for_twelve_months() -> None:
+    old = replace(DIAGNOSTIC, completed_at=datetime(2025, 11, 23, 9, tzinfo=UTC))
+    assert codes(assess(RULES, replace(case(), diagnostic=old))) == ["diagnostic_perime"]
+    young = replace(DIAGNOSTIC, completed_at=datetime(2025, 11, 24, 9, tzinfo=UTC))
+    assert not assess(RULES, replace(case(), diagnostic=young)).failing
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (Line("materiel", SUPPLIER, 200_000, "m3"), "categorie_non_eligible"),
+        (Line("astrologie", SUPPLIER, 200_000, "m3"), "categorie_non_eligible"),
+        (Line("site_ecommerce", SUPPLIER, 200_000, "m9"), "mesure_inconnue"),
+        (Line("site_ecommerce", SUPPLIER, 200_000, "m2"), "mesure_sans_rapport"),
+        (Line("site_ecommerce", "123456789", 200_000, "m1"), "fournisseur_invalide"),
+        (Line("site_ecommerce", COMPANY, 200_000, "m1"), "fournisseur_interne"),
+        (Line("site_ecommerce", SUPPLIER, 200_000, "m1", date(2026, 11, 22)), "depense_anterieure"),
+    ],
+)
+def test_line_refusals_name_the_line(line: Line, code: str) -> None:
+    good = Line("cybersecurite", SUPPLIER, 300_000, "m2")
+    verdict = assess(RULES, case(good, line))
+    assert codes(verdict) == [code]
+    assert verdict.failing[0].sentence.startswith("Ligne 2: ")
+
+
+def test_spend_ordered_on_the_day_of_deposit_or_later_is_fine() -> None:
+    line = Line("site_ecommerce", SUPPLIER, 200_000, "m1", date(2026, 11, 23))
+    assert not assess(RULES, case(line)).failing
+    early = replace(line, ordered_on=date(2026, 1, 1))
+    assert not assess(replace(RULES, incentive_effect=False), case(early)).failing
+
+
+def test_one_category_goes_to_one_supplier() -> None:
+    lines = (Line("cybersecurite", SUPPLIER, 200_000, "m2"), Line("cybersecurite", OTHER_SUPPLIER, 200_000, "m2"))
+    assert codes(assess(RULES, case(*lines))) == ["fournisseurs_multiples"]
+    assert not assess(replace(RULES, one_supplier_per_category=False), case(*lines)).failing
+
+
+def test_visibility_is_at_most_thirty_percent_of_the_base() -> None:
+    site = Line("site_ecommerce", SUPPLIER, 700_000, "m1")
+    assert not assess(RULES, case(site, Line("visibilite", SUPPLIER, 300_000, "m1"))).failing
+    assert codes(assess(RULES, case(site, Line("visibilite", SUPPLIER, 300_001, "m1")))) == ["plafond_categorie"]
+    assert codes(assess(RULES, case(Line("visibilite", SUPPLIER, 300_000, "m1")))) == ["plafond_categorie"]
+
+
+def test_every_failing_reason_is_listed() -> None:
+    bad = replace(
+        case(Line("materiel", COMPANY, 1000, "m9")),
+        profile=replace(PROFILE, sme_category="hors_pme"),
+        declarations=replace(FINE, taxes_up_to_date=False),
+    )
+    verdict = assess(RULES, bad)
+    assert codes(verdict) == [
+        "hors_pme",
+        "obligations_fiscales",
+        "categorie_non_eligible",
+        "mesure_inconnue",
+        "fournisseur_interne",
+        "subvention_minimum",
+    ]
+    assert all(reason.sentence.endswith(".") for reason in verdict.failing)
+
+
+def test_a_missing_datum_is_named_and_is_no_refusal() -> None:
+    profile = replace(PROFILE, sme_category="inconnu", created_on=None)
+    verdict = assess(RULES, replace(case(), profile=profile))
+    assert verdict.failing == ()
+    assert [reason.code for reason in verdict.missing] == ["pme_inconnue", "date_creation_inconnue"]
+
+
+# --- ceilings --------------------------------------------------------------------------------------------------------
+
+
+def test_the_grant_is_cut_at_what_de_minimis_leaves() -> None:
+    declared = replace(FINE, de_minimis_declared_cents=29_000_000)
+    assert grant(RULES, 3_000_000, 50, declared, 0).amount_cents == 1_000_000
+    assert grant(RULES, 3_000_000, 50, declared, 500_000).amount_cents == 500_000
+    assert grant(RULES, 3_000_000, 50, declared, 900_000).amount_cents == 100_000
+    reason = grant(RULES, 3_000_000, 50, declared, 900_001).reason
+    assert reason is not None
+    assert reason.code == "de_minimis"
+
+
+def test_all_public_aid_stays_under_eighty_percent() -> None:
+    other = replace(FINE, other_public_aid_cents=500_000)
+    assert grant(RULES, 1_000_000, 50, other, 0).amount_cents == 300_000
+    assert grant(RULES, 1_000_000, 50, replace(FINE, other_public_aid_cents=300_000), 0).amount_cents == 500_000
+
+
+@given(
+    base=st.integers(0, 10**9),
+    declared=st.integers(0, 4 * 10**7),
+    other=st.integers(0, 10**9),
+    own=st.integers(0, 4 * 10**7),
+    micro=st.booleans(),
+)
+def test_no_ceiling_is_ever_passed(*, base: int, declared: int, other: int, own: int, micro: bool) -> None:
+    percent = 60 if micro else 50
+    said = replace(FINE, de_minimis_declared_cents=declared, other_public_aid_cents=other)
+    outcome = grant(RULES, base, percent, said, own)
+    if outcome.reason is None:
+        assert 100_000 <= outcome.amount_cents <= 1_500_000
+        assert outcome.amount_cents * 100 <= base * percent
+        assert outcome.amount_cents + declared + own <= 30_000_000
+        assert (outcome.amount_cents + other) * 100 <= base * 80
+    else:
+        assert outcome.amount_cents == 0
+
+
+def test_own_aid_counts_three_years_to_the_day() -> None:
+    file = VoucherFile("f", "e", "p", "accorde", NOW, date(2023, 11, 1), (), FINE, 100, 50, "v", held_cents=100)
+    day = date(2026, 11, 23)
+    assert own_aid(RULES, [replace(file, granted_on=date(2023, 11, 23))], day) == 0
+    assert own_aid(RULES, [replace(file, granted_on=date(2023, 11, 24))], day) == 100
+    assert own_aid(RULES, [replace(file, status="depose", granted_on=None)], day) == 100
+    assert own_aid(RULES, [replace(file, granted_on=day)], day, but="f") == 0
+
+
+# --- numbers and days ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "valid"),
+    [
+        ("732829320", True),
+        ("356000000", True),
+        ("123456789", False),
+        ("000000000", False),
+        ("73282932", False),
+        ("732 829 320", False),
+        ("٧٣٢٨٢٩٣٢٠", False),
+        ("", False),
+    ],
+)
+def test_siren(number: str, *, valid: bool) -> None:
+    assert valid_siren(number) is valid
+
+
+def test_amounts_are_written_the_french_way() -> None:
+    assert euros(123_456_789) == "1\u202f234\u202f567,89\u00a0€"
+    assert euros(5) == "0,05\u00a0€"
+
+
+def test_months_end_on_the_last_day_when_there_is_no_such_day() -> None:
+    assert add_months(date(2026, 8, 31), 6) == date(2027, 2, 28)
+    assert add_months(date(2024, 2, 29), -36) == date(2021, 2, 28)
+    assert add_months(date(2026, 1, 15), -1) == date(2025, 12, 15)
+
+
+def test_days_are_paris_days() -> None:
+    assert paris_day(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == date(2026, 7, 2)
+    assert end_of_day(date(2026, 7, 1)) == datetime(2026, 7, 1, 22, tzinfo=UTC)
+    assert end_of_day(date(2026, 12, 1)) == datetime(2026, 12, 1, 23, tzinfo=UTC)

@@ -1,0 +1,301 @@
+"""The HTTP doors: apply for a chèque, decide on files, read files, envelopes and the ledger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from stdnum.fr import siren as siren_numbers
+
+from common import clock
+from common.commands import Command
+from common.decision import Rejection
+from common.http import Problem, parse_batch
+from common.runtime import Context
+from vouchers import store
+from vouchers.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
+from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, VoucherFile, answer_of
+from vouchers.rules.eligibility import valid_siren
+
+MAX_CENTS = 1_000_000_000
+"""Largest amount the doors take, in euro cents: 10 million euros, far above any spend of an SME on a chèque."""
+
+
+def _siren(value: str) -> str:
+    number = siren_numbers.compact(value)
+    if not valid_siren(number):
+        raise ValueError("SIREN invalide: neuf chiffres, le dernier est une clé de contrôle")
+    return number
+
+
+Siren = Annotated[str, Field(max_length=20), AfterValidator(_siren)]
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_./:-]+$")]
+Amount = Annotated[int, Field(strict=True, gt=0, le=MAX_CENTS)]
+Declared = Annotated[int, Field(strict=True, ge=0, le=MAX_CENTS)]
+EnvelopeId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_./:-]+$")]
+Text = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LineBody(_Body):
+    """One line of spend, before VAT, in euro cents."""
+
+    category: Code
+    supplier_siren: Siren
+    amount_cents: Amount
+    measure_id: Code
+    ordered_on: date | None = None
+
+
+class DeclarationsBody(_Body):
+    """What the legal representative declares on honour; amounts in euro cents."""
+
+    taxes_up_to_date: StrictBool
+    social_up_to_date: StrictBool
+    no_recovery_order: StrictBool
+    de_minimis_declared_cents: Declared
+    other_public_aid_cents: Declared = 0
+
+
+class ApplicationBody(_Body):
+    """A complete file."""
+
+    siren: Siren
+    envelope_id: Code
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=50)]
+    declarations: DeclarationsBody
+
+
+class ActorBody(_Body):
+    """Who decides: the identifier of the instructor or of the company's account, no name."""
+
+    actor: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
+
+
+class DecisionBody(ActorBody):
+    """A decision that needs no reason."""
+
+    reason: Text = ""
+
+
+class GrantBody(DecisionBody):
+    """A grant; without an amount, all that is reserved and still possible."""
+
+    amount_cents: Amount | None = None
+
+
+class RefusalBody(ActorBody):
+    """A refusal; the reason is a French sentence for the company."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class DecisionItem(GrantBody):
+    """One decision of a batch."""
+
+    siren: Siren
+    voucher_id: UUID
+    action: Literal["grant", "refuse", "withdraw"]
+
+
+def to_application(body: ApplicationBody) -> Command:
+    """The command of an application."""
+    lines = tuple(
+        Line(line.category, line.supplier_siren, line.amount_cents, line.measure_id, line.ordered_on)
+        for line in body.lines
+    )
+    said = body.declarations
+    declarations = Declarations(
+        said.taxes_up_to_date,
+        said.social_up_to_date,
+        said.no_recovery_order,
+        said.de_minimis_declared_cents,
+        said.other_public_aid_cents,
+    )
+    return Command(ApplyForVoucher(body.envelope_id, lines, declarations), body.siren)
+
+
+def to_decision(item: DecisionItem) -> Command | Rejection:
+    """The command of a decision, its envelope still unnamed: `with_envelopes` looks it up."""
+    voucher_id = str(item.voucher_id)
+    if item.action == "grant":
+        return Command(GrantVoucher("", voucher_id, item.actor, item.reason, item.amount_cents), item.siren)
+    if item.amount_cents is not None:
+        return Rejection(422, "Contenu invalide", "un montant ne va qu'avec « grant »", "amount_cents")
+    if item.action == "withdraw":
+        return Command(WithdrawVoucher("", voucher_id, item.actor, item.reason), item.siren)
+    if not item.reason:
+        return Rejection(422, "Contenu invalide", "un refus est motivé", "reason")
+    return Command(RefuseVoucher("", voucher_id, item.actor, item.reason), item.siren)
+
+
+async def with_envelopes(
+    context: Context[Applicant, Envelopes], items: Sequence[Command | Rejection]
+) -> list[Command | Rejection]:
+    """Complete decisions with the envelope of their file, which never changes; an unknown file becomes a problem."""
+    wanted = [(item.key, decision_of(item).voucher_id) for item in items if isinstance(item, Command)]
+    async with context.reading() as connection:
+        known = await store.envelopes_of(connection, wanted)
+    completed: list[Command | Rejection] = []
+    for item in items:
+        if isinstance(item, Command):
+            decision = decision_of(item)
+            envelope_id = known.get((item.key, decision.voucher_id))
+            if envelope_id is None:
+                completed.append(unknown_file(item.key, decision.voucher_id))
+            else:
+                completed.append(item._replace(input=replace(decision, envelope_id=envelope_id)))
+        else:
+            completed.append(item)
+    return completed
+
+
+def decision_of(command: Command) -> GrantVoucher | RefuseVoucher | WithdrawVoucher:
+    """The input of a decision."""
+    if isinstance(command.input, GrantVoucher | RefuseVoucher | WithdrawVoucher):
+        return command.input
+    raise TypeError(f"{type(command.input).__name__} is no decision")
+
+
+def unknown_file(siren: str, voucher_id: str) -> Rejection:
+    """No such file for this company."""
+    return Rejection(404, "Dossier inconnu", f"Aucun dossier « {voucher_id} » pour le SIREN {siren}.", "voucher_id")
+
+
+def company_of(siren: str) -> str:
+    """The SIREN of a path, checked.
+
+    Raises:
+        Problem: it is not a SIREN.
+    """
+    try:
+        return _siren(siren)
+    except ValueError as error:
+        raise Problem(Rejection(422, "Contenu invalide", str(error), "siren")) from None
+
+
+def shown_file(siren: str, file: VoucherFile) -> dict[str, Any]:
+    """A file as its company and its instructor read it."""
+    shown: dict[str, Any] = msgspec.to_builtins(answer_of(siren, file))
+    shown["submitted_at"] = file.submitted_at
+    shown["granted_on"] = file.granted_on
+    shown["lines"] = file.lines
+    shown["declarations"] = file.declarations
+    return shown
+
+
+def shown_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An envelope to the cent, with the rules in force."""
+    names = ("id", "programme", "title", "total_cents", "opens_on", "closes_on", "exhausted", "waiting")
+    shown: dict[str, Any] = {name: row[name] for name in names}
+    shown["accounts"] = {account: row[f"{account}_cents"] for account in Balances.__slots__}
+    shown["ledger"] = {"movements": row["movements"], "last_hash": row["chain"]}
+    shown["rules"] = None if row["rules"] is None else msgspec.Raw(row["rules"].encode())
+    return shown
+
+
+def answered(body: object) -> Response:
+    """A JSON answer."""
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def routes(context: Context[Applicant, Envelopes]) -> APIRouter:
+    """The doors of this service."""
+    router = APIRouter(prefix="/v1")
+    _add_commands(router, context)
+    _add_reads(router, context)
+    return router
+
+
+def _add_commands(router: APIRouter, context: Context[Applicant, Envelopes]) -> None:
+    async def decision(request: Request, item: DecisionItem) -> Response:
+        (command,) = await with_envelopes(context, [to_decision(item)])
+        if isinstance(command, Rejection):
+            raise Problem(command)
+        return await context.run(request, command)
+
+    def item_of(siren: str, voucher_id: UUID, action: str, body: ActorBody) -> DecisionItem:
+        company = company_of(siren)
+        return DecisionItem.model_validate(
+            {"siren": company, "voucher_id": voucher_id, "action": action, **body.model_dump()}
+        )
+
+    @router.post("/vouchers", status_code=201, summary="Déposer un dossier complet")
+    async def apply(request: Request, body: ApplicationBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run(request, to_application(body), status=201)
+
+    @router.post("/vouchers:batch", summary="Déposer jusqu'à 1 000 dossiers")
+    async def apply_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        items = parse_batch(await request.body(), ApplicationBody, to_application)
+        return await context.run_batch(request, items)
+
+    @router.post("/vouchers/decisions:batch", summary="Décider jusqu'à 1 000 dossiers")
+    async def decide_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        items = parse_batch(await request.body(), DecisionItem, to_decision)
+        return await context.run_batch(request, await with_envelopes(context, items))
+
+    @router.post("/vouchers/{siren}/{voucher_id}:grant", summary="Accorder un dossier déposé")
+    async def grant(request: Request, siren: str, voucher_id: UUID, body: GrantBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await decision(request, item_of(siren, voucher_id, "grant", body))
+
+    @router.post("/vouchers/{siren}/{voucher_id}:refuse", summary="Refuser un dossier, avec une raison")
+    async def refuse(request: Request, siren: str, voucher_id: UUID, body: RefusalBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await decision(request, item_of(siren, voucher_id, "refuse", body))
+
+    @router.post("/vouchers/{siren}/{voucher_id}:withdraw", summary="Retirer un dossier ou renoncer au chèque")
+    async def withdraw(request: Request, siren: str, voucher_id: UUID, body: DecisionBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await decision(request, item_of(siren, voucher_id, "withdraw", body))
+
+
+def _add_reads(router: APIRouter, context: Context[Applicant, Envelopes]) -> None:
+    @router.get("/vouchers/{siren}", summary="Les dossiers d'une entreprise")
+    async def files(siren: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        company = company_of(siren)
+        state = await context.state(company)
+        if state is None:
+            raise Problem(Rejection(404, "Entreprise inconnue", f"Rien n'est connu du SIREN {company}.", "siren"))
+        return answered({"siren": company, "vouchers": [shown_file(company, file) for file in state.files]})
+
+    @router.get("/vouchers/{siren}/{voucher_id}", summary="Un dossier et son histoire")
+    async def file(siren: str, voucher_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
+        company = company_of(siren)
+        state = await context.state(company)
+        for known in () if state is None else state.files:
+            if known.id == str(voucher_id):
+                async with context.reading() as connection:
+                    history = await store.read_history(connection, known.id)
+                return answered({**shown_file(company, known), "history": history})
+        raise Problem(unknown_file(company, str(voucher_id)))
+
+    @router.get("/envelopes", summary="Les enveloppes")
+    async def envelopes() -> Response:  # pyright: ignore[reportUnusedFunction]
+        async with context.reading() as connection:
+            rows = await store.read_envelopes(connection, None, clock.now())
+        return answered({"envelopes": [shown_envelope(row) for row in rows]})
+
+    @router.get("/envelopes/{envelope_id}", summary="Une enveloppe, au centime")
+    async def envelope(envelope_id: EnvelopeId) -> Response:  # pyright: ignore[reportUnusedFunction]
+        async with context.reading() as connection:
+            rows = await store.read_envelopes(connection, envelope_id, clock.now())
+        if not rows:
+            raise Problem(Rejection(404, "Programme inconnu", f"Aucune enveloppe « {envelope_id} ».", "envelope_id"))
+        return answered(shown_envelope(rows[0]))
+
+    @router.get("/envelopes/{envelope_id}/movements", summary="Le grand livre d'une enveloppe, dans l'ordre")
+    async def movements(  # pyright: ignore[reportUnusedFunction]
+        envelope_id: EnvelopeId,
+        cursor: Annotated[int, Query(ge=0, le=2**53)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> Response:
+        async with context.reading() as connection:
+            rows = await store.read_movements(connection, envelope_id, cursor, limit)
+        following = rows[-1]["number"] if len(rows) == limit else None
+        return answered({"movements": rows, "next_cursor": following})

@@ -1,0 +1,121 @@
+"""What this service reads: the fields it needs of others' events, its commands, its deadlines."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from vouchers.model import Declarations, Line
+
+# --- consumed events -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The company snapshot nested in events: what eligibility looks at."""
+
+    naf: str
+    region: str
+    created_on: date | None
+    active: bool
+    sme_category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of the plan that a diagnosis gives, with the spend categories it may lead to."""
+
+    id: str
+    spend_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticCompleted:
+    """A diagnosis was submitted (service *diagnostic*); only full ones (`complet`) count here."""
+
+    siren: str
+    diagnostic_id: str
+    kind: str
+    completed_at: datetime
+    measures: tuple[Measure, ...]
+    company: Company
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyProfileUpdated:
+    """What is known of a company changed (service *companies*)."""
+
+    siren: str
+    company: Company
+
+
+@dataclass(frozen=True, slots=True)
+class LabelGranted:
+    """The company may show the label until `expires_at` (service *labels*)."""
+
+    siren: str
+    expires_at: datetime
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyForVoucher:
+    """A company deposits a complete file."""
+
+    envelope_id: str
+    lines: tuple[Line, ...]
+    declarations: Declarations
+
+
+@dataclass(frozen=True, slots=True)
+class GrantVoucher:
+    """An instructor grants a deposited file; `amount_cents` below what is reserved lowers the grant."""
+
+    envelope_id: str
+    voucher_id: str
+    actor: str
+    reason: str = ""
+    amount_cents: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseVoucher:
+    """An instructor refuses a deposited or waiting file, with a French sentence for the company."""
+
+    envelope_id: str
+    voucher_id: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawVoucher:
+    """The company gives up: before the decision (retrait) or after it (renonciation)."""
+
+    envelope_id: str
+    voucher_id: str
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRelease:
+    """Money came back and this waiting file is next: serve it if it still waits and still fits."""
+
+    envelope_id: str
+    voucher_id: str
+
+
+# --- deadlines -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationDue:
+    """The reservation of a file ends; without a decision its money goes back."""
+
+    envelope_id: str
+    voucher_id: str
+
+
+Money = ApplyForVoucher | GrantVoucher | RefuseVoucher | WithdrawVoucher | OfferRelease | ReservationDue
+"""Inputs that may move money: a batch with one of them locks the envelopes it names."""

@@ -1,0 +1,1 @@
+"""The rules, pure: calendar days, eligibility, amount, ledger."""

@@ -1,0 +1,218 @@
+"""What every decision on a file shares: finding it, reserving, granting, closing, refusing a command."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, Final, TypeAlias
+
+from common.decision import Cancel, Decision, Rejection, Schedule
+from common.event import Event
+from common.message import Message
+from vouchers.events import VoucherGranted, VoucherRefused
+from vouchers.inputs import ReservationDue
+from vouchers.model import (
+    ACTIVE,
+    KEPT_CLOSED,
+    Applicant,
+    Envelope,
+    Envelopes,
+    Reason,
+    Status,
+    Transition,
+    VoucherFile,
+    answer_of,
+)
+from vouchers.rules.book import Book
+from vouchers.rules.calendar import add_months, end_of_day, paris_day
+from vouchers.ruleset import Rules
+
+Outcome: TypeAlias = Decision[Applicant, Envelopes]
+
+ALLOWED: Final[dict[Status, tuple[str, ...]]] = {
+    "depose": ("grant", "refuse", "withdraw"),
+    "liste_attente": ("refuse", "withdraw"),
+    "accorde": ("withdraw",),
+}
+"""The commands each status allows; the others none."""
+
+PLATFORM: Final = "plateforme"
+"""Actor of the transitions that nobody asked for by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One decision at work: the company, the envelopes and the input."""
+
+    state: Applicant
+    shared: Envelopes
+    message: Message[Any]
+
+    @property
+    def region(self) -> str:
+        """INSEE code of the company's region, or ""."""
+        return "" if self.state.profile is None else self.state.profile.region
+
+    @property
+    def today(self) -> date:
+        """The Paris calendar day of the input."""
+        return paris_day(self.message.time)
+
+    def find(self, voucher_id: str, envelope_id: str) -> tuple[VoucherFile, Envelope] | None:
+        """A file of this company with its envelope."""
+        envelope = self.shared.get(envelope_id)
+        for file in self.state.files:
+            if file.id == voucher_id and file.envelope_id == envelope_id and envelope is not None:
+                return file, envelope
+        return None
+
+    def book(self, envelope: Envelope, file: VoucherFile) -> Book:
+        """An empty book for the money side of this decision."""
+        return Book(envelope, self.state.siren, self.region, file.id, self.message)
+
+    # --- outcomes that change nothing
+
+    def unchanged(self, file: VoucherFile | None = None) -> Outcome:
+        """Nothing to do; the answer shows the file as it stands."""
+        return Decision(self.state, self.shared, answer=None if file is None else answer_of(self.state.siren, file))
+
+    def reject(self, status: int, title: str, detail: str, field: str = "", allowed: tuple[str, ...] = ()) -> Outcome:
+        """The command cannot be carried out; nothing is written."""
+        return Decision(self.state, self.shared, answer=Rejection(status, title, detail, field, allowed))
+
+    def unknown(self, voucher_id: str) -> Outcome:
+        """No such file."""
+        return self.reject(404, "Dossier inconnu", f"Aucun dossier « {voucher_id} » pour ce SIREN.", "voucher_id")
+
+    def illegal(self, file: VoucherFile, wanted: str) -> Outcome:
+        """The status of the file does not allow this."""
+        detail = f"Un dossier au statut « {file.status} » ne peut pas être {wanted}."
+        return self.reject(409, "Transition impossible", detail, "", ALLOWED.get(file.status, ()))
+
+    # --- outcomes that change the file
+
+    def changed(
+        self,
+        file: VoucherFile,
+        book: Book | None,
+        events: tuple[Event, ...],
+        rows: tuple[Transition, ...],
+        deadlines: tuple[Schedule | Cancel, ...] = (),
+    ) -> Outcome:
+        """The file as it stands now, with what the book moved."""
+        return Decision(
+            _with_file(self.state, file),
+            self.shared if book is None else self.shared.put(book.envelope),
+            events=events,
+            rows=rows if book is None else (*book.movements, *rows),
+            deadlines=deadlines,
+            answer=answer_of(self.state.siren, file),
+        )
+
+    def serve(self, book: Book, rules: Rules, file: VoucherFile, reason: str, before: tuple[Event, ...]) -> Outcome:
+        """Reserve what the file asks; grant it at once when decisions are automatic and none calls for a person."""
+        from_status: Status | None = "liste_attente" if reason == "liste_attente" else None
+        deposited = replace(file, status="depose", held_cents=file.asked_cents)
+        book.reserve(file.asked_cents, reason)
+        row = self.transition(deposited, from_status, PLATFORM, reason)
+        review = rules.review_over_cents is not None and file.asked_cents > rules.review_over_cents
+        if rules.auto_decision and not review:
+            granted, event = self.grant(book, rules, deposited, file.asked_cents)
+            rows = (row, self.transition(granted, "depose", PLATFORM, "décision automatique", 1))
+            return self.changed(granted, book, (*before, *book.events, event), rows)
+        book.close(rules.min_grant_cents)
+        due = end_of_day(deposited.reply_by or self.today)
+        timer = Schedule(timer_of(file), due, ReservationDue(file.envelope_id, file.id))
+        return self.changed(deposited, book, (*before, *book.events), (row,), (timer,))
+
+    def grant(
+        self, book: Book, rules: Rules, file: VoucherFile, amount_cents: int
+    ) -> tuple[VoucherFile, VoucherGranted]:
+        """The right is given today: reserve → engage, the difference is available again."""
+        book.engage(amount_cents)
+        book.release("reserve", file.held_cents - amount_cents, "accorde")
+        book.close(rules.min_grant_cents)
+        agreement_by = add_months(self.today, rules.agreement_months)
+        claim_by = add_months(self.today, rules.claim_months)
+        granted = replace(
+            file,
+            status="accorde",
+            held_cents=amount_cents,
+            granted_on=self.today,
+            agreement_by=agreement_by,
+            claim_by=claim_by,
+        )
+        event = VoucherGranted(
+            self.state.siren,
+            file.id,
+            file.envelope_id,
+            amount_cents,
+            file.rate_percent,
+            agreement_by,
+            claim_by,
+            self.region,
+        )
+        return granted, event
+
+    def close(
+        self, envelope: Envelope, file: VoucherFile, status: Status, reasons: tuple[Reason, ...]
+    ) -> tuple[Book, VoucherFile, int]:
+        """End a file: its money goes back, its place on the waiting list is free. Returns what was released too."""
+        book = self.book(envelope, file)
+        released = book.release_all(file, status)
+        if file.status == "liste_attente":
+            book.leave_queue()
+        book.close(envelope.rules_named(file.ruleset, self.message.time).min_grant_cents)
+        return book, replace(file, status=status, held_cents=0, reasons=reasons), released
+
+    def closed(self, book: Book, before: VoucherFile, after: VoucherFile, actor: str, event: Event) -> Outcome:
+        """The outcome of `close`, told by `event`."""
+        row = self.transition(after, before.status, actor, " ".join(reason.sentence for reason in after.reasons))
+        deadlines = (Cancel(timer_of(before)),) if before.status == "depose" else ()
+        return self.changed(after, book, (*book.events, event), (row,), deadlines)
+
+    def refuse(self, envelope: Envelope, file: VoucherFile, reasons: tuple[Reason, ...], actor: str) -> Outcome:
+        """Refuse a file that was deposited or waits."""
+        book, closed, _ = self.close(envelope, file, "refuse", reasons)
+        return self.closed(book, file, closed, actor, self.refused(closed))
+
+    def refused(self, file: VoucherFile) -> VoucherRefused:
+        """The event of a refusal, with every reason."""
+        return VoucherRefused(
+            self.state.siren,
+            file.id,
+            tuple(reason.sentence for reason in file.reasons),
+            tuple(reason.code for reason in file.reasons),
+            file.envelope_id,
+            self.region,
+        )
+
+    def transition(
+        self, file: VoucherFile, from_status: Status | None, actor: str, reason: str, index: int = 0
+    ) -> Transition:
+        """The row that keeps a change of status."""
+        message = self.message
+        return Transition(
+            self.state.siren,
+            self.region,
+            file,
+            from_status,
+            file.status,
+            actor,
+            reason,
+            message.time,
+            message.id,
+            index,
+        )
+
+
+def timer_of(file: VoucherFile) -> str:
+    """Name of the deadline that ends a reservation."""
+    return f"reservation:{file.id}"
+
+
+def _with_file(state: Applicant, file: VoucherFile) -> Applicant:
+    """The state with this file new or renewed; of the closed ones only the last few are kept."""
+    files = (*(known for known in state.files if known.id != file.id), file)
+    closed = [known for known in files if known.status not in ACTIVE]
+    if len(closed) > KEPT_CLOSED:
+        files = tuple(known for known in files if known is not closed[0])
+    return replace(state, files=files)
