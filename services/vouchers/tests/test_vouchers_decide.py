@@ -150,7 +150,7 @@ def test_an_eligible_file_is_granted_at_once() -> None:
         VoucherGranted(A, file, "e1", 100_000, 50, date(2027, 5, 23), date(2027, 11, 23), "84"),
     )
     assert world.envelope.balances == Balances(249_900_000, 0, 100_000)
-    assert world.told().status == "accorde"
+    assert world.told().state == "accorde"
     assert world.told().granted_cents == 100_000
     assert [(row.from_status, row.to_status) for row in world.transitions] == [(None, "depose"), ("depose", "accorde")]
     assert world.timers == {}
@@ -164,7 +164,7 @@ def test_a_refusal_reserves_nothing_and_lists_every_reason() -> None:
     assert len(events[0].reasons) == 2
     assert kinds(events) == [VoucherRefused]
     assert world.movements == []
-    assert world.told().status == "refuse"
+    assert world.told().state == "refuse"
 
 
 def test_the_same_application_twice_is_one_file() -> None:

@@ -147,12 +147,12 @@ class Applicant:
 
 @dataclass(frozen=True, slots=True)
 class VoucherAnswer:
-    """What the caller of a command gets back: where the file stands and what comes next."""
+    """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next."""
 
     siren: str
     voucher_id: str
     envelope_id: str
-    status: Status
+    state: Status
     asked_cents: int
     granted_cents: int
     rate_percent: int

@@ -1,0 +1,283 @@
+"""The store on a real PostgreSQL: the ledger to the cent under many writers, the waiting list, the locks."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from itertools import count
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from common.clock import new_id
+from common.codec import partition_of
+from common.commands import Command
+from common.decision import Rejection
+from common.errors import Misconfigured
+from common.message import Message
+from common.processor import apply_commands
+from common.runtime import Context
+from vouchers import inputs, offers, store
+from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Movement, VoucherAnswer
+from vouchers.rules.ledger import replay, seal
+from vouchers.ruleset import Rules
+from vouchers.settings import rulesets_of
+
+Opened = Context[Applicant, Envelopes]
+pytestmark = pytest.mark.stack
+
+SUPPLIER = "732829320"
+FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
+COMPANY = inputs.Company("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite")
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+def sirens(number: int) -> list[str]:
+    return [f"{100_000_000 + index}" for index in range(number)]
+
+
+def application(amount: int = 3_000_000) -> inputs.ApplyForVoucher:
+    return inputs.ApplyForVoucher("cheque-2026", (Line("site_ecommerce", SUPPLIER, amount, "m1"),), FINE)
+
+
+async def diagnose(context: Opened, companies: list[str]) -> None:
+    """What the events of the diagnosis do, in one batch."""
+    messages: list[Message[object]] = []
+    for siren in companies:
+        item = inputs.DiagnosticCompleted(siren, "d", "complet", NOW, (inputs.Measure("m1", ()),), COMPANY)
+        cause = new_id()
+        messages.append(Message(item, siren, partition_of(siren), cause, NOW, cause))
+    await apply_commands(context.codec, context.begin, messages)
+
+
+async def run(context: Opened, siren: str, command: object) -> VoucherAnswer:
+    (answer,) = await context.execute_all([Command(command, siren)])
+    assert isinstance(answer, VoucherAnswer), answer
+    return answer
+
+
+async def set_total(context: Opened, cents: int) -> None:
+    await context.pool.execute("update envelopes set total_cents = $1, disponible_cents = $1", cents)
+
+
+async def audit(context: Opened) -> Balances:
+    """The ledger alone gives the balances; files agree with accounts; the chain of hashes is whole."""
+    (row,) = await context.pool.fetch("select * from envelopes")
+    rows = await context.pool.fetch("select * from movements order by number")
+    assert [line["number"] for line in rows] == list(range(1, row["movements"] + 1))
+    movements: list[Movement] = []
+    chain = ""
+    for line in rows:
+        movement = Movement(
+            line["envelope_id"],
+            str(line["voucher_id"]),
+            line["from_account"],
+            line["to_account"],
+            line["amount_cents"],
+            line["at"],
+            UUID(str(line["cause_id"])),
+            line["cause_index"],
+        )
+        chain = seal(chain, movement)
+        assert line["hash"] == chain
+        movements.append(movement)
+    assert row["chain"] == chain
+    balances = Balances(*(row[f"{account}_cents"] for account in Balances.__slots__))
+    assert replay(row["total_cents"], movements) == balances
+    held = await context.pool.fetch("select status, sum(held_cents)::bigint as cents from files group by status")
+    sums: dict[str, int] = {row["status"]: row["cents"] for row in held}
+    assert sums.get("depose", 0) == balances.reserve
+    assert sums.get("accorde", 0) == balances.engage
+    assert row["waiting"] == await context.pool.fetchval("select count(*) from files where status = 'liste_attente'")
+    return balances
+
+
+async def told(context: Opened, kind: str) -> int:
+    return await context.pool.fetchval("select count(*) from outbox where type = $1", f"vouchers.{kind}.v1")
+
+
+# --- the schema ------------------------------------------------------------------------------------------------------
+
+
+async def test_every_statement_fits_the_schema(context: Opened) -> None:
+    statements = [
+        text
+        for name, text in vars(store).items()
+        if name.isupper() and isinstance(text, str) and text.split(maxsplit=1)[0] in {"select", "insert", "update"}
+    ]
+    assert len(statements) >= 10
+    async with context.reading() as connection:
+        for text in statements:
+            await connection.prepare(text)
+
+
+async def test_the_programme_is_there_with_the_default_figures(context: Opened) -> None:
+    async with context.reading() as connection:
+        (row,) = await store.read_envelopes(connection, "cheque-2026", NOW)
+    assert (row["total_cents"], row["disponible_cents"]) == (250_000_000, 250_000_000)
+    document = await context.pool.fetchval("select json_agg(json_build_array(valid_from, rules))::text from rulesets")
+    ((_, rules),) = rulesets_of(document)
+    assert asdict(rules) == asdict(Rules())
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ("[]", "no ruleset"),
+        ('[["2026-01-01T00:00:00Z", {"rate_percent": 0, "magic": 1}]]', "magic"),
+        ('[["2026-01-01T00:00:00Z", {"min_grant_cents": 2000000}]]', "above max_grant_cents"),
+        ('[["2026-01-01T00:00:00Z", {"rate_percent": 90}]]', "above 100"),
+        ('[["2026-01-01T00:00:00Z", {"categories": {"materiel": "x"}}]]', "at once: materiel"),
+    ],
+)
+def test_wrong_figures_are_refused(document: str, fault: str) -> None:
+    with pytest.raises(Misconfigured, match=fault):
+        rulesets_of(document)
+
+
+async def test_the_database_itself_refuses_what_must_never_be(context: Opened) -> None:
+    with pytest.raises(asyncpg.CheckViolationError, match="the_total_never_changes"):
+        await context.pool.execute("update envelopes set reserve_cents = 1")
+    with pytest.raises(asyncpg.CheckViolationError, match="disponible_cents"):
+        await context.pool.execute("update envelopes set disponible_cents = -1, reserve_cents = 250000001")
+    add = """insert into files values (gen_random_uuid(), '732829320', '', 'cheque-2026', 'cheque-2026', $1, 0, 0, 0,
+        '', now(), now())"""
+    await context.pool.execute(add, "refuse")
+    await context.pool.execute(add, "accorde")
+    with pytest.raises(asyncpg.UniqueViolationError, match="one_active_file_per_company"):
+        await context.pool.execute(add, "depose")
+
+
+# --- one file --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_grant_is_on_the_books_with_its_history(context: Opened) -> None:
+    (siren,) = sirens(1)
+    await diagnose(context, [siren])
+    answer = await run(context, siren, application(200_000))
+    assert (answer.state, answer.granted_cents) == ("accorde", 100_000)
+    assert await audit(context) == Balances(249_900_000, 0, 100_000)
+    async with context.reading() as connection:
+        history = await store.read_history(connection, answer.voucher_id)
+        rows = await store.read_movements(connection, "cheque-2026", 0, 10)
+        known = await store.envelopes_of(connection, [(siren, answer.voucher_id), (siren, str(UUID(int=0)))])
+    assert [(row["from_status"], row["to_status"]) for row in history] == [(None, "depose"), ("depose", "accorde")]
+    assert [row["to_account"] for row in rows] == ["reserve", "engage"]
+    assert known == {(siren, answer.voucher_id): "cheque-2026"}
+    again = await run(context, siren, application(200_000))
+    assert again == answer
+    assert len(await context.pool.fetch("select * from movements")) == 2
+
+
+async def test_by_hand_the_deadline_is_kept_and_withdrawn(context: Opened) -> None:
+    await context.pool.execute("update rulesets set rules = (rules::jsonb || '{\"auto_decision\": false}')::json")
+    first, second = sirens(2)
+    await diagnose(context, [first, second])
+    kept, decided = [await run(context, siren, application()) for siren in (first, second)]
+    await run(context, second, inputs.GrantVoucher("cheque-2026", decided.voucher_id, "agent", "", 1_000_000))
+    rows = await context.pool.fetch("select key, name, type from deadlines")
+    assert [tuple(row) for row in rows] == [(first, f"reservation:{kept.voucher_id}", "ReservationDue")]
+    assert await audit(context) == Balances(247_500_000, 1_500_000, 1_000_000)
+
+
+# --- many at once ----------------------------------------------------------------------------------------------------
+
+
+async def test_never_one_cent_over_with_many_writers(context: Opened) -> None:
+    """240 companies, 12 writers, an envelope for 70 full grants and €7,500: exactly that is given, in order."""
+    await set_total(context, 70 * 1_500_000 + 750_000)
+    companies = sirens(240)
+    await diagnose(context, companies)
+    queue = count()
+
+    async def writer() -> None:
+        while (start := next(queue) * 5) < len(companies):
+            commands = [Command(application(), siren) for siren in companies[start : start + 5]]
+            answers = await context.execute_all(commands)
+            assert not [answer for answer in answers if isinstance(answer, Rejection)]
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(12):
+            group.create_task(writer())
+    balances = await audit(context)
+    assert balances == Balances(750_000, 0, 70 * 1_500_000)
+    assert await told(context, "VoucherGranted") == 70
+    assert await told(context, "VoucherWaitlisted") == 170
+    assert await told(context, "EnvelopeExhausted") == 0
+    places = await context.pool.fetch("select place from files where status = 'liste_attente' order by place")
+    assert [row["place"] for row in places] == list(range(1, 171))
+    heads = await context.pool.fetch("select sequence from outbox_heads where sequence > 0")
+    assert sum(row["sequence"] for row in heads) == 240 + 170 + 70 * 2
+    small = sirens(241)[-1]
+    await diagnose(context, [small])
+    answer = await run(context, small, application(1_400_000))
+    assert (answer.state, (await audit(context)).disponible) == ("accorde", 50_000)
+    assert await told(context, "EnvelopeExhausted") == 1
+
+
+async def test_one_company_sending_twice_at_once_has_one_file(context: Opened) -> None:
+    (siren,) = sirens(1)
+    await diagnose(context, [siren])
+    answers = await asyncio.gather(*(run(context, siren, application()) for _ in range(8)))
+    assert len({answer.voucher_id for answer in answers}) == 1
+    assert (await audit(context)).engage == 1_500_000
+
+
+async def test_events_never_wait_for_the_envelope(context: Opened) -> None:
+    async with context.pool.acquire() as connection, connection.transaction():
+        await connection.execute("select * from envelopes for update")
+        await asyncio.wait_for(diagnose(context, sirens(3)), 5)
+    assert await context.pool.fetchval("select count(*) from states") == 3
+
+
+# --- the waiting list ------------------------------------------------------------------------------------------------
+
+
+async def test_released_money_goes_to_those_who_wait_in_order(context: Opened) -> None:
+    await set_total(context, 3_000_000)
+    companies = sirens(6)
+    await diagnose(context, companies)
+    answers = [await run(context, siren, application()) for siren in companies]
+    assert [answer.state for answer in answers] == ["accorde"] * 2 + ["liste_attente"] * 4
+    assert [answer.position for answer in answers[2:]] == [1, 2, 3, 4]
+    assert not await offers.offer_once(context)
+    for siren, answer in zip(companies[:2], answers, strict=False):
+        await run(context, siren, inputs.WithdrawVoucher("cheque-2026", answer.voucher_id, "dirigeant"))
+    assert await offers.offer_once(context)
+    assert not await offers.offer_once(context)
+    rows = await context.pool.fetch("select siren, status from files order by siren")
+    assert [row["status"] for row in rows] == ["renonce"] * 2 + ["accorde"] * 2 + ["liste_attente"] * 2
+    assert await audit(context) == Balances(0, 0, 3_000_000)
+    assert await told(context, "BudgetReleased") == 2
+
+
+async def test_the_first_that_fits_is_served_when_the_first_asks_too_much(context: Opened) -> None:
+    await set_total(context, 2_000_000)
+    first, second, large, small = sirens(4)
+    await diagnose(context, [first, second, large, small])
+    answers = [await run(context, siren, application(2_000_000)) for siren in (first, second)]
+    await run(context, large, application())
+    await run(context, small, application(1_600_000))
+    await run(context, first, inputs.WithdrawVoucher("cheque-2026", answers[0].voucher_id, "dirigeant"))
+    assert await offers.offer_once(context)
+    assert not await offers.offer_once(context)
+    rows = await context.pool.fetch("select siren, status from files")
+    statuses: dict[str, str] = {row["siren"]: row["status"] for row in rows}
+    assert statuses == {first: "renonce", second: "accorde", large: "liste_attente", small: "accorde"}
+    assert await audit(context) == Balances(200_000, 0, 1_800_000)
+
+
+async def test_the_loop_serves_until_cancelled(context: Opened) -> None:
+    await set_total(context, 1_500_000)
+    first, second = sirens(2)
+    await diagnose(context, [first, second])
+    granted = await run(context, first, application())
+    await run(context, second, application())
+    await run(context, first, inputs.WithdrawVoucher("cheque-2026", granted.voucher_id, "dirigeant"))
+    context.relay.wake.clear()
+    loop = asyncio.create_task(offers.offer_released_money(context))
+    await asyncio.wait_for(context.relay.wake.wait(), 10)
+    loop.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await loop
+    assert await context.pool.fetchval("select status from files where siren = $1", second) == "accorde"
