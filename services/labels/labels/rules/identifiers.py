@@ -1,0 +1,48 @@
+"""What people type: SIREN numbers and proofs, checked and brought to one form."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from stdnum.fr import siren as siren_number
+
+_PUNCTUATION: Final = re.compile(r"[\s.\-]")
+_ONE_LINE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
+
+
+def valid_siren(text: str) -> str:
+    """A SIREN without blanks or punctuation.
+
+    Raises:
+        ValueError: not 9 digits, or the control digit is wrong.
+    """
+    digits = _PUNCTUATION.sub("", text)
+    if not siren_number.is_valid(digits) or digits == "000000000":
+        raise ValueError("numéro SIREN invalide : 9 chiffres dont une clé de contrôle juste sont attendus")
+    return digits
+
+
+def valid_proof(text: str) -> str:
+    """A proof: an address on the web, or the reference of a document.
+
+    Raises:
+        ValueError: an address that cannot be opened, an e-mail address, control characters.
+    """
+    proof = text.strip()
+    if not _ONE_LINE.fullmatch(proof):
+        raise ValueError("une preuve est une adresse http(s) ou la référence d'un document, sur une ligne")
+    scheme, separator, _ = proof.partition("://")
+    if separator:
+        if scheme.lower() not in {"http", "https"} or not _host(proof):
+            raise ValueError("une adresse de preuve commence par http:// ou https:// et nomme un site")
+        return scheme.lower() + proof[len(scheme) :]
+    if "@" in proof:
+        raise ValueError("une preuve n'est pas une adresse électronique : ne joignez aucune donnée personnelle")
+    return proof
+
+
+def _host(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None

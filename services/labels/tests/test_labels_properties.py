@@ -1,0 +1,111 @@
+"""Whatever the order of inputs: the cap holds, the waiting list is served in order, repeats change nothing."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.decision import Rejection
+from labels.events import LabelApplied, LabelGranted, LabelRefused, LabelWaitlisted
+from labels.inputs import CompanyProfileUpdated, OfferPlace, SetCohortCap
+from labels.model import LabelFile
+from labels.settings import rulesets
+
+from .builders import COMPANY, NOW, VECTOR_B, World, application, diagnosed, engagements, sirens
+
+SIRENS = sirens(8)
+REGIONS = ("84", "11", "")
+companies = st.sampled_from(SIRENS)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("apply"), companies, st.sampled_from([(), (7,), (7, 8)])),
+        st.tuples(st.just("diagnose"), companies, st.booleans()),
+        st.tuples(st.just("offer"), companies, st.none()),
+        st.tuples(st.just("cap"), st.none(), st.integers(0, 6)),
+        st.tuples(st.just("close"), companies, st.booleans()),
+        st.tuples(st.just("time"), st.none(), st.integers(1, 500)),
+    ),
+    max_size=40,
+)
+
+
+class Run:
+    """A world that moves through steps and is checked after each."""
+
+    def __init__(self, reserve: float) -> None:
+        rules = rulesets()[0]
+        kept = replace(rules.programme.reserve, percent=reserve, weights={"84": 2.0, "11": 1.0})
+        self.world = World((replace(rules, programme=replace(rules.programme, reserve=kept, first_cap=2)),))
+        self.now = NOW
+        for index, siren in enumerate(SIRENS):
+            region = REGIONS[index % 3]
+            company = replace(COMPANY, region=region, departement="69" if region else "975")
+            self.world.send(diagnosed(company=company), siren)
+
+    def take(self, kind: str, siren: str | None, value: Any) -> None:
+        world, now, key = self.world, self.now, siren or "cohorte"
+        match kind:
+            case "apply":
+                content = application(engagements=engagements(proved=(1, 2, 3, 4, 5, 6, *value)))
+                first = world.send(content, key, now)
+                again = world.send(content, key, now)
+                assert again.events == ()
+                if not isinstance(first.answer, Rejection):
+                    assert again.answer == first.answer
+            case "diagnose":
+                world.send(diagnosed(None if value else VECTOR_B, now, company=world.files[key].company), key, now)
+            case "offer":
+                world.send(OfferPlace(), key, now)
+            case "cap":
+                world.send(SetCohortCap(now.year, value), key, now)
+            case "close":
+                file = world.files[key]
+                company = replace(file.company or COMPANY, active=value)
+                world.send(CompanyProfileUpdated(company, file.profile_version + 1), key, now)
+            case _:
+                self.now += timedelta(days=value)
+                world.fire(self.now)
+
+    def check(self) -> None:
+        world = self.world
+        granted = world.of(LabelGranted)
+        for cohort in world.cohorts.values():
+            ranks = sorted(event.rank for event in granted if event.cohort_year == cohort.year)
+            assert cohort.granted <= cohort.cap
+            assert ranks == list(range(1, cohort.granted + 1))
+            assert sum(cohort.by_region.values()) == cohort.granted
+        waiting = {siren for siren, file in world.files.items() if self.waits(file)}
+        assert {row.siren for row in world.queue} == waiting
+        assert [row.ticket for row in world.queue] == sorted(row.ticket for row in world.queue)
+        assert {siren for siren, name in world.deadlines if name == "place"} == waiting
+        outcomes = len(world.of(LabelRefused)) + len(granted) + len(world.of(LabelWaitlisted))
+        served = len(world.of(LabelWaitlisted)) - len(waiting)
+        assert outcomes == len(world.of(LabelApplied)) + served
+
+    @staticmethod
+    def waits(file: LabelFile) -> bool:
+        return file.application is not None and file.application.status == "liste_attente"
+
+
+@given(steps=steps, reserve=st.sampled_from([0.0, 50.0]))
+@settings(max_examples=150, deadline=None)
+def test_the_programme_holds_whatever_happens(steps: list[tuple[str, str | None, Any]], reserve: float) -> None:
+    run = Run(reserve)
+    for step in steps:
+        run.take(*step)
+        run.check()
+
+
+@given(order=st.permutations(SIRENS), offers=st.permutations(SIRENS), cap=st.integers(0, 9))
+@settings(max_examples=100, deadline=None)
+def test_without_a_reserve_labels_go_to_the_first_complete_files(order: list[str], offers: list[str], cap: int) -> None:
+    run = Run(0.0)
+    run.world.send(SetCohortCap(2026, 0), "cohorte")
+    for siren in order:
+        run.take("apply", siren, ())
+    run.world.send(SetCohortCap(2026, cap), "cohorte")
+    for siren in offers:
+        run.take("offer", siren, None)
+    assert {event.siren for event in run.world.of(LabelGranted)} == set(order[:cap])
