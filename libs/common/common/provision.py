@@ -11,7 +11,7 @@ import asyncpg
 
 from common import kafka
 from common.codec import Codec
-from common.errors import CroissanceError, Misconfigured
+from common.errors import CroissanceError
 from common.postgres import TRANSIENT, declare_topics, migrate
 from common.service import Service
 from common.settings import Settings, read_settings
@@ -55,7 +55,7 @@ def main() -> None:
     try:
         settings = read_settings(Settings)
         made = asyncio.run(provision(list(installed_services().values()), settings))
-    except (CroissanceError, Misconfigured, *TRANSIENT) as error:
+    except (CroissanceError, asyncpg.PostgresError, *TRANSIENT) as error:
         sys.exit(f"provisioning failed: {error}")
     for line in made:
         sys.stdout.write(f"{line}\n")

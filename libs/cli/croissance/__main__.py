@@ -1,0 +1,5 @@
+"""`python -m croissance`."""
+
+from croissance.main import main
+
+main()

@@ -1,0 +1,44 @@
+"""What every command shares: where the data is, how to speak, how to end."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+DEFAULT_DATA = ".croissance"
+
+Data = Annotated[
+    Path,
+    typer.Option("--data", help="Dossier des données (variable CROISSANCE_DATA).", envvar="CROISSANCE_DATA", show_default=True),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Résultat en JSON sur la sortie standard.")]
+
+people = Console(stderr=True, highlight=False)
+"""Talk for people goes to the error stream, results to the output."""
+
+
+def say(text: str) -> None:
+    """Tell people what happens."""
+    people.print(text, markup=False)
+
+
+def fail(text: str, mend: str = "") -> NoReturn:
+    """Say what is wrong and how to mend it; exit 1."""
+    people.print(f"Erreur: {text}", style="red", markup=False)
+    if mend:
+        people.print(mend, markup=False)
+    raise typer.Exit(1)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on the output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def environment(name: str) -> str:
+    """A variable of the user's environment, or ""."""
+    return os.environ.get(name, "")  # noqa: TID251  the command line is a process's edge
