@@ -104,6 +104,12 @@ async def test_apply_then_read_everything(client: httpx.AsyncClient) -> None:
     assert file["lines"][0]["amount_cents"] == 200_000
 
 
+async def test_the_day_of_the_order_is_read(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/vouchers", json=with_line(ordered_on="2020-02-29"))
+    assert [reason["code"] for reason in answer.json()["reasons"]] == ["depense_anterieure"]
+    assert "29/02/2020" in answer.json()["reasons"][0]["sentence"]
+
+
 async def test_a_refusal_is_an_answer_with_every_reason(client: httpx.AsyncClient) -> None:
     bad = with_line(category="materiel", supplier_siren=A)
     answer = await client.post("/v1/vouchers", json=bad)
@@ -152,6 +158,8 @@ async def test_a_second_application_is_a_conflict(client: httpx.AsyncClient) -> 
         (with_line(amount_cents="1000"), "lines[0].amount_cents"),
         (with_line(amount_cents=True), "lines[0].amount_cents"),
         (with_line(ordered_on="hier"), "lines[0].ordered_on"),
+        (with_line(ordered_on="2026-02-30"), "lines[0].ordered_on"),
+        (with_line(ordered_on=20261123), "lines[0].ordered_on"),
         (with_line(category="a\x00b"), "lines[0].category"),
         (with_declaration(taxes_up_to_date="oui"), "declarations.taxes_up_to_date"),
         (with_declaration(de_minimis_declared_cents=-1), "declarations.de_minimis_declared_cents"),

@@ -27,7 +27,7 @@ DIAGNOSTIC = Diagnostic(
 
 def case(*lines: Line, own_aid_cents: int = 0, labelled_until: datetime | None = None) -> Case:
     spend = lines or (Line("site_ecommerce", SUPPLIER, 200_000, "m1"),)
-    return Case(COMPANY, PROFILE, DIAGNOSTIC, labelled_until, spend, FINE, own_aid_cents, NOW)
+    return Case(COMPANY, PROFILE, DIAGNOSTIC, labelled_until, spend, FINE, own_aid_cents, NOW, date(2026, 11, 23))
 
 
 def codes(verdict: Verdict) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from common.commands import Command
 from common.decision import Rejection
 from common.errors import Misconfigured
 from common.message import Message
-from common.processor import apply_commands
+from common.processor import apply_commands, apply_due
 from common.runtime import Context
 from vouchers import inputs, offers, store
 from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Movement, VoucherAnswer
@@ -178,6 +178,12 @@ async def test_by_hand_the_deadline_is_kept_and_withdrawn(context: Opened) -> No
     rows = await context.pool.fetch("select key, name, type from deadlines")
     assert [tuple(row) for row in rows] == [(first, f"reservation:{kept.voucher_id}", "ReservationDue")]
     assert await audit(context) == Balances(247_500_000, 1_500_000, 1_000_000)
+    taken, failures = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=29))
+    assert (taken, failures) == (0, ())
+    taken, failures = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=32))
+    assert (taken, list(failures)) == (1, [])
+    assert await audit(context) == Balances(249_000_000, 0, 1_000_000)
+    assert await told(context, "VoucherExpired") == 1
 
 
 # --- many at once ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from stdnum.fr import siren as siren_numbers
 
 from common import clock
@@ -33,6 +33,15 @@ def _siren(value: str) -> str:
     return number
 
 
+def _day(value: object) -> date:
+    if isinstance(value, str) and len(value) == len("2026-11-23"):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise ValueError("date attendue: AAAA-MM-JJ")
+
+
 Siren = Annotated[str, Field(max_length=20), AfterValidator(_siren)]
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_./:-]+$")]
 Amount = Annotated[int, Field(strict=True, gt=0, le=MAX_CENTS)]
@@ -52,7 +61,7 @@ class LineBody(_Body):
     supplier_siren: Siren
     amount_cents: Amount
     measure_id: Code
-    ordered_on: date | None = None
+    ordered_on: Annotated[date, BeforeValidator(_day)] | None = None
 
 
 class DeclarationsBody(_Body):

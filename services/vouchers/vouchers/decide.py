@@ -17,7 +17,7 @@ from vouchers.inputs import (
     ReservationDue,
     WithdrawVoucher,
 )
-from vouchers.model import Applicant, Diagnostic, Envelopes, Measure, Profile
+from vouchers.model import Applicant, Diagnostic, Envelopes, Profile
 from vouchers.rules.deposit import deposit
 from vouchers.rules.desk import Desk, Outcome
 from vouchers.rules.instruction import expire_file, grant_file, offer_release, refuse_file, withdraw_file
@@ -30,21 +30,21 @@ def decide(state: Applicant, shared: Envelopes, message: Message[Any]) -> Outcom
         case DiagnosticCompleted() as event:
             outcome = Decision(_diagnosed(state, message, event), shared)
         case CompanyProfileUpdated() as event:
-            outcome = Decision(_described(state, message, event.company), shared)
+            outcome = Decision(_described(state, message, event), shared)
         case LabelGranted() as event:
             outcome = Decision(_labelled(state, event), shared)
         case ApplyForVoucher() as command:
-            outcome = deposit(Desk(state, shared, message), command)
+            outcome = deposit(Desk.of(state, shared, message), command)
         case GrantVoucher() as command:
-            outcome = grant_file(Desk(state, shared, message), command)
+            outcome = grant_file(Desk.of(state, shared, message), command)
         case RefuseVoucher() as command:
-            outcome = refuse_file(Desk(state, shared, message), command)
+            outcome = refuse_file(Desk.of(state, shared, message), command)
         case WithdrawVoucher() as command:
-            outcome = withdraw_file(Desk(state, shared, message), command)
+            outcome = withdraw_file(Desk.of(state, shared, message), command)
         case OfferRelease() as command:
-            outcome = offer_release(Desk(state, shared, message), command)
+            outcome = offer_release(Desk.of(state, shared, message), command)
         case ReservationDue() as deadline:
-            outcome = expire_file(Desk(state, shared, message), deadline)
+            outcome = expire_file(Desk.of(state, shared, message), deadline)
         case other:
             raise TypeError(f"vouchers cannot decide {type(other).__name__}")
     return outcome
@@ -54,24 +54,29 @@ def _diagnosed(state: Applicant, message: Message[Any], event: DiagnosticComplet
     """Remember the last full diagnosis and the company it describes; an express one never gives a chèque."""
     if event.kind != "complet":
         return state
-    state = _described(state, message, event.company)
-    known = state.diagnostic
-    if known is not None and (known.id == event.diagnostic_id or known.completed_at > event.completed_at):
+    profile, diagnostic = _newest(state.profile, message, event.company), state.diagnostic
+    if diagnostic is None or (diagnostic.id != event.diagnostic_id and diagnostic.completed_at <= event.completed_at):
+        diagnostic = Diagnostic(event.diagnostic_id, event.completed_at, event.measures)
+    if profile is state.profile and diagnostic is state.diagnostic:
         return state
-    measures = tuple(Measure(measure.id, measure.spend_categories) for measure in event.measures)
-    return replace(state, diagnostic=Diagnostic(event.diagnostic_id, event.completed_at, measures))
+    return Applicant(state.siren, profile, diagnostic, state.labelled_until, state.files)
 
 
-def _described(state: Applicant, message: Message[Any], company: Company) -> Applicant:
-    """Remember the newest description of the company; two services tell it, so the time of the fact decides."""
-    known = state.profile
-    told = (company.naf, company.region, company.created_on, company.active, company.sme_category)
+def _described(state: Applicant, message: Message[Any], event: CompanyProfileUpdated) -> Applicant:
+    """Remember what the company is now."""
+    profile = _newest(state.profile, message, event.company)
+    return state if profile is state.profile else replace(state, profile=profile)
+
+
+def _newest(known: Profile | None, message: Message[Any], company: Company) -> Profile:
+    """The newest description of a company; two services tell it, so the time of the fact decides."""
     if known is not None and (
         known.known_at > message.time
-        or told == (known.naf, known.region, known.created_on, known.active, known.sme_category)
+        or (company.naf, company.region, company.created_on, company.active, company.sme_category)
+        == (known.naf, known.region, known.created_on, known.active, known.sme_category)
     ):
-        return state
-    return replace(state, profile=Profile(*told, message.time))
+        return known
+    return Profile(company.naf, company.region, company.created_on, company.active, company.sme_category, message.time)
 
 
 def _labelled(state: Applicant, event: LabelGranted) -> Applicant:

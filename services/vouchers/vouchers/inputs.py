@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from vouchers.model import Declarations, Line
+from vouchers.model import Declarations, Line, Measure
 
 # --- consumed events -------------------------------------------------------------------------------------------------
 
@@ -17,14 +17,6 @@ class Company:
     created_on: date | None
     active: bool
     sme_category: str
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A measure of the plan that a diagnosis gives, with the spend categories it may lead to."""
-
-    id: str
-    spend_categories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,10 +41,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A measure of the diagnosis and the spend categories it may lead to (none: any)."""
+    """A measure of the plan that a diagnosis gives, with the spend categories it may lead to (none: any)."""
 
     id: str
-    categories: tuple[str, ...]
+    spend_categories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

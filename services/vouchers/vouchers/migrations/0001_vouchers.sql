@@ -48,7 +48,6 @@ create table movements (
     check (to_account in ('disponible', 'reserve', 'engage', 'ordonnance', 'paye', 'recouvre')),
     check (from_account <> to_account)
 );
-create index movements_of_a_file on movements (voucher_id, number);
 
 -- Where every file stands, for readers and for the waiting list; the whole file is in the state of its company.
 create table files (
@@ -67,7 +66,6 @@ create table files (
 ) with (fillfactor = 85);
 create unique index one_active_file_per_company on files (siren, programme)
     where status not in ('refuse', 'retire', 'renonce', 'expire');
-create index files_of_a_company on files (siren);
 create index files_waiting on files (envelope_id, place) where status = 'liste_attente';
 create index files_waiting_by_amount on files (envelope_id, asked_cents) where status = 'liste_attente';
 

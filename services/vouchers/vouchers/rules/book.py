@@ -1,6 +1,5 @@
 """The money side of one decision: movements of one file on one envelope, and the events they lead to."""
 
-from dataclasses import replace
 from typing import Final
 
 from common.event import Event
@@ -18,16 +17,46 @@ class Book:
 
     Args:
         envelope: the envelope before the decision.
+        message: what causes the movements.
+        min_grant_cents: less than this left means exhausted.
         siren: the company.
         region: INSEE code of its region.
         voucher_id: the file.
-        message: what causes the movements.
     """
 
-    def __init__(self, envelope: Envelope, siren: str, region: str, voucher_id: str, message: Message[object]) -> None:
-        self.envelope = envelope
+    __slots__ = (
+        "_balances",
+        "_envelope",
+        "_message",
+        "_min_grant",
+        "_places",
+        "_region",
+        "_siren",
+        "_smallest",
+        "_voucher_id",
+        "_waiting",
+        "events",
+        "movements",
+    )
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        message: Message[object],
+        *,
+        min_grant_cents: int,
+        siren: str,
+        region: str,
+        voucher_id: str,
+    ) -> None:
         self.movements: list[Movement] = []
         self.events: list[Event] = []
+        self._envelope = envelope
+        self._balances = envelope.balances
+        self._waiting = envelope.waiting
+        self._places = envelope.places
+        self._smallest = envelope.smallest_waiting_cents
+        self._min_grant = min_grant_cents
         self._siren = siren
         self._region = region
         self._voucher_id = voucher_id
@@ -36,9 +65,9 @@ class Book:
     def reserve(self, amount_cents: int, reason: str) -> None:
         """Set money aside for the file: disponible → reserve."""
         self._move("disponible", "reserve", amount_cents)
-        left = self.envelope.balances.disponible
+        left = self._balances.disponible
         self.events.append(
-            BudgetReserved(self.envelope.id, self._voucher_id, self._siren, amount_cents, left, reason, self._region)
+            BudgetReserved(self._envelope.id, self._voucher_id, self._siren, amount_cents, left, reason, self._region)
         )
 
     def engage(self, amount_cents: int) -> None:
@@ -50,9 +79,9 @@ class Book:
         if amount_cents == 0:
             return
         self._move(account, "disponible", amount_cents)
-        left = self.envelope.balances.disponible
+        left = self._balances.disponible
         self.events.append(
-            BudgetReleased(self.envelope.id, self._voucher_id, self._siren, amount_cents, left, reason, self._region)
+            BudgetReleased(self._envelope.id, self._voucher_id, self._siren, amount_cents, left, reason, self._region)
         )
 
     def release_all(self, file: VoucherFile, reason: str) -> int:
@@ -65,35 +94,42 @@ class Book:
 
     def join_queue(self, amount_cents: int) -> tuple[int, int]:
         """Put the file on the waiting list; returns its place (order of deposit) and its rank now."""
-        envelope = self.envelope
-        smallest = envelope.smallest_waiting_cents
-        self.envelope = replace(
-            envelope,
-            waiting=envelope.waiting + 1,
-            places=envelope.places + 1,
-            smallest_waiting_cents=amount_cents if smallest is None else min(smallest, amount_cents),
-        )
-        return self.envelope.places, self.envelope.waiting
+        self._waiting += 1
+        self._places += 1
+        self._smallest = amount_cents if self._smallest is None else min(self._smallest, amount_cents)
+        return self._places, self._waiting
 
     def leave_queue(self) -> None:
         """Take the file off the waiting list; the smallest amount that waits stays known as a lower bound."""
-        waiting = self.envelope.waiting - 1
-        smallest = self.envelope.smallest_waiting_cents if waiting else None
-        self.envelope = replace(self.envelope, waiting=waiting, smallest_waiting_cents=smallest)
+        self._waiting -= 1
+        if self._waiting == 0:
+            self._smallest = None
 
-    def close(self, min_grant_cents: int) -> None:
-        """Say once that the envelope is exhausted, when less than the smallest grant is left."""
-        left = self.envelope.balances.disponible
-        exhausted = left < min_grant_cents
-        if exhausted and not self.envelope.exhausted:
-            self.events.append(EnvelopeExhausted(self.envelope.id, left))
-        if exhausted != self.envelope.exhausted:
-            self.envelope = replace(self.envelope, exhausted=exhausted)
+    def close(self) -> Envelope:
+        """The envelope after the decision; says once that less than the smallest grant is left."""
+        envelope, left = self._envelope, self._balances.disponible
+        exhausted = left < self._min_grant
+        if exhausted and not envelope.exhausted:
+            self.events.append(EnvelopeExhausted(envelope.id, left))
+        return Envelope(
+            envelope.id,
+            envelope.programme,
+            envelope.opens_on,
+            envelope.closes_on,
+            envelope.rulesets,
+            self._balances,
+            exhausted,
+            self._waiting,
+            self._places,
+            self._smallest,
+            envelope.movements,
+            envelope.chain,
+        )
 
     def _move(self, source: Account, target: Account, amount_cents: int) -> None:
         message = self._message
         movement = Movement(
-            self.envelope.id,
+            self._envelope.id,
             self._voucher_id,
             source,
             target,
@@ -102,5 +138,5 @@ class Book:
             message.id,
             len(self.movements),
         )
-        self.envelope = replace(self.envelope, balances=post(self.envelope.balances, movement))
+        self._balances = post(self._balances, movement)
         self.movements.append(movement)

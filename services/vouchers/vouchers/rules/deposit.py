@@ -9,7 +9,7 @@ from vouchers import events
 from vouchers.inputs import ApplyForVoucher
 from vouchers.model import ACTIVE, Diagnostic, Envelope, Profile, VoucherFile
 from vouchers.rules.calendar import french_date
-from vouchers.rules.desk import ALLOWED, PLATFORM, Desk, Outcome
+from vouchers.rules.desk import ALLOWED, Desk, Outcome
 from vouchers.rules.eligibility import Case, Verdict, assess
 from vouchers.rules.grant import own_aid
 from vouchers.ruleset import Rules
@@ -78,6 +78,7 @@ def _judge(desk: Desk, command: ApplyForVoucher, rules: Rules, profile: Profile,
         command.declarations,
         own_aid(rules, desk.state.files, desk.today),
         desk.message.time,
+        desk.today,
     )
     return assess(rules, case)
 
@@ -113,8 +114,8 @@ def _refuse(desk: Desk, file: VoucherFile) -> Outcome:
             and [reason.code for reason in known.reasons] == codes
         ):
             return desk.unchanged(known)
-    row = desk.transition(file, None, PLATFORM, "dépôt non recevable")
-    return desk.changed(file, None, (desk.refused(file),), (row,))
+    row = desk.transition(file, None, "refuse", "dépôt non recevable")
+    return desk.changed(file, None, (row,), after=(desk.refused(file),))
 
 
 def _accept(desk: Desk, envelope: Envelope, rules: Rules, file: VoucherFile) -> Outcome:
@@ -137,6 +138,5 @@ def _accept(desk: Desk, envelope: Envelope, rules: Rules, file: VoucherFile) -> 
     place, position = book.join_queue(file.asked_cents)
     waiting = replace(file, status="liste_attente", place=place, position=position)
     waitlisted = events.VoucherWaitlisted(desk.state.siren, file.id, envelope.id, position, desk.region)
-    book.close(rules.min_grant_cents)
-    row = desk.transition(waiting, None, PLATFORM, "enveloppe insuffisante")
-    return desk.changed(waiting, book, (requested, waitlisted, *book.events), (row,))
+    row = desk.transition(waiting, None, "liste_attente", "enveloppe insuffisante")
+    return desk.changed(waiting, book, (row,), before=(requested, waitlisted))

@@ -40,21 +40,27 @@ PLATFORM: Final = "plateforme"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One decision at work: the company, the envelopes and the input."""
+    """One decision at work.
+
+    Attributes:
+        state: the company.
+        shared: the envelopes.
+        message: the input.
+        region: INSEE code of the company's region, or "".
+        today: the Paris calendar day of the input.
+    """
 
     state: Applicant
     shared: Envelopes
     message: Message[Any]
+    region: str
+    today: date
 
-    @property
-    def region(self) -> str:
-        """INSEE code of the company's region, or ""."""
-        return "" if self.state.profile is None else self.state.profile.region
-
-    @property
-    def today(self) -> date:
-        """The Paris calendar day of the input."""
-        return paris_day(self.message.time)
+    @classmethod
+    def of(cls, state: Applicant, shared: Envelopes, message: Message[Any]) -> "Desk":
+        """The desk of an input."""
+        region = "" if state.profile is None else state.profile.region
+        return cls(state, shared, message, region, paris_day(message.time))
 
     def find(self, voucher_id: str, envelope_id: str) -> tuple[VoucherFile, Envelope] | None:
         """A file of this company with its envelope."""
@@ -66,7 +72,15 @@ class Desk:
 
     def book(self, envelope: Envelope, file: VoucherFile) -> Book:
         """An empty book for the money side of this decision."""
-        return Book(envelope, self.state.siren, self.region, file.id, self.message)
+        smallest = envelope.rules_named(file.ruleset, self.message.time).min_grant_cents
+        return Book(
+            envelope,
+            self.message,
+            min_grant_cents=smallest,
+            siren=self.state.siren,
+            region=self.region,
+            voucher_id=file.id,
+        )
 
     # --- outcomes that change nothing
 
@@ -93,16 +107,22 @@ class Desk:
         self,
         file: VoucherFile,
         book: Book | None,
-        events: tuple[Event, ...],
         rows: tuple[Transition, ...],
+        *,
+        before: tuple[Event, ...] = (),
+        after: tuple[Event, ...] = (),
         deadlines: tuple[Schedule | Cancel, ...] = (),
     ) -> Outcome:
-        """The file as it stands now, with what the book moved."""
+        """The file as it stands now, with what the book moved; its events come between `before` and `after`."""
+        shared, movements, moved = self.shared, (), ()
+        if book is not None:
+            shared = shared.put(book.close())
+            movements, moved = book.movements, book.events
         return Decision(
             _with_file(self.state, file),
-            self.shared if book is None else self.shared.put(book.envelope),
-            events=events,
-            rows=rows if book is None else (*book.movements, *rows),
+            shared,
+            events=(*before, *moved, *after),
+            rows=(*movements, *rows),
             deadlines=deadlines,
             answer=answer_of(self.state.siren, file),
         )
@@ -110,26 +130,26 @@ class Desk:
     def serve(self, book: Book, rules: Rules, file: VoucherFile, reason: str, before: tuple[Event, ...]) -> Outcome:
         """Reserve what the file asks; grant it at once when decisions are automatic and none calls for a person."""
         from_status: Status | None = "liste_attente" if reason == "liste_attente" else None
-        deposited = replace(file, status="depose", held_cents=file.asked_cents)
-        book.reserve(file.asked_cents, reason)
-        row = self.transition(deposited, from_status, PLATFORM, reason)
-        review = rules.review_over_cents is not None and file.asked_cents > rules.review_over_cents
+        asked = file.asked_cents
+        book.reserve(asked, reason)
+        review = rules.review_over_cents is not None and asked > rules.review_over_cents
         if rules.auto_decision and not review:
-            granted, event = self.grant(book, rules, deposited, file.asked_cents)
-            rows = (row, self.transition(granted, "depose", PLATFORM, "décision automatique", 1))
-            return self.changed(granted, book, (*before, *book.events, event), rows)
-        book.close(rules.min_grant_cents)
-        due = end_of_day(deposited.reply_by or self.today)
-        timer = Schedule(timer_of(file), due, ReservationDue(file.envelope_id, file.id))
-        return self.changed(deposited, book, (*before, *book.events), (row,), (timer,))
+            granted, event = self.grant(book, rules, file, asked, asked)
+            deposited = self.transition(granted, from_status, "depose", reason)
+            decided = self.transition(granted, "depose", "accorde", "décision automatique", index=1)
+            return self.changed(granted, book, (deposited, decided), before=before, after=(event,))
+        kept = replace(file, status="depose", held_cents=asked)
+        row = self.transition(kept, from_status, "depose", reason)
+        due = end_of_day(kept.reply_by or self.today)
+        timer = Schedule(timer_of(kept), due, ReservationDue(kept.envelope_id, kept.id))
+        return self.changed(kept, book, (row,), before=before, deadlines=(timer,))
 
     def grant(
-        self, book: Book, rules: Rules, file: VoucherFile, amount_cents: int
+        self, book: Book, rules: Rules, file: VoucherFile, reserved_cents: int, amount_cents: int
     ) -> tuple[VoucherFile, VoucherGranted]:
         """The right is given today: reserve → engage, the difference is available again."""
         book.engage(amount_cents)
-        book.release("reserve", file.held_cents - amount_cents, "accorde")
-        book.close(rules.min_grant_cents)
+        book.release("reserve", reserved_cents - amount_cents, "accorde")
         agreement_by = add_months(self.today, rules.agreement_months)
         claim_by = add_months(self.today, rules.claim_months)
         granted = replace(
@@ -160,14 +180,14 @@ class Desk:
         released = book.release_all(file, status)
         if file.status == "liste_attente":
             book.leave_queue()
-        book.close(envelope.rules_named(file.ruleset, self.message.time).min_grant_cents)
         return book, replace(file, status=status, held_cents=0, reasons=reasons), released
 
-    def closed(self, book: Book, before: VoucherFile, after: VoucherFile, actor: str, event: Event) -> Outcome:
+    def closed(self, book: Book, before: VoucherFile, file: VoucherFile, actor: str, event: Event) -> Outcome:
         """The outcome of `close`, told by `event`."""
-        row = self.transition(after, before.status, actor, " ".join(reason.sentence for reason in after.reasons))
+        why = " ".join(reason.sentence for reason in file.reasons)
+        row = self.transition(file, before.status, file.status, why, actor=actor)
         deadlines = (Cancel(timer_of(before)),) if before.status == "depose" else ()
-        return self.changed(after, book, (*book.events, event), (row,), deadlines)
+        return self.changed(file, book, (row,), after=(event,), deadlines=deadlines)
 
     def refuse(self, envelope: Envelope, file: VoucherFile, reasons: tuple[Reason, ...], actor: str) -> Outcome:
         """Refuse a file that was deposited or waits."""
@@ -186,7 +206,14 @@ class Desk:
         )
 
     def transition(
-        self, file: VoucherFile, from_status: Status | None, actor: str, reason: str, index: int = 0
+        self,
+        file: VoucherFile,
+        from_status: Status | None,
+        to_status: Status,
+        reason: str,
+        *,
+        actor: str = PLATFORM,
+        index: int = 0,
     ) -> Transition:
         """The row that keeps a change of status."""
         message = self.message
@@ -195,7 +222,7 @@ class Desk:
             self.region,
             file,
             from_status,
-            file.status,
+            to_status,
             actor,
             reason,
             message.time,
@@ -212,7 +239,8 @@ def timer_of(file: VoucherFile) -> str:
 def _with_file(state: Applicant, file: VoucherFile) -> Applicant:
     """The state with this file new or renewed; of the closed ones only the last few are kept."""
     files = (*(known for known in state.files if known.id != file.id), file)
-    closed = [known for known in files if known.status not in ACTIVE]
-    if len(closed) > KEPT_CLOSED:
-        files = tuple(known for known in files if known is not closed[0])
-    return replace(state, files=files)
+    if len(files) > KEPT_CLOSED:
+        closed = [known for known in files if known.status not in ACTIVE]
+        if len(closed) > KEPT_CLOSED:
+            files = tuple(known for known in files if known is not closed[0])
+    return Applicant(state.siren, state.profile, state.diagnostic, state.labelled_until, files)

@@ -26,6 +26,7 @@ class Case:
         declarations: what it declares.
         own_aid_cents: de minimis aid this service gave or holds for it.
         now: the instant of deposit.
+        today: the Paris calendar day of it.
     """
 
     siren: str
@@ -36,6 +37,7 @@ class Case:
     declarations: Declarations
     own_aid_cents: int
     now: datetime
+    today: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Verdict:
 
 def assess(rules: Rules, case: Case) -> Verdict:
     """Judge a file; every reason is given, not only the first."""
-    today = paris_day(case.now)
+    today = case.today
     failing = [
         *_company(rules, case.profile, today),
         *_declared(case.declarations),
@@ -128,7 +130,7 @@ def _diagnostic(rules: Rules, diagnostic: Diagnostic, today: date) -> Iterator[R
 
 
 def _lines(rules: Rules, case: Case, today: date) -> Iterator[Reason]:
-    measures = {measure.id: measure.categories for measure in case.diagnostic.measures}
+    measures = {measure.id: measure.spend_categories for measure in case.diagnostic.measures}
     for number, line in enumerate(case.lines, start=1):
         if line.category not in rules.categories:
             why = rules.excluded_categories.get(line.category, f"la catégorie « {line.category} » n'est pas prévue")
@@ -139,10 +141,11 @@ def _lines(rules: Rules, case: Case, today: date) -> Iterator[Reason]:
                 "mesure_inconnue", f"Ligne {number}: la mesure « {line.measure_id} » n'est pas dans votre diagnostic."
             )
         elif rules.measure_covers_category and categories and line.category not in categories:
+            named = ", ".join(f"« {rules.categories.get(code, code)} »" for code in categories)
             yield Reason(
                 "mesure_sans_rapport",
-                f"Ligne {number}: la mesure « {line.measure_id} » prévoit {', '.join(categories)}, "
-                f"pas {line.category}.",
+                f"Ligne {number}: la mesure « {line.measure_id} » prévoit {named}, "
+                f"pas « {rules.categories.get(line.category, line.category)} ».",
             )
         if not valid_siren(line.supplier_siren):
             yield Reason("fournisseur_invalide", f"Ligne {number}: {line.supplier_siren} n'est pas un SIREN valide.")

@@ -33,9 +33,9 @@ def grant_file(desk: Desk, command: GrantVoucher) -> Outcome:
         detail = f"Le montant accordé va de {euros(rules.min_grant_cents)} à {euros(most)}."
         return desk.reject(422, "Montant hors limites", detail, "amount_cents")
     book = desk.book(envelope, file)
-    granted, event = desk.grant(book, rules, file, amount)
-    row = desk.transition(granted, "depose", command.actor, command.reason)
-    return desk.changed(granted, book, (*book.events, event), (row,), (Cancel(timer_of(file)),))
+    granted, event = desk.grant(book, rules, file, file.held_cents, amount)
+    row = desk.transition(granted, "depose", "accorde", command.reason, actor=command.actor)
+    return desk.changed(granted, book, (row,), after=(event,), deadlines=(Cancel(timer_of(file)),))
 
 
 def refuse_file(desk: Desk, command: RefuseVoucher) -> Outcome:

@@ -1,7 +1,7 @@
 """The double-entry ledger of an envelope: movements between accounts, never negative, total constant."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from hashlib import sha256
 from typing import Final
@@ -23,6 +23,15 @@ MOVES: Final[frozenset[tuple[Account, Account]]] = frozenset(
 )
 """The only ways money may go."""
 
+_PLACE: Final[dict[Account, int]] = {
+    "disponible": 0,
+    "reserve": 1,
+    "engage": 2,
+    "ordonnance": 3,
+    "paye": 4,
+    "recouvre": 5,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerError:
@@ -38,11 +47,20 @@ def apply(balances: Balances, movement: Movement) -> Balances | LedgerError:
         return LedgerError(f"a movement of {amount} cents: must be above 0")
     if (source, target) not in MOVES:
         return LedgerError(f"money never goes from {source} to {target}")
-    left: int = getattr(balances, source) - amount
+    cents = [
+        balances.disponible,
+        balances.reserve,
+        balances.engage,
+        balances.ordonnance,
+        balances.paye,
+        balances.recouvre,
+    ]
+    cents[_PLACE[source]] -= amount
+    cents[_PLACE[target]] += amount
+    left = cents[_PLACE[source]]
     if left < 0:
         return LedgerError(f"{source} holds {left + amount} cents, {amount} are asked")
-    got: int = getattr(balances, target) + amount
-    return replace(balances, **{source: left, target: got})
+    return Balances(*cents)
 
 
 def post(balances: Balances, movement: Movement) -> Balances:
