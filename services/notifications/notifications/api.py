@@ -1,0 +1,213 @@
+"""The HTTP doors: contacts, unsubscription, history."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic_core import PydanticCustomError
+from stdnum.fr import siren as siren_numbers
+
+from common.commands import Command
+from common.decision import Rejection
+from common.http import Problem, parse_batch
+from common.runtime import Context
+from notifications import store
+from notifications.decide import notification_id
+from notifications.inputs import EraseContact, SaveContact, Unsubscribe
+from notifications.rules.notices import BY_TEMPLATE
+from notifications.unsubscribe import PATH, UnsubscribeLinks
+
+# --- what may come in ------------------------------------------------------------------------------------------------
+
+_EMAIL_FAULTS: Final[Mapping[str, str]] = {
+    "must have an @-sign": "il manque l’arobase (@)",
+    "must be something before the @": "il manque le nom avant l’arobase",
+    "must be something after the @": "il manque le domaine après l’arobase",
+    "too long": "elle est trop longue",
+    "special-use or reserved": "ce domaine est réservé et ne reçoit pas de courriel",
+    "not valid. It should have a period": "le domaine doit contenir un point",
+    "should have a period": "le domaine doit contenir un point",
+    "two periods": "deux points se suivent",
+    "start with a period": "une partie commence par un point",
+    "end with a period": "une partie finit par un point",
+    "Internationalized characters before the @-sign": "les lettres accentuées ne sont pas admises avant l’arobase",
+    "contains invalid characters": "elle contient un caractère non admis",
+}
+
+
+def _checked_siren(value: str) -> str:
+    digits = "".join(value.split())
+    if len(digits) != 9 or not digits.isascii() or not siren_numbers.is_valid(digits) or digits == "000000000":
+        raise PydanticCustomError("value_error", "{error}", {"error": "SIREN attendu : 9 chiffres avec une clé juste"})
+    return digits
+
+
+def _checked_email(value: str) -> str:
+    """The normalised address, its domain in ASCII as mail servers want it; no look-up is made."""
+    try:
+        valid = validate_email(value, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        text = str(error)
+        fault = next(
+            (french for english, french in _EMAIL_FAULTS.items() if english in text), "sa forme est incorrecte"
+        )
+        reason = {"error": f"adresse électronique non valide : {fault}"}
+        raise PydanticCustomError("value_error", "{error}", reason) from None
+    return valid.ascii_email or valid.normalized
+
+
+def _checked_name(value: str) -> str:
+    if not value.isprintable():
+        raise PydanticCustomError("value_error", "{error}", {"error": "caractères de contrôle non admis"})
+    return value
+
+
+Siren = Annotated[str, Field(max_length=20), AfterValidator(_checked_siren)]
+Category = Literal["diagnostic", "accompagnement", "aides", "label", "cheque"]
+_SIREN: Final = TypeAdapter[str](Siren)
+
+
+class ContactBody(BaseModel):
+    """Whom a company is reached by, and what they want."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    email: Annotated[str, Field(max_length=254), AfterValidator(_checked_email)]
+    name: Annotated[str, Field(max_length=100), AfterValidator(_checked_name)] = ""
+    language: Literal["fr"] = "fr"
+    channels: Annotated[tuple[Literal["email"], ...], Field(max_length=1)] = ("email",)
+    muted: Annotated[tuple[Category, ...], Field(max_length=5)] = ()
+    subscribed: bool | None = None
+
+    def command(self, siren: str) -> Command:
+        """The command this body asks for."""
+        muted = tuple(sorted(set(self.muted)))
+        save = SaveContact(self.email, self.name, self.language, self.channels, muted, self.subscribed)
+        return Command(save, siren)
+
+
+class ContactItem(ContactBody):
+    """One contact of a batch."""
+
+    siren: Siren
+
+
+def _valid_siren(value: str) -> str:
+    try:
+        return _SIREN.validate_python(value)
+    except ValueError:
+        detail = "un SIREN a 9 chiffres, le dernier est une clé de contrôle"
+        raise Problem(Rejection(422, "SIREN invalide", detail, "siren")) from None
+
+
+# --- the doors -------------------------------------------------------------------------------------------------------
+
+
+def routes(context: Context[Any, Any]) -> APIRouter:
+    """The HTTP API of the service."""
+    router = APIRouter(prefix="/v1")
+    _contact_doors(router, context)
+    _history_door(router, context)
+    _unsubscribe_doors(router, context)
+    return router
+
+
+def _contact_doors(router: APIRouter, context: Context[Any, Any]) -> None:
+    @router.put("/contacts/{siren}", summary="Enregistrer ou remplacer le contact d’une entreprise")
+    async def save_contact(siren: str, body: ContactBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run(request, body.command(_valid_siren(siren)))
+
+    @router.post("/contacts:batch", summary="Enregistrer jusqu’à 1 000 contacts")
+    async def save_contacts(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        items = parse_batch(await request.body(), ContactItem, lambda item: item.command(item.siren))
+        return await context.run_batch(request, items)
+
+    @router.get("/contacts/{siren}", summary="Lire le contact d’une entreprise")
+    async def read_contact(siren: str) -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
+        number = _valid_siren(siren)
+        async with context.reading() as connection:
+            row = await connection.fetchrow(store.CONTACT, number)
+        if row is None:
+            detail = "aucun contact n’est enregistré pour cette entreprise"
+            raise Problem(Rejection(404, "Contact inconnu", detail, "siren"))
+        return {"siren": number, **dict(row)}
+
+    @router.delete("/contacts/{siren}", summary="Effacer le contact d’une entreprise")
+    async def erase_contact(siren: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run(request, Command(EraseContact(), _valid_siren(siren)))
+
+
+def _history_door(router: APIRouter, context: Context[Any, Any]) -> None:
+    @router.get("/notifications/{siren}", summary="Les messages d’une entreprise, du plus récent au plus ancien")
+    async def read_history(  # pyright: ignore[reportUnusedFunction]
+        siren: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    ) -> dict[str, object]:
+        number = _valid_siren(siren)
+        async with context.reading() as connection:
+            rows = await connection.fetch(store.HISTORY, number, limit)
+        return {"siren": number, "notifications": [_entry(dict(row)) for row in rows]}
+
+
+def _entry(row: Mapping[str, Any]) -> dict[str, object]:
+    cause: UUID = row["cause"]
+    template: str = row["template"]
+    known = BY_TEMPLATE.get(template)
+    return {
+        "notification_id": str(notification_id(cause)),
+        "template": template,
+        "title": template if known is None else known[1].title,
+        "status": row["status"],
+        "legal": row["legal"],
+        "deadline": row["deadline"],
+        "recorded_at": row["recorded_at"],
+        "settled_at": row["settled_at"],
+        "reason": row["reason"],
+        "cause": str(cause),
+    }
+
+
+def _unsubscribe_doors(router: APIRouter, context: Context[Any, Any]) -> None:
+    async def named(token: str) -> tuple[UUID, str | None]:
+        async with context.reading() as connection:
+            links = UnsubscribeLinks(await store.signing_keys(connection), "")
+            ref = links.read(token)
+            if ref is None:
+                detail = "le lien est incomplet ou modifié : reprenez-le tel qu’il est dans le courriel"
+                raise Problem(Rejection(400, "Lien de désabonnement invalide", detail, "token"))
+            return ref, await store.siren_of(connection, ref)
+
+    path = PATH.removeprefix("/v1")
+
+    @router.get(path, summary="Page de désabonnement", response_class=HTMLResponse)
+    async def ask(token: Annotated[str, Query(max_length=300)]) -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
+        await named(token)
+        return _page("Ne plus recevoir nos messages d’information", _FORM.format(action=f"?token={escape(token)}"))
+
+    @router.post(path, summary="Désabonner en un clic (RFC 8058)", response_class=HTMLResponse)
+    async def unsubscribe(token: Annotated[str, Query(max_length=300)]) -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
+        ref, siren = await named(token)
+        if siren is not None:
+            await context.execute_all([Command(Unsubscribe(str(ref)), siren)])
+        return _page("C’est fait", _DONE)
+
+
+_FORM: Final = """<p>Vous ne recevrez plus nos messages d’information (résultats, connecteurs, aides, listes d’attente).
+Les accusés de réception et les décisions vous parviendront toujours.</p>
+<form method="post" action="{action}"><button type="submit">Confirmer</button></form>"""
+_DONE: Final = """<p>Vous ne recevrez plus nos messages d’information. Les accusés de réception et les décisions vous
+parviendront toujours.</p>"""
+
+
+def _page(title: str, body: str) -> HTMLResponse:
+    content = (
+        f'<!DOCTYPE html>\n<html lang="fr"><head><meta charset="utf-8"><title>{title} – Croissance connectée</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
+        f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
+    )
+    headers = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Referrer-Policy": "no-referrer"}
+    return HTMLResponse(content, headers=headers)

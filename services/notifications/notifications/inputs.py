@@ -1,0 +1,275 @@
+"""What this service reads: the fields its messages show of others' events, its commands, its deadlines.
+
+The whole input is kept with the message until it is sent, so every field here is stored once per company: only what
+a template prints.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal, TypeAlias
+
+# --- consumed events: diagnostic -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A measure of the plan."""
+
+    label: str
+    dimension: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticCompleted:
+    """A diagnosis was submitted: its scores (0–100) and its plan."""
+
+    kind: str
+    stage: str
+    completed_at: datetime
+    scores: dict[str, float]
+    global_score: float
+    band: str
+    measures: tuple[Measure, ...]
+
+
+# --- matching --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A connecteur asked to help, and why it was chosen."""
+
+    connector_name: str
+    institution: str
+    tier: str
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorMatched:
+    """A round of offers, open until `expires_at`."""
+
+    subject: str
+    round: int
+    expires_at: datetime
+    proposals: tuple[Proposal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedUnserved:
+    """Nobody could, or would, take the need."""
+
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class MatchAccepted:
+    """A connecteur took the need; the other offers of the round are released."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """An aid or a resource that may fit, with the verdict on the company."""
+
+    name: str
+    nature: str
+    verdict: str
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AidsRecommended:
+    """Aids and resources for a need, best first."""
+
+    programmes: tuple[Programme, ...]
+
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LabelApplied:
+    """An application for the label was deposited."""
+
+    application_id: str
+    charter_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelGranted:
+    """The company may show the label from `granted_at` until `expires_at`."""
+
+    label_id: str
+    cohort_year: int
+    exemplary: bool
+    granted_at: datetime
+    expires_at: datetime
+    verification_path: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRefused:
+    """The application is refused; `codes` go with `reasons`, one by one."""
+
+    application_id: str
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelWaitlisted:
+    """The application is admissible, the cohort of the year is full."""
+
+    application_id: str
+    cohort_year: int
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelExpired:
+    """A label came to the end of its validity without being renewed."""
+
+    label_id: str
+    expired_at: datetime
+
+
+# --- vouchers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of spend of an application, in euro cents before VAT."""
+
+    category: str
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRequested:
+    """A complete and eligible file was deposited; the decision comes at the latest on `reply_by` (Paris day)."""
+
+    voucher_id: str
+    amount_asked_cents: int
+    lines: tuple[Line, ...]
+    de_minimis_declared_cents: int
+    reply_by: date
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherGranted:
+    """A chèque is granted: agreement to sign and first claim to send at the latest on these Paris days."""
+
+    voucher_id: str
+    amount_cents: int
+    rate_percent: int
+    agreement_by: date
+    claim_by: date
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRefused:
+    """The file is refused; `codes` go with `reasons`, one by one."""
+
+    voucher_id: str
+    reasons: tuple[str, ...]
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherWaitlisted:
+    """The file is eligible, the envelope has too little left."""
+
+    voucher_id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRenounced:
+    """The company gave its file or its chèque up (`retire` before the decision, `renonce` after it)."""
+
+    voucher_id: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherExpired:
+    """No decision was taken in time: the reservation is released."""
+
+    voucher_id: str
+    reason: str
+
+
+Fact: TypeAlias = (
+    DiagnosticCompleted
+    | ConnectorMatched
+    | NeedUnserved
+    | MatchAccepted
+    | AidsRecommended
+    | LabelApplied
+    | LabelGranted
+    | LabelRefused
+    | LabelWaitlisted
+    | LabelExpired
+    | VoucherRequested
+    | VoucherGranted
+    | VoucherRefused
+    | VoucherWaitlisted
+    | VoucherRenounced
+    | VoucherExpired
+)
+"""The facts a company is told of."""
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SaveContact:
+    """Record, or replace, whom a company is reached by.
+
+    Attributes:
+        email: normalised address.
+        name: how to greet the person, may be "".
+        language: language of the messages.
+        channels: channels accepted for ordinary messages; empty: legal acts only.
+        muted: categories of ordinary messages not wanted.
+        subscribed: True lifts an unsubscription, False makes one, None leaves it as it is.
+    """
+
+    email: str
+    name: str
+    language: Literal["fr"]
+    channels: tuple[Literal["email"], ...]
+    muted: tuple[str, ...]
+    subscribed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class EraseContact:
+    """Forget whom a company is reached by; the history stays, without identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Stop ordinary messages to the contact that `ref` names; legal acts go on."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDelivery:
+    """What became of one mail, with the messages it held.
+
+    Attributes:
+        causes: ids of the events whose messages were in the mail.
+        outcome: `sent` or `failed`.
+        reason: why it failed, without any address; "" when sent.
+    """
+
+    causes: tuple[str, ...]
+    outcome: Literal["sent", "failed"]
+    reason: str = ""

@@ -1,0 +1,1 @@
+"""Pure rules: which facts are told and how, when waiting messages leave."""

