@@ -31,7 +31,7 @@ TIMER_IDS = 1_000_000
 RETRY_DEADLINE = timedelta(minutes=5)
 """How long a deadline whose rule failed waits before it is tried again."""
 
-CONFLICTS = 20
+CONFLICTS = 50
 """How often a batch is retaken at once when others change its rows first, before it counts as a transient failure."""
 
 

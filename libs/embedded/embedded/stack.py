@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,6 +82,10 @@ class Stack:
         """What a process needs to reach this system."""
         return {BOOTSTRAP: self.bootstrap_servers, DSN: self.dsn, SMTP: self.smtp_url}
 
+    def process_environment(self) -> dict[str, str]:
+        """The user's environment with the addresses of this system."""
+        return os.environ | self.environment  # noqa: TID251  children inherit the user's environment
+
     def write_state(self) -> None:
         """Tell other processes what runs here: `stack.json`, replaced at once, readable by its owner only."""
         me = psutil.Process()
@@ -141,7 +146,7 @@ class Stack:
     async def provision(self) -> None:
         """Schemas, migrations and topics."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "common.provision", env=os.environ | self.environment, stdout=-1, stderr=-1  # noqa: TID251
+            sys.executable, "-m", "common.provision", env=self.process_environment(), stdout=PIPE, stderr=PIPE
         )
         output, errors = await process.communicate()
         if process.returncode != 0:

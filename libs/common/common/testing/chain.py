@@ -151,7 +151,7 @@ COUNTER: Service[Total, None] = Service(
     initial=_total,
     decide=decide_count,
     store=NoShared(),
-    migrations=Path(),
+    migrations=Path(__file__).parent / "none",
     publishes=(Counted, Reminded),
     commands=(Count,),
     deadlines=(Remind,),
@@ -163,7 +163,7 @@ GRANTER: Service[Seen, int] = Service(
     initial=_seen,
     decide=decide_grant,
     store=MemoryBudget(),
-    migrations=Path(),
+    migrations=Path(__file__).parent / "none",
     consumes={"counter": (Counted,)},
     publishes=(Granted,),
 )
@@ -174,6 +174,6 @@ READER: Service[Seen, None] = Service(
     initial=_seen,
     decide=decide_read,
     store=NoShared(),
-    migrations=Path(),
+    migrations=Path(__file__).parent / "none",
     consumes={"counter": (Counted,), "granter": (Granted,)},
 )

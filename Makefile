@@ -1,0 +1,63 @@
+# Every command of the project. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := $(wildcard libs/*) $(wildcard services/*)
+READY := $(VENV)/.ready
+export PYTHONWARNINGS ?= ignore::UserWarning:platformdirs.api
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lint types imports contracts up down audit compose lock clean ci
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Prepare .venv with everything the project needs (other commands call it)
+
+$(READY): requirements.lock requirements-uv.txt pyproject.toml $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Preparing $(VENV) (once)…"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@touch $@
+
+demo: $(READY) ## The whole system on a made-up population, with the proof at the end (ARGS="--companies 5000 --json")
+	@$(BIN)/croissance demo $(ARGS)
+
+test: $(READY) ## Every check and every test, on a real broker and a real database
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(ARGS)
+
+check: lint types imports ## Format, lint, types, import rules: needs no broker
+
+format: $(READY) ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lint: $(READY) ## Format and lint
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: $(READY) ## Strict types
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+imports: $(READY) ## Which way imports may point
+	@$(BIN)/lint-imports
+
+contracts: $(READY) ## Write the JSON Schemas and the AsyncAPI document from the declarations
+	@$(BIN)/python tools/contracts.py
+
+up: $(READY) ## Start the whole system here; Ctrl-C stops it
+	@$(BIN)/croissance up $(ARGS)
+
+down: $(READY) ## Stop it
+	@$(BIN)/croissance down $(ARGS)
+
+audit: $(READY) ## Verify what runs here
+	@$(BIN)/croissance audit $(ARGS)
+
+lock: ## Pin every dependency again, with hashes and no address
+	@$(BIN)/uv lock --quiet && $(BIN)/uv export --quiet --all-packages --all-groups --no-emit-workspace --no-annotate --no-header --format requirements.txt --output-file requirements.lock
+
+clean: ## Remove what the commands made here (not the data)
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,206 @@
+"""The conformance suite: the unit of work in memory and on PostgreSQL behave the same."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from common import processor
+from common.codec import Codec, partition_of
+from common.commands import Command, to_message
+from common.decision import Rejection
+from common.envelope import headers_of
+from common.inbox import TopicPartition
+from common.outbox import Meta, OutboxRow
+from common.testing.chain import COUNTER, READER, Count, Seen
+from common.testing.memory import LogRecord
+from common.unit_of_work import Begin
+
+from .conftest import Open
+
+NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
+P = partition_of("k")
+
+
+def record(codec: Codec[Any, Any], sequence: int, n: int = 0, *, key: str = "k", value: bytes | None = None) -> LogRecord:
+    """The `sequence`-th record of the counter's topic, as its relay would write it."""
+    data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence})
+    meta = msgspec.json.encode(Meta("2026-01-05T12:00:00Z", "84", str(UUID(int=1)), str(UUID(int=1)), "")).decode()
+    row = OutboxRow(codec.topics[0], P, sequence, UUID(int=sequence), "counter.Counted.v1", key, meta, data)
+    return LogRecord(row.topic, P, sequence - 1, key.encode(), data, headers_of(row))
+
+
+async def seen(codec: Codec[Any, Any], begin: Begin[Any, Any], key: str = "k") -> Seen:
+    """What the reader knows of a key."""
+    async with begin() as transaction:
+        message = to_message(Command(Count(), key), 0, "", "")
+        loaded = await transaction.load([message])
+        return loaded.states[key][0] if key in loaded.states else Seen()
+
+
+async def count(codec: Codec[Any, Any], begin: Begin[Any, Any], token: str = "", key: str = "k") -> Any:
+    """Count once more."""
+    outcome = await processor.apply_commands(codec, begin, [to_message(Command(Count(token), key), 0, token, "")])
+    return outcome.answers[0]
+
+
+class TestEvents:
+    async def test_a_batch_delivered_twice_is_applied_once(self, open_service: Open) -> None:
+        codec, begin = await open_service(READER)
+        batch = [record(codec, n) for n in (1, 2, 3)]
+
+        first = await processor.apply_records(codec, begin, batch, NOW)
+        again = await processor.apply_records(codec, begin, batch, NOW)
+
+        assert (first.fresh, first.duplicates) == (3, 0)
+        assert (again.fresh, again.duplicates) == (0, 3)
+        assert (await seen(codec, begin)).counted == (1, 2, 3)
+
+    async def test_nothing_after_a_gap_is_applied_until_it_is_filled(self, open_service: Open) -> None:
+        codec, begin = await open_service(READER)
+
+        gapped = await processor.apply_records(codec, begin, [record(codec, 1), record(codec, 3)], NOW)
+        assert gapped.gaps == {TopicPartition(codec.topics[0], P): 2}
+        assert (await seen(codec, begin)).counted == (1,)
+
+        healed = await processor.apply_records(codec, begin, [record(codec, 2), record(codec, 3)], NOW)
+        assert healed.gaps == {}
+        assert (await seen(codec, begin)).counted == (1, 2, 3)
+
+    async def test_two_processes_with_the_same_batch_apply_it_once(self, open_service: Open) -> None:
+        codec, begin = await open_service(READER)
+        batch = [record(codec, n) for n in range(1, 50)]
+
+        reports = await asyncio.gather(*(processor.apply_records(codec, begin, batch, NOW) for _ in range(4)))
+
+        assert sorted(report.fresh for report in reports) == [0, 0, 0, 49]
+        assert (await seen(codec, begin)).counted == tuple(range(1, 50))
+
+    @pytest.mark.parametrize(
+        ("broken", "reason"),
+        [
+            ({"value": b"not json"}, "data of Counted"),
+            ({"value": b'{"key":"k"}'}, "missing required field `n`"),
+            ({"value": b"\xff\xfe"}, "data of Counted"),
+        ],
+    )
+    async def test_poison_is_set_aside_with_its_reason_and_parks_its_key(
+        self, open_service: Open, broken: dict[str, Any], reason: str
+    ) -> None:
+        codec, begin = await open_service(READER)
+        batch = [record(codec, 1), record(codec, 2, **broken), record(codec, 3), record(codec, 4, key="other")]
+
+        report = await processor.apply_records(codec, begin, batch, NOW)
+
+        assert [letter.sequence for letter in report.dead] == [2]
+        assert reason in report.dead[0].reason
+        assert report.parked == 1
+        assert (await seen(codec, begin)).counted == (1,)
+        assert (await seen(codec, begin, "other")).counted == (4,)
+        later = await processor.apply_records(codec, begin, [record(codec, 5)], NOW)
+        assert later.parked == 1
+
+    @pytest.mark.parametrize(
+        "headers",
+        [(), (("ce_sequence", None),), (("ce_sequence", b"x"),), (("ce_sequence", b"0"),), (("other", b"1"),)],
+    )
+    async def test_a_record_without_a_number_is_set_aside_and_blocks_nobody(
+        self, open_service: Open, headers: Sequence[tuple[str, bytes | None]]
+    ) -> None:
+        codec, begin = await open_service(READER)
+        stranger = LogRecord(codec.topics[0], P, 7, b"k", b"{}", headers)
+
+        report = await processor.apply_records(codec, begin, [record(codec, 1), stranger, record(codec, 2)], NOW)
+        again = await processor.apply_records(codec, begin, [stranger, record(codec, 3)], NOW)
+
+        assert [letter.sequence for letter in report.dead] == [None]
+        assert again.fresh == 1
+        assert (await seen(codec, begin)).counted == (1, 2, 3)
+
+    @pytest.mark.parametrize("missing", ["ce_id", "ce_time", "ce_type"])
+    async def test_a_header_without_a_value_is_poison(self, open_service: Open, missing: str) -> None:
+        codec, begin = await open_service(READER)
+        good = record(codec, 1)
+        headers = [(name, None if name == missing else value) for name, value in good.headers]
+
+        report = await processor.apply_records(codec, begin, [good._replace(headers=headers)], NOW)
+
+        assert missing in report.dead[0].reason
+
+    async def test_a_record_without_a_usable_key_is_poison(self, open_service: Open) -> None:
+        codec, begin = await open_service(READER)
+        batch = [record(codec, 1)._replace(key=None), record(codec, 2)._replace(key=b"a\0b"), record(codec, 3)]
+
+        report = await processor.apply_records(codec, begin, batch, NOW)
+
+        assert [letter.sequence for letter in report.dead] == [1, 2]
+        assert (await seen(codec, begin)).counted == (3,)
+
+
+class TestCommands:
+    async def test_numbers_are_gapless_in_order_of_commit(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+
+        await asyncio.gather(*(count(codec, begin, f"t{n}") for n in range(30)))
+
+        async with begin() as transaction:
+            heads = await transaction.lock_heads([TopicPartition(codec.topic, P)])
+        assert heads == {TopicPartition(codec.topic, P): 30}
+
+    async def test_no_update_is_lost_between_concurrent_commands(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+
+        answers = await asyncio.gather(*(count(codec, begin, f"t{n}") for n in range(15)))
+
+        assert sorted(answer["n"] for answer in answers) == list(range(1, 16))
+
+    async def test_a_rule_that_raises_answers_500_and_writes_nothing(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+
+        answer = await count(codec, begin, "broken")
+
+        assert isinstance(answer, Rejection)
+        assert answer.status == 500
+        assert (await count(codec, begin, "fine"))["n"] == 1
+
+    async def test_the_same_key_and_body_get_the_same_answer_once(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+
+        async def ask(body: bytes, token: str) -> tuple[int, bytes]:
+            message = to_message(Command(Count(token), "k"), 0, "key", "")
+
+            def render(answers: Sequence[object]) -> tuple[int, bytes]:
+                (answer,) = answers
+                return (answer.status, b"no") if isinstance(answer, Rejection) else (201, msgspec.json.encode(answer))
+
+            return await processor.apply_request(codec, begin, [message], key="key", body_hash=body, render=render)
+
+        refused = await ask(b"r", "refused")
+        first, again, other = await ask(b"a", "t1"), await ask(b"a", "t2"), await ask(b"b", "t3")
+
+        assert refused == (409, b"no")
+        assert first == again == (201, b'{"n":1}')
+        assert other == (422, b"no")
+
+
+class TestDeadlines:
+    async def test_a_deadline_is_decided_once_when_it_falls_due(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+        message = to_message(Command(Count(), "k"), 0, "", "")
+        await processor.apply_commands(codec, begin, [message])
+
+        early, _ = await processor.apply_due(codec, begin, message.time)
+        taken, failures = await processor.apply_due(codec, begin, message.time + timedelta(minutes=2))
+        again, _ = await processor.apply_due(codec, begin, message.time + timedelta(minutes=3))
+
+        assert (early, taken, again) == (0, 1, 0)
+        assert failures == []
+        async with begin() as transaction:
+            heads = await transaction.lock_heads([TopicPartition(codec.topic, P)])
+        assert heads == {TopicPartition(codec.topic, P): 2}
+
+

@@ -1,0 +1,84 @@
+"""Thousands of seeded schedules: nothing lost, doubled or reordered, whatever breaks; and the check itself can fail."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+from common import processor
+from common.inbox import Intake, Position, Record, TopicPartition, sequence_of
+from common.relay import Relay
+from common.testing import memory
+from common.testing.simulator import InvariantError, simulate
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "1000"))
+BLOCK = 100
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, BLOCK))
+def test_effects_happen_exactly_once(first: int) -> None:
+    for seed in range(first, first + BLOCK):
+        simulate(seed)
+
+
+# --- mutations: each takes one guarantee away, and the simulator must notice -------------------------------------------
+
+
+def _accept_everything(keep: Callable[[int, int], bool]) -> Callable[..., Intake]:
+    def accept(positions: Mapping[TopicPartition, Position], records: Iterable[Record]) -> Intake:
+        intake, current = Intake(), dict[TopicPartition, Position]()
+        for record in records:
+            where = TopicPartition(record.topic, record.partition)
+            at, sequence = current.get(where) or positions[where], sequence_of(record) or 0
+            if keep(sequence, at.sequence):
+                intake.fresh.append((sequence, record))
+                current[where] = Position(sequence, record.offset + 1, at.applied + 1)
+        intake.positions = current
+        return intake
+
+    return accept
+
+
+def _without_lock(table: str) -> Callable[..., Any]:
+    honest = memory.MemoryTransaction[Any, Any]._lock
+
+    async def lock(self: Any, name: str, partitions: Any) -> None:
+        if name != table:
+            await honest(self, name, partitions)
+
+    return lock
+
+
+def _without_versions(self: Any) -> None:
+    self.expected.clear()
+    for write in self.pending:
+        write()
+
+
+async def _advance_before_acknowledgement(self: Relay, publisher: Any) -> int:
+    rows = await self.outbox.read(self.cursors, 1000)
+    await self.outbox.advance(
+        {TopicPartition(row.topic, row.partition): (0, row.sequence) for row in rows}
+    )
+    await publisher.publish(rows)
+    return len(rows)
+
+
+MUTATIONS: dict[str, tuple[Any, str, Any]] = {
+    "duplicates are not dropped": (processor, "accept", _accept_everything(lambda _, __: True)),
+    "gaps are skipped": (processor, "accept", _accept_everything(lambda new, last: new > last)),
+    "positions are not locked": (memory.MemoryTransaction, "_lock", _without_lock("positions")),
+    "heads are not locked": (memory.MemoryTransaction, "_lock", _without_lock("heads")),
+    "the shared row is not locked": (memory.MemoryTransaction, "_lock", _without_lock("budget")),
+    "states are saved without their version": (memory.MemoryTransaction, "commit", _without_versions),
+    "published moves before the acknowledgement": (Relay, "step", _advance_before_acknowledgement),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_the_simulator_notices(mutation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*MUTATIONS[mutation])
+
+    with pytest.raises((InvariantError, KeyError)):
+        for seed in range(300):
+            simulate(seed)
