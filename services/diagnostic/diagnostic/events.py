@@ -1,0 +1,99 @@
+"""What this service publishes on `croissance.diagnostic.v1`, keyed by SIREN."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from common.event import Event
+from diagnostic.model import BandName, Company, ExpressBandName, FormKind, Stage
+
+Siren: TypeAlias = Annotated[str, Field(pattern=r"^\d{9}$")]
+Score: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One step of the plan proposed to the company.
+
+    Attributes:
+        id: `Q3.site_web`, or `Q3.clarifier` when an answer was « je ne sais pas ».
+        label: French sentence.
+        dimension: D1..D6, C1, C2.
+        subject: what an adviser must know (`cybersecurite`, `vente_en_ligne`, …).
+        spend_categories: categories of eligible spending of the chèque numérique that carry it out.
+    """
+
+    id: str
+    label: str
+    dimension: str
+    subject: str
+    spend_categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticStarted(Event):
+    """A company opened a draft. `stage` is what it would be if submitted at once."""
+
+    siren: Siren
+    diagnostic_id: str
+    kind: FormKind
+    stage: Stage
+    referential: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticCompleted(Event):
+    """A company submitted a full diagnosis; it will never change.
+
+    Attributes:
+        siren: the company.
+        diagnostic_id: UUID.
+        kind: always `complet`.
+        stage: T0 (first), T1 (9-15 months after), T2 (21-27 months after), libre.
+        referential: questionnaire and version, `DMA-PME/2026.1`.
+        ruleset_version: version of weights, bands and plan rules.
+        completed_at: time of submission.
+        scores: D1..D6, C1, C2 on 0-100, unrounded: round to one decimal to show them.
+        global_score: mean of D1..D6, unrounded.
+        band: of the unrounded global score.
+        gaps: ambition_sans_moyens, outils_sans_competences, donnees_sans_securite.
+        measures: the plan, most useful first.
+        spend_categories: every category of spending that a gap of this diagnosis calls for, the plan's and the others'.
+        unknown_items: items answered « je ne sais pas », as `Q4.cao_fao`.
+        company: the company at that time.
+        region: INSEE code of its region, or "".
+    """
+
+    siren: Siren
+    diagnostic_id: str
+    kind: Literal["complet"]
+    stage: Stage
+    referential: str
+    ruleset_version: str
+    completed_at: datetime
+    scores: dict[str, Score]
+    global_score: Score
+    band: BandName
+    gaps: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    spend_categories: tuple[str, ...]
+    unknown_items: tuple[str, ...]
+    company: Company
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressDiagnosticCompleted(Event):
+    """A company submitted an express form: an idea of where it stands, never a way to the label or the chèque."""
+
+    siren: Siren
+    diagnostic_id: str
+    referential: str
+    completed_at: datetime
+    points: Annotated[int, Field(ge=0, le=12)]
+    band: ExpressBandName
+    basic: bool
+    region: str

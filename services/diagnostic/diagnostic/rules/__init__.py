@@ -1,0 +1,1 @@
+"""Pure rules of the diagnosis: questionnaires as data, packed answers, scores, plan, stages, peers."""

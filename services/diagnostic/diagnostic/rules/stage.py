@@ -1,0 +1,69 @@
+"""T0, T1, T2: which measurement a diagnosis is, by calendar months in Europe/Paris."""
+
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from diagnostic.model import Completed, Stage
+from diagnostic.rules.ruleset import RULES
+
+PARIS: Final = ZoneInfo("Europe/Paris")
+FIRST: Final[Stage] = "T0"
+FREE: Final[Stage] = "libre"
+
+
+class StageWindow(NamedTuple):
+    """When a re-measurement counts, both days included."""
+
+    stage: Stage
+    opens: date
+    closes: date
+
+
+def paris_day(instant: datetime) -> date:
+    """The calendar day of an instant in France."""
+    return instant.astimezone(PARIS).date()
+
+
+@lru_cache(maxsize=4096)
+def add_months(day: date, months: int) -> date:
+    """The same day some months later, or the last day of that month when it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def windows(first: datetime) -> tuple[StageWindow, ...]:
+    """The re-measurement windows after a first diagnosis."""
+    day = paris_day(first)
+    return tuple(
+        StageWindow(window.id, add_months(day, window.from_months), add_months(day, window.to_months))
+        for window in RULES.stages.windows
+    )
+
+
+def stage_of(previous: Sequence[Completed], now: datetime) -> Stage:
+    """The stage of a full diagnosis submitted now.
+
+    Args:
+        previous: those already submitted, oldest first.
+        now: when this one is submitted.
+
+    Returns:
+        `T0` for the first; `T1` or `T2` for the first inside its window; `libre` otherwise.
+    """
+    if not previous:
+        return FIRST
+    day = paris_day(now)
+    taken = {done.stage for done in previous}
+    for stage, opens, closes in windows(previous[0].completed_at):
+        if opens <= day <= closes and stage not in taken:
+            return stage
+    return FREE
+
+
+def valid_until(completed_at: datetime) -> date:
+    """Last day a full diagnosis counts for the label and the chèque."""
+    return add_months(paris_day(completed_at), RULES.stages.valid_months)
