@@ -1,0 +1,204 @@
+"""The HTTP doors: register companies, read them, list them by region and class, check an identifier."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from common import clock
+from common.commands import Command
+from common.decision import Rejection
+from common.http import Problem, parse_batch
+from common.runtime import Context
+from companies import store
+from companies.events import SmeCategory
+from companies.inputs import Figures, Source
+from companies.model import CompanyState
+from companies.rules import activity
+from companies.rules.facts import Names, Unusable, company_of
+from companies.rules.geography import REGIONS, region_of
+from companies.rules.identifiers import check_siren, check_siret, clean, vat_number
+from companies.rules.profile import merged, snapshot
+from companies.rules.sme import sentences
+
+_NAMES: Final = Names()
+_CLASSES: Final = ("micro", "petite", "moyenne", "hors_pme", "inconnu")
+_REGIONS: Final = (*REGIONS, "")
+_SIREN_DIGITS: Final = 9
+_decode_state = msgspec.json.Decoder(CompanyState).decode
+
+Short = Annotated[str, Field(max_length=20)]
+
+
+class FiguresBody(BaseModel):
+    """Chiffres déclarés du dernier exercice clos, groupe compris."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    headcount: Annotated[float | None, Field(ge=0, le=10_000_000, title="Effectif (unités de travail annuel)")] = None
+    turnover_cents: Annotated[int | None, Field(ge=0, le=10**15, title="Chiffre d'affaires (centimes)")] = None
+    balance_sheet_cents: Annotated[int | None, Field(ge=0, le=10**15, title="Total du bilan (centimes)")] = None
+    public_share_percent: Annotated[float | None, Field(ge=0, le=100, title="Part publique (%)")] = None
+
+
+class CompanyBody(BaseModel):
+    """Ce qu'une source dit d'une entreprise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    siret: Annotated[str, Field(max_length=40, title="SIRET du siège")]
+    siren: Annotated[str, Field(max_length=40, title="SIREN, s'il est donné: celui du SIRET")] = ""
+    name: Annotated[str | None, Field(max_length=300, title="Raison sociale ou nom commercial")] = None
+    naf: Annotated[Short, Field(title="Activité principale (62.01Z)")] = ""
+    naf_nomenclature: Annotated[Short, Field(title="NAFRev2 ou NAF2025")] = ""
+    legal_form: Annotated[Short, Field(title="Catégorie juridique Insee")] = ""
+    headcount_code: Annotated[Short, Field(title="Tranche d'effectif Insee")] = ""
+    insee_category: Annotated[Short, Field(title="Catégorie d'entreprise Insee: PME, ETI, GE")] = ""
+    commune: Annotated[Short, Field(title="Commune du siège (code Insee)")] = ""
+    postal_code: Annotated[Short, Field(title="Code postal, si la commune est inconnue")] = ""
+    departement: Annotated[Short, Field(title="Département, si la commune est inconnue")] = ""
+    created_on: Annotated[date | None, Field(title="Date de création")] = None
+    active: Annotated[bool, Field(title="En activité")] = True
+    diffusible: Annotated[bool, Field(title="Diffusion autorisée")] = True
+    source: Annotated[Source, Field(title="Origine de l'information")] = "declaratif"
+    observed_at: Annotated[AwareDatetime | None, Field(title="Date de l'observation; maintenant si absente")] = None
+    figures: Annotated[FiguresBody | None, Field(title="Chiffres déclarés")] = None
+
+
+class IdentifierBody(BaseModel):
+    """Un SIREN ou un SIRET à vérifier."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    identifier: Annotated[str, Field(max_length=40, title="SIREN ou SIRET, blancs et ponctuation admis")]
+
+
+def to_command(body: CompanyBody, now: datetime) -> Command | Rejection:
+    """The command of a body, or the refusal that names the field."""
+    figures = body.figures
+    try:
+        command = company_of(
+            _NAMES,
+            siren=body.siren or None,
+            siret=body.siret,
+            name=body.name or "",
+            naf=body.naf,
+            nomenclature=_nomenclature(body.naf_nomenclature),
+            naf_2025="",
+            legal_form=body.legal_form,
+            headcount_code=body.headcount_code,
+            insee_category=body.insee_category,
+            commune=body.commune,
+            postal_code=body.postal_code,
+            departement=body.departement,
+            created_on=body.created_on,
+            active=body.active,
+            diffusible=body.diffusible,
+            source=body.source,
+            observed_at=body.observed_at or now,
+            figures=None
+            if figures is None
+            else Figures(
+                figures.headcount, figures.turnover_cents, figures.balance_sheet_cents, figures.public_share_percent
+            ),
+        )
+    except Unusable as fault:
+        return Rejection(422, "Entreprise refusée", f"{fault.field}: {fault.reason}", fault.field)
+    return Command(command, command.siren, region_of(command.departement))
+
+
+def _nomenclature(given: str) -> str:
+    """The NAF list, as given.
+
+    Raises:
+        Unusable: it is none of the two in use.
+    """
+    if given not in {"", activity.REV2, activity.NAF2025}:
+        raise Unusable("naf_nomenclature", f"{activity.REV2} ou {activity.NAF2025} attendu, reçu « {given} »")
+    return given
+
+
+def company_view(state: CompanyState) -> dict[str, Any]:
+    """A registered company as the reading doors show it."""
+    facts = merged(state.register, state.declared)
+    company = snapshot(state)
+    return {
+        "siren": state.siren,
+        **msgspec.to_builtins(company),
+        "naf_section": activity.section(company.naf_nomenclature, company.naf),
+        "vat_number": vat_number(state.siren),
+        "sme_reasons": sentences(state.sme_codes),
+        "sme_ruleset": state.ruleset,
+        "diffusible": facts.diffusible,
+        "version": state.version,
+        "sources": [
+            {"source": known.source, "observed_at": msgspec.to_builtins(known.observed_at)}
+            for known in (state.register, state.declared)
+            if known is not None
+        ],
+    }
+
+
+def check_identifier(raw: str) -> dict[str, Any]:
+    """Whether a SIREN or SIRET is valid, with its normal form, or the reason why not."""
+    digits = clean(raw)
+    kind = "siren" if len(digits) <= _SIREN_DIGITS else "siret"
+    value, reason = check_siren(digits) if kind == "siren" else check_siret(digits)
+    if reason:
+        return {"valid": False, "kind": kind, "reason": reason}
+    siren = value[:_SIREN_DIGITS]
+    return {"valid": True, "kind": kind, "value": value, "siren": siren, "vat_number": vat_number(siren)}
+
+
+def routes(context: Context[CompanyState, None]) -> APIRouter:
+    """The doors of the service."""
+    router = APIRouter(tags=["entreprises"])
+
+    @router.post("/v1/companies", summary="Inscrire une entreprise, ou dire ce qui a changé")
+    async def register(request: Request, body: CompanyBody) -> Response:
+        command = to_command(body, clock.now())
+        if isinstance(command, Rejection):
+            raise Problem(command)
+        return await context.run(request, command)
+
+    @router.post("/v1/companies:batch", summary="Inscrire jusqu'à 1 000 entreprises")
+    async def register_batch(request: Request) -> Response:
+        now = clock.now()
+        commands = parse_batch(await request.body(), CompanyBody, lambda body: to_command(body, now))
+        return await context.run_batch(request, commands)
+
+    @router.post("/v1/companies:check", summary="Vérifier un SIREN ou un SIRET")
+    async def check(body: IdentifierBody) -> dict[str, Any]:
+        return check_identifier(body.identifier)
+
+    @router.get("/v1/companies", summary="Lister le registre, par région et par classe")
+    async def companies(
+        region: Annotated[str | None, Query(description="code Insee de la région")] = None,
+        sme_category: Annotated[SmeCategory | None, Query(description="classe")] = None,
+        cursor: Annotated[str, Query(pattern=r"^([0-9]{9})?$", description="`next_cursor` de la page précédente")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    ) -> dict[str, Any]:
+        if region is not None and region not in _REGIONS:
+            raise Problem(Rejection(422, "Région inconnue", "code Insee de région attendu", "region", REGIONS))
+        regions = _REGIONS if region is None else (region,)
+        classes = _CLASSES if sme_category is None else (sme_category,)
+        async with context.reading() as connection:
+            found = await store.page(connection, regions, classes, cursor, limit)
+        items = [company_view(_decode_state(doc)) for _, doc in found]
+        return {"items": items, "next_cursor": found[-1][0] if len(found) == limit else None}
+
+    @router.get("/v1/companies/{siren}", summary="Lire une entreprise")
+    async def company(siren: str) -> dict[str, Any]:
+        value, reason = check_siren(siren)
+        if reason:
+            raise Problem(Rejection(422, "SIREN invalide", reason, "siren"))
+        state = await context.state(value)
+        if state is None or state.version == 0:
+            raise Problem(Rejection(404, "Entreprise inconnue", f"aucune entreprise {value} au registre", "siren"))
+        return company_view(state)
+
+    _ = (register, register_batch, check, companies, company)
+    return router

@@ -1,0 +1,255 @@
+"""Large CSV files, line by line: flat memory, and a broken line costs that line only."""
+
+import csv
+import gzip
+import zipfile
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, TypeAlias
+
+from common.errors import CroissanceError
+from companies.rules.stock import Columns, Fields
+
+MAX_LINE: Final = 65536
+"""Longest line read, bytes; SIRENE's are under 2,000."""
+
+CONTINUATIONS: Final = 5
+"""A quoted value may run over so many more lines; beyond that its quote counts as unbalanced."""
+
+_BUFFER: Final = 1 << 20
+_NEWLINE: Final = 10
+_MARK: Final = b"\xef\xbb\xbf"
+
+
+class UnreadableFile(CroissanceError):
+    """A file that cannot be imported at all; the text, in French, names what is wrong and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line or record that was not imported; the others are.
+
+    Attributes:
+        file: name of the file.
+        line: number of the line, the header being 1; for JSON the number of the record, from 1.
+        identifier: SIREN or SIRET as written, "" when it could not be read.
+        field: name of the field at fault in the words of the file, "" when it is the line as a whole.
+        reason: what is wrong, in French.
+    """
+
+    file: str
+    line: int
+    identifier: str
+    field: str
+    reason: str
+
+
+Rows: TypeAlias = Iterator[tuple[int, Fields] | Refused]
+"""Line number and values of each good line, a refusal for each other."""
+
+
+class Readable(Protocol):
+    """An open file of bytes."""
+
+    def readline(self, size: int, /) -> bytes:
+        """The next line, or its first `size` bytes; b"" at the end."""
+        ...
+
+
+class _Layout(NamedTuple):
+    """How a file is laid out, from its header."""
+
+    delimiter: str
+    width: int
+    identifier: int
+    pick: Callable[[list[str]], Fields]
+
+
+class _LineError(Exception):
+    """A line that does not hold one record."""
+
+    def __init__(self, reason: str, identifier: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.identifier = identifier
+
+
+@contextmanager
+def opened(path: Path) -> Generator[Readable]:
+    """Open a plain, gzip or zip file (its first CSV) for reading bytes.
+
+    Raises:
+        UnreadableFile: it cannot be opened or read, or a zip holds no CSV.
+    """
+    try:
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                member = next((name for name in archive.namelist() if name.lower().endswith(".csv")), None)
+                if member is None:
+                    raise UnreadableFile(f"{path.name}: aucun fichier CSV dans cette archive")
+                with archive.open(member) as file:
+                    yield file
+        elif path.suffix == ".gz":
+            with gzip.open(path, "rb") as file:
+                yield file
+        else:
+            with path.open("rb", buffering=_BUFFER) as file:
+                yield file
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UnreadableFile(f"{path.name}: lecture impossible ({error})") from error
+
+
+def rows(path: Path, columns: Columns) -> Rows:
+    """The rows of a CSV file (UTF-8, comma or semicolon), as the values of `columns`.
+
+    Columns are found by their header: their order and any other column do not matter, an optional one may be missing.
+    A line that is not UTF-8, has a NUL, another number of fields than the header or an unbalanced quote is refused;
+    the next line is read as if it had not been there.
+
+    Raises:
+        UnreadableFile: the file cannot be read, or its header lacks a required column.
+    """
+    with opened(path) as file:
+        layout = _layout(path, columns, file.readline(MAX_LINE))
+        waiting: deque[bytes] = deque()
+        number = 1
+        while raw := waiting.popleft() if waiting else file.readline(MAX_LINE):
+            number += 1
+            try:
+                fields, taken = _fields(file, waiting, raw, layout)
+            except _LineError as error:
+                yield Refused(path.name, number, error.identifier, "", error.reason)
+                continue
+            if fields is not None:
+                yield number, layout.pick(fields)
+            number += taken
+
+
+def check_header(path: Path, columns: Columns) -> None:
+    """Refuse a file whose header does not have what `rows` needs.
+
+    Raises:
+        UnreadableFile: the file cannot be read, or a required column is missing.
+    """
+    with opened(path) as file:
+        _layout(path, columns, file.readline(MAX_LINE))
+
+
+def is_sorted(path: Path) -> bool:
+    """Whether a CSV file begins with its column of SIREN or SIRET and is sorted by SIREN.
+
+    Raises:
+        UnreadableFile: the file cannot be read.
+    """
+    with opened(path) as file:
+        header = file.readline(MAX_LINE).lstrip(_MARK + b'"')
+        if not header.startswith((b"siren", b"siret")):
+            return False
+        previous = b""
+        for line in iter(lambda: file.readline(MAX_LINE), b""):
+            siren = line.lstrip(b'"')[:9]
+            if siren < previous or not siren.isdigit():
+                return False
+            previous = siren
+    return True
+
+
+def _layout(path: Path, columns: Columns, header: bytes) -> _Layout:
+    """The layout that a header announces.
+
+    Raises:
+        UnreadableFile: a required column is missing: names it, and what was found instead.
+    """
+    try:
+        text = header.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UnreadableFile(f"{path.name}, ligne 1: en-tête illisible, un texte UTF-8 est attendu") from None
+    delimiter = ";" if text.count(";") > text.count(",") else ","
+    names = [name.strip().strip('"') for name in text.split(delimiter)]
+    missing = [name for name in columns.required if name not in names]
+    if missing:
+        found = ", ".join(name[:40] for name in names[:8]) or "rien"
+        raise UnreadableFile(
+            f"{path.name}, ligne 1: colonne obligatoire absente: {', '.join(missing)} (trouvé: {found}…)"
+        )
+    places = [names.index(name) if name in names else len(names) for name in (*columns.required, *columns.optional)]
+    return _Layout(delimiter, len(names), places[0], itemgetter(*places))
+
+
+def _fields(file: Readable, waiting: deque[bytes], raw: bytes, layout: _Layout) -> tuple[list[str] | None, int]:
+    """The fields of a line, "" added behind them for the columns the file lacks; None for an empty line.
+
+    Second: how many further lines its values ran over.
+
+    Raises:
+        _LineError: the line does not hold one record; what comes after it can be read.
+    """
+    if len(raw) == MAX_LINE and raw[-1] != _NEWLINE:
+        _skip_line(file)
+        raise _LineError(f"ligne de plus de {MAX_LINE} octets")
+    taken = 0
+    try:
+        line = raw.decode()
+    except UnicodeDecodeError as error:
+        raise _LineError(f"UTF-8 invalide à l'octet {error.start + 1} de la ligne") from None
+    if '"' in line:
+        fields, taken = _quoted(file, waiting, line, layout)
+    else:
+        fields = line.rstrip("\r\n").split(layout.delimiter)
+    if len(fields) != layout.width:
+        if fields == [""]:
+            return None, 0
+        reason = f"{len(fields)} champs au lieu des {layout.width} de l'en-tête"
+        raise _LineError(reason, _identifier(fields, layout))
+    if "\0" in line:
+        raise _LineError("caractère nul dans la ligne", _identifier(fields, layout))
+    fields.append("")
+    return fields, taken
+
+
+def _quoted(file: Readable, waiting: deque[bytes], line: str, layout: _Layout) -> tuple[list[str], int]:
+    """The fields of a line with quotes, and how many further lines its values ran over.
+
+    Raises:
+        _LineError: its quotes are not balanced; further lines that were looked at wait to be read again.
+    """
+    text, looked_at = line, list[bytes]()
+    for taken in range(CONTINUATIONS + 1):
+        try:
+            fields = next(csv.reader([text], delimiter=layout.delimiter, strict=True))
+        except csv.Error as error:
+            reason = str(error)
+        else:
+            if taken == 0 or len(fields) == layout.width:
+                return fields, taken
+            reason = "unbalanced"
+        if "unexpected end of data" not in reason:
+            break
+        more = waiting.popleft() if waiting else file.readline(MAX_LINE)
+        if not more:
+            break
+        looked_at.append(more)
+        if len(more) == MAX_LINE:
+            break
+        try:
+            text += more.decode()
+        except UnicodeDecodeError:
+            break
+    waiting.extendleft(reversed(looked_at))
+    raise _LineError("guillemets mal fermés")
+
+
+def _skip_line(file: Readable) -> None:
+    """Read on to the end of a line that is too long to be held."""
+    while True:
+        rest = file.readline(MAX_LINE)
+        if not rest or rest[-1] == _NEWLINE:
+            return
+
+
+def _identifier(fields: list[str], layout: _Layout) -> str:
+    return fields[layout.identifier][:14] if layout.identifier < len(fields) else ""

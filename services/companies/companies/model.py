@@ -1,0 +1,66 @@
+"""What is kept of a company: what the register says, what it declared, and the verdict drawn from both."""
+
+from dataclasses import dataclass
+
+from companies.events import SmeCategory
+from companies.inputs import RegisterCompany
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyState:
+    """One company. `version` 0: never registered.
+
+    Attributes:
+        siren: the company.
+        register: the newest observation of a public register, if any.
+        declared: the newest declaration of the company itself, if any.
+        sme_category: class drawn from both.
+        sme_codes: codes of the reasons.
+        ruleset: edition of the SME rules used.
+        version: 1 when registered, one more with each published change.
+    """
+
+    siren: str
+    register: RegisterCompany | None = None
+    declared: RegisterCompany | None = None
+    sme_category: SmeCategory = "inconnu"
+    sme_codes: tuple[str, ...] = ()
+    ruleset: str = ""
+    version: int = 0
+
+
+def initial(siren: str) -> CompanyState:
+    """A company nobody has named yet."""
+    return CompanyState(siren)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The line of a company in the list of the register, when it is new or moves."""
+
+    siren: str
+    region: str
+    sme_category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Answer to `RegisterCompany`.
+
+    Attributes:
+        siren: the company.
+        siret: its head office.
+        outcome: `nouvelle`, `modifiee`, `inchangee`, or `perimee` when a newer observation of that origin is known.
+        version: of the company's published profile.
+        sme_category: its class.
+        sme_reasons: why, in French.
+        region: INSEE region, "" when unknown.
+    """
+
+    siren: str
+    siret: str
+    outcome: str
+    version: int
+    sme_category: str
+    sme_reasons: tuple[str, ...]
+    region: str

@@ -1,0 +1,94 @@
+"""SIREN, SIRET and VAT numbers. python-stdnum is the judge; the block tables below are its own checksum, tabulated."""
+
+from typing import Final, NamedTuple
+
+from stdnum import luhn
+from stdnum.fr import siren as stdnum_siren
+from stdnum.fr import siret as stdnum_siret
+
+LA_POSTE: Final = "356000000"
+"""Its establishments may pass a digit-sum rule instead of Luhn."""
+
+_SIREN_DIGITS: Final = 9
+_SIRET_DIGITS: Final = 14
+_WRONG_KEY: Final = "clé de contrôle du {} fausse"
+_NO_SIREN: Final = "0" * _SIREN_DIGITS
+
+# Luhn is additive: the checksum of a number is the sum over its blocks of three digits, by parity of their offset.
+_EVEN: Final = {f"{block:03}": luhn.checksum(f"{block:03}") for block in range(1000)}
+_ODD: Final = {f"{block:03}": luhn.checksum(f"{block:03}0") for block in range(1000)}
+_PAIR: Final = {f"{block:02}": luhn.checksum(f"{block:02}") for block in range(100)}
+
+
+class Checked(NamedTuple):
+    """The outcome of a check.
+
+    Attributes:
+        value: the digits alone, "" when refused.
+        reason: why it is refused, in French; "" when valid.
+    """
+
+    value: str
+    reason: str
+
+
+def clean(raw: str) -> str:
+    """The number without blanks and punctuation."""
+    return "".join(character for character in raw if character.isalnum())
+
+
+def is_siren(digits: str) -> bool:
+    """Whether nine bare digits are a valid SIREN."""
+    if len(digits) != _SIREN_DIGITS or digits == _NO_SIREN:
+        return False
+    try:
+        return (_EVEN[digits[:3]] + _ODD[digits[3:6]] + _EVEN[digits[6:]]) % 10 == 0
+    except KeyError:
+        return False
+
+
+def is_siret(digits: str) -> bool:
+    """Whether fourteen bare digits are a valid SIRET; those of La Poste pass Luhn or the digit-sum rule."""
+    if len(digits) != _SIRET_DIGITS or not is_siren(digits[:9]):
+        return False
+    try:
+        total = _PAIR[digits[:2]] + _ODD[digits[2:5]] + _EVEN[digits[5:8]] + _ODD[digits[8:11]] + _EVEN[digits[11:]]
+    except KeyError:
+        return False
+    return total % 10 == 0 or (digits.startswith(LA_POSTE) and stdnum_siret.is_valid(digits))
+
+
+def check_siren(raw: str) -> Checked:
+    """Strip and check a SIREN."""
+    digits = raw if raw.isascii() and raw.isdigit() else clean(raw)
+    if is_siren(digits):
+        return Checked(digits, "")
+    return Checked("", _fault(digits, "SIREN", _SIREN_DIGITS))
+
+
+def check_siret(raw: str) -> Checked:
+    """Strip and check a SIRET, the SIREN it starts with included."""
+    digits = raw if raw.isascii() and raw.isdigit() else clean(raw)
+    if is_siret(digits):
+        return Checked(digits, "")
+    fault = _fault(digits, "SIRET", _SIRET_DIGITS)
+    if fault == _WRONG_KEY.format("SIRET") and not is_siren(digits[:9]):
+        fault = f"le SIREN {digits[:9]} de ce SIRET n'est pas valide"
+    return Checked("", fault)
+
+
+def vat_number(siren: str) -> str:
+    """The intra-community VAT number of a valid SIREN: FR, key (12 + 3 × (SIREN mod 97)) mod 97, SIREN."""
+    return f"FR{stdnum_siren.to_tva(siren)}"
+
+
+def _fault(digits: str, name: str, length: int) -> str:
+    if not digits:
+        return f"{name} absent"
+    if not (digits.isascii() and digits.isdigit()):
+        return f"un {name} ne contient que des chiffres"
+    if len(digits) != length:
+        return f"un {name} a {length} chiffres, pas {len(digits)}"
+    if not digits.strip("0"):
+        return f"un {name} de zéros n'existe pas"
+    return _WRONG_KEY.format(name)

@@ -1,0 +1,142 @@
+"""Rows of the SIRENE stock files (`StockUniteLegale`, `StockEtablissement`), read by header name."""
+
+from typing import Final, NamedTuple, TypeAlias
+
+from companies.inputs import RegisterCompany
+from companies.rules.facts import Names, Unusable, company_of, day, instant, is_active, is_diffusible
+from companies.rules.identifiers import check_siret, is_siret
+
+Fields: TypeAlias = tuple[str, ...]
+"""The values of one row, in the order of the columns asked for; "" for a column the file lacks."""
+
+
+class Columns(NamedTuple):
+    """What is read of a file; any other column is ignored."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+
+
+UNITS: Final = Columns(
+    required=(
+        "siren",
+        "statutDiffusionUniteLegale",
+        "etatAdministratifUniteLegale",
+        "denominationUniteLegale",
+        "categorieJuridiqueUniteLegale",
+        "activitePrincipaleUniteLegale",
+        "trancheEffectifsUniteLegale",
+    ),
+    optional=(
+        "denominationUsuelle1UniteLegale",
+        "nomenclatureActivitePrincipaleUniteLegale",
+        "activitePrincipaleNAF25UniteLegale",
+        "categorieEntreprise",
+        "dateCreationUniteLegale",
+        "nicSiegeUniteLegale",
+        "dateDernierTraitementUniteLegale",
+    ),
+)
+OFFICES: Final = Columns(
+    required=(
+        "siret",
+        "etablissementSiege",
+        "etatAdministratifEtablissement",
+        "statutDiffusionEtablissement",
+        "codeCommuneEtablissement",
+    ),
+    optional=("codePostalEtablissement", "enseigne1Etablissement", "dateDernierTraitementEtablissement"),
+)
+
+UNIT_NAMES: Final = Names(
+    siret="nicSiegeUniteLegale",
+    naf="activitePrincipaleUniteLegale",
+    legal_form="categorieJuridiqueUniteLegale",
+    headcount_code="trancheEffectifsUniteLegale",
+    insee_category="categorieEntreprise",
+    commune="codeCommuneEtablissement",
+)
+
+HEAD_OFFICE: Final = 0
+OPEN_OFFICE: Final = 1
+
+
+class Office(NamedTuple):
+    """What is kept of an establishment while its legal unit is awaited.
+
+    Attributes:
+        rank: `HEAD_OFFICE`, or `OPEN_OFFICE` for any other that is active; the lowest rank stands for the company.
+        siret: valid SIRET.
+        commune: INSEE commune.
+        postal_code: postal code.
+        brand: name on the door.
+        diffusion: diffusion status as INSEE writes it.
+        treated: date of last treatment as INSEE writes it.
+    """
+
+    rank: int
+    siret: str
+    commune: str
+    postal_code: str
+    brand: str
+    diffusion: str
+    treated: str
+
+
+def office_of(fields: Fields) -> Office | None:
+    """An establishment that may stand for its company, or None: a closed one that is not the head office.
+
+    Raises:
+        Unusable: its SIRET is not valid.
+    """
+    siret, seat, state, diffusion, commune, postal_code, brand, treated = fields
+    if seat in {"true", "True", "TRUE", "1"}:
+        rank = HEAD_OFFICE
+    elif state == "A":
+        rank = OPEN_OFFICE
+    else:
+        return None
+    if not is_siret(siret):
+        siret, reason = check_siret(siret)
+        if reason:
+            raise Unusable("siret", reason)
+    return Office(rank, siret, commune, postal_code, brand, diffusion, treated)
+
+
+def company_of_unit(fields: Fields, office: Office | None) -> RegisterCompany:
+    """A row of `StockUniteLegale` with the establishment that stands for it, if one is known.
+
+    Raises:
+        Unusable: an identifier is not valid, or a code is none of its list.
+    """
+    siren, diffusion, state, name, legal_form, naf, headcount, usual, nomenclature, naf_2025, *rest = fields
+    category, created, nic, treated = rest
+    diffusible = is_diffusible("statutDiffusionUniteLegale", diffusion)
+    if office is None:
+        if not nic:
+            raise Unusable("nicSiegeUniteLegale", "siège inconnu: ni NIC du siège, ni établissement dans le fichier")
+        siret, commune, postal_code, brand = siren + nic, "", "", ""
+    else:
+        _, siret, commune, postal_code, brand, office_diffusion, office_treated = office
+        diffusible = diffusible and is_diffusible("statutDiffusionEtablissement", office_diffusion)
+        treated = max(treated, office_treated)
+    return company_of(
+        UNIT_NAMES,
+        siren=siren,
+        siret=siret,
+        name=name or usual or brand,
+        naf=naf,
+        nomenclature=nomenclature,
+        naf_2025=naf_2025,
+        legal_form=legal_form,
+        headcount_code=headcount,
+        insee_category=category,
+        commune=commune,
+        postal_code=postal_code,
+        departement="",
+        created_on=day("dateCreationUniteLegale", created),
+        active=is_active("etatAdministratifUniteLegale", state),
+        diffusible=diffusible,
+        source="sirene_stock",
+        observed_at=instant("dateDernierTraitementUniteLegale", treated),
+    )

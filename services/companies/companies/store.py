@@ -1,0 +1,50 @@
+"""The list of the register: one line a company, for the questions "which companies of this region, of this class?"."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from common.message import Message
+from common.postgres import Connection
+from common.service import Changes
+from companies.model import CompanyState, Listed
+
+_LIST: Final = """insert into register as r (siren, region, sme_category)
+    select * from unnest($1::text[], $2::text[], $3::text[])
+    on conflict (siren) do update set region = excluded.region, sme_category = excluded.sme_category"""
+
+# One ordered probe of the index a (region, class): any filter costs a few probes, never a scan.
+_PAGE: Final = """select s.key, s.doc
+    from (
+        select found.siren
+        from unnest($1::text[]) as a (region) cross join unnest($2::text[]) as b (sme_category)
+        cross join lateral (
+            select r.siren from register r
+            where r.region = a.region and r.sme_category = b.sme_category and r.siren > $3
+            order by r.siren limit $4
+        ) found
+        order by found.siren limit $4
+    ) page
+    join states s on s.key = page.siren
+    order by s.key"""
+
+
+async def load(connection: Connection, messages: Sequence[Message[object]]) -> None:
+    """Nothing is shared between companies."""
+
+
+async def save(connection: Connection, changes: Changes[CompanyState, None]) -> None:
+    """Write the lines that are new or moved; of several for one company the last counts."""
+    lines = {row.siren: row for row in changes.rows if isinstance(row, Listed)}
+    if lines:
+        ordered = sorted(lines)
+        regions = [lines[siren].region for siren in ordered]
+        classes = [lines[siren].sme_category for siren in ordered]
+        await connection.execute(_LIST, ordered, regions, classes)
+
+
+async def page(
+    connection: Connection, regions: Sequence[str], classes: Sequence[str], after: str, limit: int
+) -> list[tuple[str, str]]:
+    """Up to `limit` companies with a SIREN above `after`, in order: SIREN and state as JSON."""
+    records = await connection.fetch(_PAGE, regions, classes, after, limit)
+    return [(record["key"], record["doc"]) for record in records]

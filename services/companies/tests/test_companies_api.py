@@ -1,0 +1,232 @@
+"""The doors and the store on a real database: registering, batches, reading, listing, bad input."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from common.http import build_app
+from common.runtime import Context
+from companies import store
+from companies.api import routes
+from companies.imports import read_sirene, to_batch_body, to_body
+from companies.inputs import RegisterCompany
+from companies.model import CompanyState
+
+pytestmark = pytest.mark.stack
+
+Opened = Context[CompanyState, None]
+SIRET = "73282932000074"
+BODY: dict[str, Any] = {
+    "siret": "732 829 320 00074",
+    "name": "Exemple",
+    "naf": "6201Z",
+    "legal_form": "5710",
+    "headcount_code": "11",
+    "commune": "75102",
+}
+
+
+async def nothing_wrong() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def client(context: Opened) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(context, routes(context), nothing_wrong)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://companies") as opened:
+        yield opened
+
+
+async def published(context: Opened) -> dict[str, int]:
+    rows = await context.pool.fetch("select type, count(*) from outbox group by type")
+    return {row["type"]: row["count"] for row in rows}
+
+
+def sample(samples: Path) -> list[RegisterCompany]:
+    files = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
+    return [company for company in read_sirene(*files) if isinstance(company, RegisterCompany)]
+
+
+async def test_every_statement_fits_the_schema(context: Opened) -> None:
+    async with context.reading() as connection:
+        for name in ("_LIST", "_PAGE"):
+            await connection.prepare(getattr(store, name))
+
+
+async def test_register_read_change_and_repeat(client: httpx.AsyncClient, context: Opened) -> None:
+    told = (await client.post("/v1/companies", json=BODY)).json()
+    assert told == {
+        "siren": "732829320",
+        "siret": SIRET,
+        "outcome": "nouvelle",
+        "version": 1,
+        "sme_category": "petite",
+        "sme_reasons": [
+            "Chiffre d'affaires et bilan inconnus: présumée PME d'après son effectif, à confirmer par une déclaration."
+        ],
+        "region": "11",
+    }
+    read = (await client.get("/v1/companies/732829320")).json()
+    assert (read["name"], read["naf"], read["naf_section"]) == ("Exemple", "62.01Z", "J")
+    assert (read["vat_number"], read["sme_ruleset"]) == ("FR44732829320", "PME-2026.1")
+    assert [source["source"] for source in read["sources"]] == ["declaratif"]
+
+    figures = {"headcount": 12, "turnover_cents": 90_000_000, "balance_sheet_cents": 80_000_000}
+    changed = (await client.post("/v1/companies", json=BODY | {"figures": figures})).json()
+    assert (changed["outcome"], changed["version"], changed["sme_category"]) == ("modifiee", 2, "petite")
+    assert await published(context) == {
+        "companies.CompanyRegistered.v1": 1,
+        "companies.CompanyProfileUpdated.v1": 1,
+    }
+
+
+async def test_an_idempotency_key_gives_the_same_answer_again(client: httpx.AsyncClient, context: Opened) -> None:
+    headers = {"Idempotency-Key": "k1"}
+    first = await client.post("/v1/companies", json=BODY, headers=headers)
+    assert (await client.post("/v1/companies", json=BODY, headers=headers)).json() == first.json()
+    other = await client.post("/v1/companies", json=BODY | {"name": "Autre"}, headers=headers)
+    assert other.status_code == 422
+    assert await published(context) == {"companies.CompanyRegistered.v1": 1}
+
+
+async def test_the_sample_files_through_the_batch_door_twice(
+    client: httpx.AsyncClient, context: Opened, samples: Path
+) -> None:
+    commands = sample(samples)
+    for outcome in ("nouvelle", "inchangee"):
+        answer = (await client.post("/v1/companies:batch", content=to_batch_body(commands))).json()
+        assert (answer["accepted"], answer["rejected"]) == (34, 0)
+        assert Counter(result["outcome"] for result in answer["results"]) == {outcome: 34}
+        assert Counter(result["sme_category"] for result in answer["results"]) == {"hors_pme": 25, "micro": 9}
+        assert [result["siren"] for result in answer["results"]] == [command.siren for command in commands]
+    assert await published(context) == {"companies.CompanyRegistered.v1": 34}
+    regions = await context.pool.fetch("select distinct meta::json->>1 as region from outbox order by 1")
+    assert [row["region"] for row in regions] == ["04", "11", "52", "75", "76", "84", "93"]
+    read = (await client.get("/v1/companies/552032534")).json()
+    assert read["sme_reasons"][0].startswith("Classée grande entreprise")
+    one = await client.post("/v1/companies", content=to_body(commands[0]), headers={"content-type": "application/json"})
+    assert one.json()["outcome"] == "inchangee"
+
+
+async def test_listing_by_region_and_class_page_by_page(client: httpx.AsyncClient, samples: Path) -> None:
+    commands = sample(samples)
+    await client.post("/v1/companies:batch", content=to_batch_body(commands))
+
+    async def listed(**query: Any) -> list[str]:
+        found: list[str] = []
+        cursor = ""
+        while True:
+            answer = (await client.get("/v1/companies", params={**query, "cursor": cursor})).json()
+            found += [item["siren"] for item in answer["items"]]
+            if answer["next_cursor"] is None:
+                return found
+            cursor = answer["next_cursor"]
+
+    everything = sorted(command.siren for command in commands)
+    assert await listed() == everything
+    assert await listed(limit=7) == everything
+    assert await listed(limit=34) == everything
+    paris = sorted(command.siren for command in commands if command.departement in {"75", "77", "93"})
+    assert await listed(region="11", limit=3) == paris
+    micro = await listed(sme_category="micro", limit=4)
+    assert len(micro) == 9
+    assert await listed(region="11", sme_category="micro") == sorted(set(paris) & set(micro))
+    assert await listed(region="06") == []
+
+
+async def test_a_company_that_moves_is_listed_in_its_new_place_only(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/companies", json=BODY)
+    await client.post("/v1/companies", json=BODY | {"commune": "69381"})
+    counts = [
+        len((await client.get("/v1/companies", params={"region": region})).json()["items"]) for region in ("11", "84")
+    ]
+    assert counts == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "detail"),
+    [
+        ({"siret": "73282932000075"}, "siret", "clé de contrôle du SIRET fausse"),
+        ({"siret": "00000000000000"}, "siret", "zéros"),
+        ({"siret": ""}, "siret", "SIRET absent"),
+        ({"siren": "356000000"}, "siret", "n'appartient pas au SIREN 356000000"),
+        ({"siren": "123456789"}, "siren", "clé de contrôle"),
+        ({"naf": "62"}, "naf", "code NAF attendu"),
+        ({"naf_nomenclature": "NAP"}, "naf_nomenclature", "NAFRev2 ou NAF2025"),
+        ({"headcount_code": "99"}, "headcount_code", "valeurs possibles: NN"),
+        ({"commune": "00000"}, "commune", "code commune Insee attendu"),
+        ({"legal_form": "SARL"}, "legal_form", "4 chiffres"),
+        ({"insee_category": "TPE"}, "insee_category", "PME, ETI, GE"),
+        ({"source": "rumeur"}, "source", "valeurs possibles"),
+        ({"inconnu": 1}, "inconnu", "champ inconnu"),
+        ({"figures": {"headcount": -1}}, "figures.headcount", "doit être au moins 0"),
+        ({"created_on": "hier"}, "created_on", ""),
+        ({"observed_at": "2026-01-01T00:00:00"}, "observed_at", ""),
+        ({"active": None}, "active", "vrai ou faux"),
+    ],
+)
+async def test_bad_input_names_the_field(
+    client: httpx.AsyncClient, context: Opened, changes: dict[str, Any], field: str, detail: str
+) -> None:
+    answer = await client.post("/v1/companies", json=BODY | changes)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["field"] == field
+    assert detail in problem["detail"]
+    batch = (await client.post("/v1/companies:batch", json=[BODY | changes, BODY])).json()
+    assert (batch["accepted"], batch["rejected"]) == (1, 1)
+    assert batch["results"][0]["status"] == 422
+    assert await published(context) == {"companies.CompanyRegistered.v1": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"3", 422),
+        (b"[3]", 200),
+        (json.dumps([BODY] * 1001).encode(), 413),
+        (b" " * 9_000_000, 413),
+    ],
+)
+async def test_bodies_of_no_use(client: httpx.AsyncClient, context: Opened, content: bytes, status: int) -> None:
+    assert (await client.post("/v1/companies:batch", content=content)).status_code == status
+    assert await published(context) == {}
+
+
+async def test_a_name_with_control_characters_is_stored_clean(client: httpx.AsyncClient) -> None:
+    await client.post("/v1/companies", json=BODY | {"name": " A\u0000B\u00a0 C\n"})
+    assert (await client.get("/v1/companies/732829320")).json()["name"] == "A B C"
+
+
+async def test_reading_what_is_not_there(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/companies/732829320")).status_code == 404
+    wrong = await client.get("/v1/companies/123456789")
+    assert (wrong.status_code, wrong.json()["field"]) == (422, "siren")
+    region = await client.get("/v1/companies", params={"region": "99"})
+    assert (region.status_code, "11" in region.json()["allowed"]) == (422, True)
+    for query in ({"sme_category": "grande"}, {"cursor": "x"}, {"limit": 0}):
+        assert (await client.get("/v1/companies", params=query)).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("identifier", "told"),
+    [
+        ("732 829 320", {"valid": True, "kind": "siren", "value": "732829320"}),
+        ("356 000 000 49837", {"valid": True, "kind": "siret", "siren": "356000000"}),
+        ("73282932000075", {"valid": False, "kind": "siret", "reason": "clé de contrôle du SIRET fausse"}),
+        ("", {"valid": False, "kind": "siren", "reason": "SIREN absent"}),
+    ],
+)
+async def test_checking_an_identifier(client: httpx.AsyncClient, identifier: str, told: dict[str, Any]) -> None:
+    answer = (await client.post("/v1/companies:check", json={"identifier": identifier})).json()
+    assert answer.items() >= told.items()

@@ -1,0 +1,588 @@
+"""Files to commands: the real samples, files that cannot be used, lines that cannot be used, any order, any bytes."""
+
+import gzip
+import json
+import random
+import zipfile
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from stdnum import luhn
+
+from companies.imports import Refused, UnreadableFile, read_api, read_sirene, to_batch_body, to_body
+from companies.imports.saved import MAX_BYTES
+from companies.imports.table import MAX_LINE
+from companies.inputs import RegisterCompany
+from companies.rules.sme import classer_pme
+from companies.rules.stock import OFFICES, UNITS
+
+UNIT = dict.fromkeys((*UNITS.required, *UNITS.optional), "") | {
+    "siren": "732829320",
+    "statutDiffusionUniteLegale": "O",
+    "etatAdministratifUniteLegale": "A",
+    "denominationUniteLegale": "EXEMPLE",
+    "categorieJuridiqueUniteLegale": "5710",
+    "activitePrincipaleUniteLegale": "62.01Z",
+    "nomenclatureActivitePrincipaleUniteLegale": "NAFRev2",
+    "trancheEffectifsUniteLegale": "11",
+    "categorieEntreprise": "PME",
+    "dateCreationUniteLegale": "2010-05-01",
+    "nicSiegeUniteLegale": "00074",
+    "dateDernierTraitementUniteLegale": "2025-12-06T10:36:42",
+}
+OFFICE = dict.fromkeys((*OFFICES.required, *OFFICES.optional), "") | {
+    "siret": "73282932000074",
+    "etablissementSiege": "true",
+    "etatAdministratifEtablissement": "A",
+    "statutDiffusionEtablissement": "O",
+    "codeCommuneEtablissement": "75102",
+    "dateDernierTraitementEtablissement": "2025-12-07T10:36:42",
+}
+
+
+def table(path: Path, records: Sequence[dict[str, str]], columns: Iterable[str] | None = None) -> Path:
+    names = list(columns or records[0])
+    lines = [",".join(names), *(",".join(record.get(name, "") for name in names) for record in records)]
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def read(unites: Path, etablissements: Path | None = None) -> tuple[list[RegisterCompany], list[Refused]]:
+    companies: list[RegisterCompany] = []
+    refused: list[Refused] = []
+    for outcome in read_sirene(unites, etablissements):
+        (companies if isinstance(outcome, RegisterCompany) else refused).append(outcome)  # pyright: ignore[reportArgumentType]
+    return companies, refused
+
+
+def siret_of(siren: str, number: int) -> str:
+    prefix = f"{siren}{number:04}"
+    return prefix + luhn.calc_check_digit(prefix)
+
+
+# --- the real samples ------------------------------------------------------------------------------------------------
+
+SMES = {
+    "414971929",
+    "423208180",
+    "479285801",
+    "491470597",
+    "800069130",
+    "817883150",
+    "843701079",
+    "852504034",
+    "908595879",
+}
+REASONS = {
+    "administration": 13,
+    "groupe_eti": 7,
+    "groupe_ge": 5,
+    "effectif_250": 10,
+    "association": 4,
+    "cessee": 5,
+}
+
+
+def test_the_34_sample_organisations(samples: Path) -> None:
+    """Which are SMEs, and why the others are not."""
+    files = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
+    companies, refused = read(*files)
+    assert refused == []
+    verdicts = {company.siren: classer_pme(company) for company in companies}
+    assert len(verdicts) == 34
+    assert {siren for siren, verdict in verdicts.items() if verdict.category != "hors_pme"} == SMES
+    assert {verdicts[siren].category for siren in SMES} == {"micro"}
+    others = [code for siren, verdict in verdicts.items() if siren not in SMES for code in verdict.codes]
+    assert {code: others.count(code) for code in set(others)} == REASONS
+    assert verdicts["552032534"].codes == ("groupe_ge", "effectif_250")  # a large listed group
+    assert verdicts["487444697"].codes == ("groupe_eti",)  # 20 to 49 people, in a larger group
+    assert verdicts["198100125"].codes == ("administration",)  # a public school that INSEE counts as PME
+    assert verdicts["801364258"].codes == ("cessee", "groupe_ge")
+    assert all(company.departement for company in companies)
+    paris = next(company for company in companies if company.siren == "130025265")
+    assert (paris.siret, paris.commune, paris.departement) == ("13002526500013", "75107", "75")
+    assert paris.observed_at == datetime(2025, 12, 6, 9, 36, 42, tzinfo=UTC)
+    assert paris.created_on == date(2017, 5, 24)
+
+
+def test_the_samples_without_establishments(samples: Path) -> None:
+    companies, refused = read(samples / "StockUniteLegale_sample.csv")
+    assert (len(companies), refused) == (34, [])
+    assert {company.departement for company in companies} == {""}
+    assert companies[0].siret == "13002526500013"
+
+
+def test_the_answer_of_sirene_for_one_siret(samples: Path) -> None:
+    (company,) = read_api(samples / "insee-siret.json")
+    assert isinstance(company, RegisterCompany)
+    assert (company.siret, company.name, company.departement) == ("41816609600069", "OCTO-TECHNOLOGY", "75")
+    assert (company.source, classer_pme(company).codes) == ("insee_api", ("groupe_ge", "effectif_250"))
+
+
+def test_the_answer_of_sirene_for_many_sirets_gives_the_head_office(samples: Path) -> None:
+    (company,) = read_api(samples / "insee-sirets-many.json")
+    assert isinstance(company, RegisterCompany)
+    assert (company.siret, company.commune) == ("41816609600069", "75102")
+
+
+def test_the_answer_of_recherche_entreprises(samples: Path) -> None:
+    companies = list(read_api(samples / "recherche-entreprises.json"))
+    assert [c.siren for c in companies if isinstance(c, RegisterCompany)] == [
+        "418166096",
+        "801364258",
+        "809501679",
+        "418166096",
+    ]
+    assert {c.departement for c in companies if isinstance(c, RegisterCompany)} == {"75"}
+    assert all(c.source == "recherche_entreprises" for c in companies if isinstance(c, RegisterCompany))
+
+
+# --- headers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", UNITS.required)
+def test_a_missing_required_column_is_named(tmp_path: Path, missing: str) -> None:
+    names = [name for name in UNIT if name != missing]
+    with pytest.raises(UnreadableFile, match=rf"u\.csv, ligne 1: colonne obligatoire absente: {missing} \(trouvé: "):
+        read_sirene(table(tmp_path / "u.csv", [UNIT], names))
+
+
+def test_a_missing_column_of_the_establishments_is_named(tmp_path: Path) -> None:
+    offices = table(tmp_path / "e.csv", [OFFICE], [name for name in OFFICE if name != "etablissementSiege"])
+    with pytest.raises(UnreadableFile, match=r"e\.csv, ligne 1: colonne obligatoire absente: etablissementSiege"):
+        read_sirene(table(tmp_path / "u.csv", [UNIT]), offices)
+
+
+def test_optional_columns_may_be_missing_and_others_do_not_matter(tmp_path: Path) -> None:
+    unit = {"inconnu1": "x", **UNIT, "inconnu2": "y"}
+    for column in ("categorieEntreprise", "dateCreationUniteLegale", "dateDernierTraitementUniteLegale"):
+        del unit[column]
+    (company,), refused = read(table(tmp_path / "u.csv", [unit], reversed(list(unit))))
+    assert refused == []
+    assert (company.insee_category, company.created_on, company.observed_at.year) == ("", None, 1970)
+
+
+def test_a_header_with_mark_quotes_blanks_and_semicolons(tmp_path: Path) -> None:
+    path = tmp_path / "u.csv"
+    header, values = "; ".join(f'"{name}"' for name in UNIT), ";".join(UNIT.values())
+    path.write_text(f"\ufeff{header}\r\n{values}\r\n\r\n", "utf-8")
+    (company,), refused = read(path)
+    assert (company.siren, refused) == ("732829320", [])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "colonne obligatoire absente: siren"),
+        (b"\xff\xfe\x00s\x00i", "en-tête illisible"),
+        (b"PK\x03\x04", "colonne obligatoire absente: siren"),
+        (b"siren;nom\n", "statutDiffusionUniteLegale"),
+    ],
+)
+def test_a_file_that_is_no_table(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "u.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=reason):
+        read_sirene(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match=r"absent\.csv: lecture impossible"):
+        read_sirene(tmp_path / "absent.csv")
+
+
+def test_gzip_and_zip_are_read_as_they_are(tmp_path: Path) -> None:
+    plain = table(tmp_path / "u.csv", [UNIT])
+    packed = tmp_path / "u.csv.gz"
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    archive = tmp_path / "u.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("lisez-moi.txt", "…")
+        out.write(plain, "StockUniteLegale_utf8.csv")
+    assert read(packed) == read(archive) == read(plain)
+    empty = tmp_path / "vide.zip"
+    with zipfile.ZipFile(empty, "w") as out:
+        out.writestr("lisez-moi.txt", "…")
+    with pytest.raises(UnreadableFile, match="aucun fichier CSV"):
+        read_sirene(empty)
+    packed.write_bytes(gzip.compress(plain.read_bytes())[:-20])
+    with pytest.raises(UnreadableFile, match="lecture impossible"):
+        list(read_sirene(packed))
+
+
+# --- lines -----------------------------------------------------------------------------------------------------------
+
+
+def test_broken_lines_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+    good = table(tmp_path / "u.csv", [UNIT]).read_bytes()
+    header, line = good.splitlines(keepends=True)
+    named = line.replace(b"EXEMPLE", b'"DUPONT, ""FILS"" ET CIE"')
+    two_lines = line.replace(b"EXEMPLE", b'"DUPONT\nET CIE"')
+    open_quote = line.replace(b"EXEMPLE", b'"DUPONT')
+    content = [
+        (header, ""),
+        (line, ""),
+        (line.replace(b"EXEMPLE", b"\xe9t\xe9"), "UTF-8 invalide à l'octet"),
+        (line[:30] + b"\n", "champs au lieu des 14"),
+        (line.rstrip() + b",de trop\n", "15 champs au lieu des 14 de l'en-tête"),
+        (named, ""),
+        (open_quote, "guillemets mal fermés"),
+        (line.replace(b"EXEMPLE", b"EX\0EMPLE"), "caractère nul"),
+        (b"\n", ""),
+        (two_lines, ""),
+        (open_quote, "guillemets mal fermés"),
+        (open_quote, "guillemets mal fermés"),
+        (line.replace(b"EXEMPLE", b"E" * 3 * MAX_LINE), f"ligne de plus de {MAX_LINE} octets"),
+        (line.replace(b"732829320", b"732829321"), "clé de contrôle du SIREN fausse"),
+        (line.rstrip(), ""),
+    ]
+    path = tmp_path / "broken.csv"
+    path.write_bytes(b"".join(text for text, _ in content))
+    companies, refused = read(path)
+    assert [company.name for company in companies] == [
+        "EXEMPLE",
+        'DUPONT, "FILS" ET CIE',
+        "DUPONT ET CIE",
+        "EXEMPLE",
+    ]
+    expected: list[tuple[int, str]] = []
+    number = 0
+    for text, reason in content:
+        number += 1
+        if reason:
+            expected.append((number, reason))
+        number += text.rstrip(b"\n").count(b"\n")
+    assert [fault.line for fault in refused] == [line for line, _ in expected]
+    for fault, (_, reason) in zip(refused, expected, strict=True):
+        assert reason in fault.reason
+        assert fault.file == "broken.csv"
+    assert refused[-1] == Refused("broken.csv", 15, "732829321", "siren", "clé de contrôle du SIREN fausse")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("siren", "", "SIREN absent"),
+        ("siren", "000000000", "zéros"),
+        ("statutDiffusionUniteLegale", "", "O, P ou N attendu"),
+        ("etatAdministratifUniteLegale", "X", "A ou C attendu"),
+        ("categorieJuridiqueUniteLegale", "57", "4 chiffres"),
+        ("activitePrincipaleUniteLegale", "62", "code NAF attendu"),
+        ("trancheEffectifsUniteLegale", "99", "valeurs possibles: NN, 00"),
+        ("categorieEntreprise", "TPE", "valeurs possibles: PME, ETI, GE"),
+        ("dateCreationUniteLegale", "hier", "date attendue"),
+        ("dateDernierTraitementUniteLegale", "hier", "date et heure attendues"),
+        ("nicSiegeUniteLegale", "", "siège inconnu"),
+        ("nicSiegeUniteLegale", "00075", "clé de contrôle du SIRET fausse"),
+    ],
+)
+def test_an_unusable_value_is_refused_with_its_field(tmp_path: Path, column: str, value: str, reason: str) -> None:
+    units = table(tmp_path / "u.csv", [UNIT | {column: value}])
+    companies, (fault,) = read(units)
+    assert companies == []
+    assert (fault.line, fault.field) == (2, column)
+    assert reason in fault.reason
+    unsorted = table(tmp_path / "e.csv", [OFFICE], ["codeCommuneEtablissement", *OFFICE])
+    if column != "nicSiegeUniteLegale":
+        assert read(units, unsorted)[1] == [fault]
+
+
+def test_an_establishment_that_cannot_be_used_does_not_lose_its_company(tmp_path: Path) -> None:
+    units = table(tmp_path / "u.csv", [UNIT])
+    offices = table(tmp_path / "e.csv", [OFFICE | {"siret": "73282932000075"}])
+    (company,), (fault,) = read(units, offices)
+    assert (company.siret, company.departement) == ("73282932000074", "")
+    assert (fault.file, fault.line, fault.field, fault.identifier) == ("e.csv", 2, "siret", "73282932000075")
+    (fault,) = read(units, table(tmp_path / "e.csv", [OFFICE | {"codeCommuneEtablissement": "00000"}]))[1]
+    assert (fault.field, fault.line) == ("codeCommuneEtablissement", 2)
+
+
+@pytest.mark.parametrize("status", ["P", "N"])
+@pytest.mark.parametrize("where", ["unit", "office"])
+def test_partial_diffusion_withholds_the_name_only(tmp_path: Path, status: str, where: str) -> None:
+    unit = UNIT | ({"statutDiffusionUniteLegale": status} if where == "unit" else {})
+    office = OFFICE | ({"statutDiffusionEtablissement": status} if where == "office" else {})
+    units, offices = table(tmp_path / "u.csv", [unit]), table(tmp_path / "e.csv", [office])
+    (company,), refused = read(units, offices)
+    assert (company.name, company.diffusible, refused) == (None, False, [])
+
+
+def test_withheld_values_count_as_not_given(tmp_path: Path) -> None:
+    hidden = dict.fromkeys(
+        ("denominationUniteLegale", "trancheEffectifsUniteLegale", "dateCreationUniteLegale"), "[ND]"
+    )
+    units = table(tmp_path / "u.csv", [UNIT | hidden])
+    offices = table(tmp_path / "e.csv", [OFFICE | {"codeCommuneEtablissement": "[ND]"}])
+    (company,), refused = read(units, offices)
+    assert refused == []
+    assert (company.name, company.headcount_code, company.created_on, company.commune) == (None, "", None, "")
+
+
+def test_blanks_in_identifiers_are_stripped(tmp_path: Path) -> None:
+    units = table(tmp_path / "u.csv", [UNIT | {"siren": "732 829 320"}])
+    offices = table(tmp_path / "e.csv", [OFFICE | {"siret": "732 829 320 00074"}])
+    (company,), refused = read(units, offices)
+    assert (company.siren, company.siret, company.commune, refused) == ("732829320", "73282932000074", "75102", [])
+    assert read(units)[0][0].siret == "73282932000074"
+
+
+def test_a_short_line_in_an_unsorted_file_is_reported_too(tmp_path: Path) -> None:
+    units = table(tmp_path / "u.csv", [UNIT, UNIT])
+    units.write_text(units.read_text().replace("\n732829320", "\nx\n732829320", 1))
+    companies, (fault,) = read(units, table(tmp_path / "e.csv", [OFFICE]))
+    assert (len(companies), fault.line, fault.identifier) == (2, 2, "x")
+
+
+def test_a_quote_open_at_the_end_of_the_file(tmp_path: Path) -> None:
+    units = table(tmp_path / "u.csv", [UNIT])
+    units.write_text(units.read_text() + '"732829320')
+    companies, (fault,) = read(units)
+    assert (len(companies), fault.line, fault.reason) == (1, 3, "guillemets mal fermés")
+    units.write_text(units.read_text() + "\n1\n2\n3\n4\n5\n6\n7\n")
+    assert [fault.line for fault in read(units)[1]] == list(range(3, 11))
+
+
+def test_a_natural_person_is_never_named(tmp_path: Path) -> None:
+    person = UNIT | {
+        "denominationUniteLegale": "",
+        "categorieJuridiqueUniteLegale": "1000",
+        "nomUniteLegale": "MARTIN",
+        "prenom1UniteLegale": "CAMILLE",
+    }
+    units = table(tmp_path / "u.csv", [person])
+    assert read(units)[0][0].name is None
+    offices = table(tmp_path / "e.csv", [OFFICE | {"enseigne1Etablissement": "AU BON PAIN"}])
+    assert read(units, offices)[0][0].name == "AU BON PAIN"
+
+
+def test_activity_lists_of_before_2008_say_nothing_and_naf_2025_is_taken_when_alone(tmp_path: Path) -> None:
+    old = UNIT | {"activitePrincipaleUniteLegale": "72.1Z", "nomenclatureActivitePrincipaleUniteLegale": "NAF1993"}
+    new = UNIT | {
+        "activitePrincipaleUniteLegale": "",
+        "nomenclatureActivitePrincipaleUniteLegale": "",
+        "activitePrincipaleNAF25UniteLegale": "62.10Y",
+    }
+    companies, refused = read(table(tmp_path / "u.csv", [old, new]))
+    assert refused == []
+    assert [(c.naf, c.naf_nomenclature) for c in companies] == [("", ""), ("62.10Y", "NAF2025")]
+
+
+# --- the join --------------------------------------------------------------------------------------------------------
+
+
+def test_the_head_office_stands_for_the_company_else_the_first_active_establishment(tmp_path: Path) -> None:
+    siren = UNIT["siren"]
+    offices = [
+        OFFICE
+        | {
+            "siret": siret_of(siren, number),
+            "etablissementSiege": "false",
+            "etatAdministratifEtablissement": state,
+            "codeCommuneEtablissement": commune,
+        }
+        for number, state, commune in ((1, "F", "01004"), (2, "A", "69381"), (3, "A", "13201"))
+    ]
+    units = table(tmp_path / "u.csv", [UNIT])
+    seat = OFFICE | {"siret": siret_of(siren, 9), "codeCommuneEtablissement": "59350"}
+    assert read(units, table(tmp_path / "e.csv", offices))[0][0].commune == "69381"
+    assert read(units, table(tmp_path / "e.csv", [*offices, seat]))[0][0].siret == seat["siret"]
+    ceased = seat | {"etatAdministratifEtablissement": "F"}
+    assert read(units, table(tmp_path / "e.csv", [ceased, *offices]))[0][0].commune == "59350"
+    assert read(units, table(tmp_path / "e.csv", offices[:1]))[0][0].commune == ""
+
+
+def test_the_order_of_lines_does_not_matter(tmp_path: Path) -> None:
+    """Sorted files are merged, others indexed: same companies, same refusals."""
+    draw = random.Random(7)
+    sirens = sorted({f"{n:08}" + luhn.calc_check_digit(f"{n:08}") for n in draw.sample(range(10**7, 10**8), 300)})
+    units = [UNIT | {"siren": siren, "nicSiegeUniteLegale": siret_of(siren, 1)[9:]} for siren in sirens]
+    offices = [
+        OFFICE
+        | {
+            "siret": siret_of(siren, number),
+            "etablissementSiege": "true" if number == 2 else "false",
+            "codeCommuneEtablissement": draw.choice(["75102", "2A004", "97411"]),
+        }
+        for siren in sirens[::2]
+        for number in range(1, draw.randint(2, 4))
+    ]
+    offices.insert(40, offices[40] | {"siret": f"{offices[40]['siret'][:13]}X"})
+    sorted_units, sorted_offices = table(tmp_path / "u.csv", units), table(tmp_path / "e.csv", offices)
+    expected, faults = read(sorted_units, sorted_offices)
+    assert len(expected) == 300
+    assert len(faults) == 1
+    draw.shuffle(units)
+    draw.shuffle(offices)
+    shuffled_units, shuffled_offices = table(tmp_path / "u2.csv", units), table(tmp_path / "e2.csv", offices)
+    columns = ["codeCommuneEtablissement", *(name for name in OFFICE if name != "codeCommuneEtablissement")]
+    for pair in (
+        (shuffled_units, shuffled_offices),
+        (sorted_units, table(tmp_path / "e3.csv", offices, columns)),
+        (shuffled_units, sorted_offices),
+    ):
+        companies, refused = read(*pair)
+        # Which of several secondary establishments comes first depends on the order: compare those with a seat.
+        with_seat = {o["siret"][:9] for o in offices if o["etablissementSiege"] == "true"}
+        assert {c.siren for c in companies} == set(sirens)
+        assert {c for c in companies if c.siren in with_seat} == {c for c in expected if c.siren in with_seat}
+        assert [fault.field for fault in refused] == ["siret"]
+
+
+def test_a_line_of_an_unknown_or_invalid_unit_does_not_disturb_the_merge(tmp_path: Path) -> None:
+    first, second = "100000009", "732829320"
+    units = [
+        UNIT | {"siren": first, "nicSiegeUniteLegale": siret_of(first, 1)[9:]},
+        UNIT | {"siren": "200000000"},
+        UNIT,
+        UNIT,
+    ]
+    offices = [
+        OFFICE | {"siret": siret_of(first, 1)},
+        OFFICE | {"siret": siret_of("300000007", 1)},
+        OFFICE,
+        OFFICE | {"siret": siret_of("999999990", 1)[:13] + "0"},
+    ]
+    companies, refused = read(table(tmp_path / "u.csv", units), table(tmp_path / "e.csv", offices))
+    assert [(c.siren, c.commune) for c in companies] == [(first, "75102"), (second, "75102"), (second, "75102")]
+    assert [(fault.file, fault.line) for fault in refused] == [("u.csv", 3), ("e.csv", 5)]
+
+
+@given(content=st.lists(st.binary(max_size=40) | st.just(b'"') | st.just(b"732829320,O,A,X,5710,62.01Z,11")))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(content=[b'"', b'","', b"\r", b"\0"])
+def test_any_bytes_give_companies_or_refusals(tmp_path: Path, content: list[bytes]) -> None:
+    header = ",".join((*UNITS.required, "nicSiegeUniteLegale")).encode()
+    units = tmp_path / "u.csv"
+    units.write_bytes(b"\n".join([header, *content]))
+    offices = tmp_path / "e.csv"
+    offices.write_bytes(b"\n".join([",".join(OFFICES.required).encode(), *content]))
+    for outcome in (*read_sirene(units), *read_sirene(units, offices)):
+        assert isinstance(outcome, RegisterCompany | Refused)
+        if isinstance(outcome, Refused):
+            assert outcome.reason
+            assert 2 <= outcome.line <= b"\n".join(content).count(b"\n") + 2
+
+
+CELL = st.sampled_from(
+    ["", "O", "P", "A", "C", "NN", "11", "PME", "2020-01-01", "2025-12-06T10:36:42", "[ND]", "00074"]
+)
+
+
+@given(
+    values=st.lists(
+        CELL | st.text(st.characters(exclude_characters=',"\n\r\0', codec="utf-8")), min_size=14, max_size=14
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_row_gives_a_company_or_a_refusal(tmp_path: Path, values: list[str]) -> None:
+    names = (*UNITS.required, *UNITS.optional)
+    record = dict(zip(names, values, strict=True)) | {"siren": "732829320"}
+    companies, refused = read(table(tmp_path / "u.csv", [record]))
+    assert len(companies) + len(refused) == 1
+    assert all(fault.field in names and fault.reason for fault in refused)
+
+
+# --- saved answers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "JSON inutilisable"),
+        (b"[1, 2]", "JSON inutilisable"),
+        (b'{"a": 1}', "forme inconnue"),
+        (b'{"results": 3}', "JSON inutilisable"),
+        (b'{"header": {"statut": 404, "message": "Aucun element trouve"}}', r"erreur 404 \(Aucun element trouve\)"),
+        (b'{"results": [\xff]}', "JSON inutilisable"),
+    ],
+)
+def test_an_answer_of_no_known_shape(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "réponse.json"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=reason):
+        read_api(path)
+    with pytest.raises(UnreadableFile, match="lecture impossible"):
+        read_api(tmp_path / "absente.json")
+
+
+def test_a_record_that_cannot_be_used_is_reported_with_its_number(samples: Path, tmp_path: Path) -> None:
+    answer: Any = json.loads((samples / "recherche-entreprises.json").read_text())
+    good: dict[str, Any] = answer["results"][0]
+    answer["results"] = [
+        good,
+        good | {"siren": 418166096},
+        good | {"siege": None},
+        good | {"siege": {}},
+        good | {"siren": "123456789"},
+        good | {"activite_principale": "62"},
+        good | {"etat_administratif": "?"},
+    ]
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(answer))
+    outcomes = list(read_api(path))
+    faults = [(o.line, o.field) for o in outcomes if isinstance(o, Refused)]
+    assert faults == [(2, "siren"), (3, "siege"), (4, "siege.siret"), (5, "siren"), (7, "etat_administratif")]
+    assert len(outcomes) == 7
+
+
+def test_one_unusable_establishment_among_many_is_reported(samples: Path, tmp_path: Path) -> None:
+    answer: Any = json.loads((samples / "insee-sirets-many.json").read_text())
+    answer["etablissements"][0]["siret"] = None
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(answer))
+    fault, company = read_api(path)
+    assert isinstance(fault, Refused)
+    assert (fault.line, fault.field) == (1, "siret")
+    assert isinstance(company, RegisterCompany)
+
+
+def test_an_answer_too_large_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(UnreadableFile, match="plus de 256 Mo"):
+        read_api(path)
+
+
+def test_an_empty_page_is_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "r.json"
+    path.write_text('{"results": []}')
+    assert list(read_api(path)) == []
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8"), max_size=14),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_record_gives_a_company_or_a_refusal(samples: Path, tmp_path: Path, data: st.DataObject) -> None:
+    file, key = data.draw(
+        st.sampled_from([("insee-sirets-many.json", "etablissements"), ("recherche-entreprises.json", "results")])
+    )
+    record: dict[str, Any] = json.loads((samples / file).read_text())[key][0]
+    places: list[dict[str, Any]] = [record, *(part for part in record.values() if isinstance(part, dict))]
+    place = data.draw(st.sampled_from(places))
+    place[data.draw(st.sampled_from(list(place)))] = data.draw(JSON)
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps({key: [record]}))
+    (outcome,) = read_api(path)
+    assert isinstance(outcome, RegisterCompany | Refused)
+
+
+# --- bodies ----------------------------------------------------------------------------------------------------------
+
+
+def test_bodies_are_the_commands_as_json(tmp_path: Path) -> None:
+    (company,), _ = read(table(tmp_path / "u.csv", [UNIT]))
+    assert msgspec.json.decode(to_body(company), type=RegisterCompany) == company
+    assert msgspec.json.decode(to_batch_body([company, company]), type=list[RegisterCompany]) == [company, company]
