@@ -1,4 +1,4 @@
-"""Build `libs/cli/croissance/data/communes.csv.gz` from the npm package @etalab/decoupage-administratif.
+"""Build the tables of places of `libs/cli/croissance/data` from the npm package @etalab/decoupage-administratif.
 
 Run once a year, when the new official geographic code is published:
 
@@ -18,6 +18,7 @@ from typing import Any
 
 TARGET = Path(__file__).parents[1] / "libs" / "cli" / "croissance" / "data" / "communes.csv.gz"
 HEADER = "code,name,departement,region,population"
+DEPARTEMENTS = TARGET.with_name("departements.csv")
 
 
 def rows(communes: list[dict[str, Any]]) -> list[str]:
@@ -42,6 +43,10 @@ def main(package: str) -> int:
     text = "\n".join([HEADER, *lines, ""])
     TARGET.write_bytes(gzip.compress(text.encode(), compresslevel=9, mtime=0))
     print(f"{TARGET}: {len(lines)} communes, {TARGET.stat().st_size} bytes")
+    departements = json.loads((Path(package) / "data" / "departements.json").read_text("utf-8"))
+    names = [f"{each['code']},{each['nom']},{each['region']}" for each in departements if each["zone"] != "com"]
+    DEPARTEMENTS.write_text("\n".join(["code,name,region", *names, ""]), "utf-8")
+    print(f"{DEPARTEMENTS}: {len(names)} départements")
     return 0
 
 
