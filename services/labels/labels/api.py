@@ -236,12 +236,12 @@ def _cohort_doors(router: APIRouter, context: Context[LabelFile, Programme]) -> 
 
 def _public_doors(router: APIRouter, context: Context[LabelFile, Programme]) -> None:
     public_url = context.settings.public_url
+    programme = Programme(rulesets())  # read where the doors are built: a wrong ruleset stops the start
 
     @router.get("/charter")
     async def charter(version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
         """The charter in force, or the one of a version."""
-        current = Programme(rulesets()).ruleset_at(clock.now())
-        found = charters().get(version or current.charter.version)
+        found = charters().get(version or programme.ruleset_at(clock.now()).charter.version)
         if found is None:
             detail = f"La version {version} de la charte n'existe pas."
             raise Problem(Rejection(404, "Charte inconnue", detail, "version", tuple(sorted(charters()))))

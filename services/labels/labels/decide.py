@@ -109,6 +109,7 @@ def _applied(file: LabelFile, programme: Programme, message: Message[object], co
         return Decision(file, programme, answer=answer)
     ruleset = programme.ruleset_at(message.time)
     reasons = refusal_reasons(file, content, ruleset, message.time)
+    score = 0 if reasons else file_score(file, content, ruleset)
     application = Application(
         application_id=str(derive_id(message.id, APPLICATION_ID)),
         content=content,
@@ -118,14 +119,14 @@ def _applied(file: LabelFile, programme: Programme, message: Message[object], co
         status="refuse",
         reasons=reasons,
         region=_region(file),
+        score=score,
+        exemplary=not reasons and score >= ruleset.score.exemplary_from,
     )
     if previous is not None and _is_repeated(previous, application):
         return Decision(file, programme, answer=answer_of(file, previous))
     applied = LabelApplied(file.siren, application.application_id, content.charter_version, _region(file))
     if reasons:
         return _refused(file, programme, application, applied)
-    score = file_score(file, content, ruleset)
-    application = replace(application, score=score, exemplary=score >= ruleset.score.exemplary_from)
     kept = places.quotas(cohort.cap, ruleset.programme.reserve, paris_day(message.time))
     if places.newcomer_has_place(programme, cohort, application.region, kept):
         return _granted(file, programme, cohort, application, message, applied)
@@ -149,16 +150,15 @@ def _is_repeated(previous: Application, application: Application) -> bool:
 
 def _refused(file: LabelFile, programme: Programme, application: Application, *before: Event) -> Outcome:
     """Refuse for the reasons that the application carries."""
-    refused = replace(application, status="refuse", cohort_year=0, position=0, ticket=0)
     event = LabelRefused(
         siren=file.siren,
-        application_id=refused.application_id,
-        reasons=tuple(reason.text for reason in refused.reasons),
-        codes=tuple(reason.code for reason in refused.reasons),
+        application_id=application.application_id,
+        reasons=tuple(reason.text for reason in application.reasons),
+        codes=tuple(reason.code for reason in application.reasons),
         region=_region(file),
     )
-    file = replace(file, application=refused)
-    return Decision(file, programme, (*before, event), answer=answer_of(file, refused))
+    file = replace(file, application=application)
+    return Decision(file, programme, (*before, event), answer=answer_of(file, application))
 
 
 def _granted(
@@ -245,7 +245,8 @@ def _place_offered(file: LabelFile, programme: Programme, message: Message[objec
     programme = replace(programme, waiting=places.moved(programme.waiting, application.region, -1))
     reasons = company_reasons(file.company, ruleset.company) if file.company is not None else ()
     if reasons:
-        outcome = _refused(file, programme, replace(application, reasons=reasons))
+        out = replace(application, status="refuse", reasons=reasons, cohort_year=0, position=0, ticket=0)
+        outcome = _refused(file, programme, out)
     else:
         outcome = _granted(file, programme, cohort, application, message)
     return replace(outcome, rows=(Unqueued(file.siren),), deadlines=(*outcome.deadlines, Cancel(PLACE)))

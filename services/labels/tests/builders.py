@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from common import clock
 from common.decision import Cancel, Decision, Schedule
 from common.message import Message
 from labels.decide import decide
@@ -148,6 +149,12 @@ class World:
     def of(self, kind: type) -> list[Any]:
         """The events of one type published so far."""
         return [event for event in self.events if isinstance(event, kind)]
+
+
+def move_clock(to: datetime) -> None:
+    """Make the clock of this process say `to`."""
+    clock.shift(timedelta(0))
+    clock.shift(to - clock.now())
 
 
 def sirens(count: int) -> list[str]:

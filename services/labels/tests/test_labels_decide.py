@@ -17,7 +17,8 @@ from labels.inputs import (
     SetCohortCap,
 )
 from labels.model import ApplicationAnswer, Cohort, CohortAnswer, LabelFile, Programme
-from labels.rules.cohort import MAX_CAP, initial_cap
+from labels.rules.answers import answer_of
+from labels.rules.cohort import MAX_CAP, grant, initial_cap
 from labels.settings import rulesets
 
 from .builders import (
@@ -369,6 +370,23 @@ def test_a_label_expires_at_its_term() -> None:
     world.fire(label.expires_at)
     assert world.of(LabelExpired) == [LabelExpired(siren, label.label_id, label.expires_at, "84")]
     assert world.send(LabelTermReached(label.label_id), siren).events == ()
+
+
+def test_the_answer_after_the_term_says_so() -> None:
+    world, (siren,) = world_of(cap=1)
+    applied(world, siren)
+    world.fire(datetime(2028, 11, 12, 23, 0, tzinfo=UTC))
+    file = world.files[siren]
+    assert file.application is not None
+    answer = answer_of(file, file.application)
+    assert answer.label is not None
+    assert answer.label.status == "expire"
+    assert answer.next_step == "Votre label est arrivé à son terme : déposez une nouvelle candidature."
+
+
+def test_a_full_cohort_cannot_grant() -> None:
+    with pytest.raises(ValueError, match="cohort 2026 is full: 1 of 1"):
+        grant(Cohort(2026, 1, 1, {"84": 1}), "84")
 
 
 def test_the_term_of_another_label_changes_nothing() -> None:

@@ -11,7 +11,7 @@ create table cohorts (
 
 -- One row: the lock of the waiting list, its next ticket, how many wait in each region.
 create table waiting_queue (
-    only boolean primary key default true check (only),
+    single boolean primary key default true check (single),
     next_ticket bigint not null default 1,
     waiting jsonb not null default '{}'
 );
@@ -33,7 +33,7 @@ create table register (
     siren text not null,
     name text,                              -- null: the company's data may not be shown
     region text not null,
-    naf text collate "C" not null,
+    naf text not null,
     cohort_year int not null,
     rank int not null check (rank >= 1),
     granted_at timestamptz not null,
@@ -43,5 +43,4 @@ create table register (
 );
 create index register_by_grant on register (granted_at desc, label_id desc);
 create index register_by_region on register (region, granted_at desc, label_id desc);
-create index register_by_naf on register (naf);
 create index register_by_siren on register (siren);

@@ -47,14 +47,12 @@ def label_answer(label: Label) -> LabelAnswer:
     )
 
 
-def state_sentence(file: LabelFile, application: Application) -> str:
-    """Where an application stands, in one French sentence."""
+def pending_sentence(file: LabelFile, application: Application) -> str:
+    """What stands in the way of another application, in one French sentence: a valid label, else the waiting list."""
     if application.status == "attribue" and file.label is not None:
         return f"Le label a été attribué ; il est valable jusqu'au {_last_day(file.label)} inclus."
-    if application.status == "liste_attente":
-        day = french_day(paris_day(application.submitted_at))
-        return f"La candidature déposée le {day} est sur liste d'attente."
-    return "La candidature a été refusée."
+    day = french_day(paris_day(application.submitted_at))
+    return f"La candidature déposée le {day} est sur liste d'attente."
 
 
 def _next_step(application: Application, label: Label | None, position: int | None) -> str:

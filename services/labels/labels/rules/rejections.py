@@ -4,7 +4,7 @@ from datetime import datetime
 
 from common.decision import Rejection
 from labels.model import Application, Cohort, LabelFile, Programme
-from labels.rules.answers import state_sentence
+from labels.rules.answers import pending_sentence
 
 
 def already(file: LabelFile, application: Application) -> Rejection:
@@ -12,7 +12,7 @@ def already(file: LabelFile, application: Application) -> Rejection:
     return Rejection(
         409,
         "Une candidature est déjà en cours" if application.status == "liste_attente" else "Label déjà attribué",
-        f"{state_sentence(file, application)} Une autre candidature n'est pas possible tant que cet état dure.",
+        f"{pending_sentence(file, application)} Une autre candidature n'est pas possible tant que cet état dure.",
         "siren",
     )
 
