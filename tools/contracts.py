@@ -103,7 +103,7 @@ def asyncapi(services: dict[str, Service[Any, Any]]) -> dict[str, Any]:
             "version": "1.0.0",
             "description": "Events of the platform: CloudEvents 1.0 in Kafka binary mode. "
             "Inside a major version only optional fields are added.",
-            "license": {"name": "EUPL-1.2"},
+            "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
         "channels": channels,
