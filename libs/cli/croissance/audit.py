@@ -9,7 +9,8 @@ import typer
 from rich.table import Table
 
 from croissance.addresses import Bootstrap, Dsn, Namespace, find
-from croissance.console import DEFAULT_DATA, AsJson, Data, people, print_json, say
+from croissance.console import DEFAULT_DATA, AsJson, Data, print_json, say
+from croissance.output import number, out
 from croissance.proof.findings import KINDS, Findings, Kind
 from croissance.proof.run import Unreachable, Where
 from croissance.proof.run import audit as run_audit
@@ -74,18 +75,18 @@ def line(findings: Findings, seconds: float) -> str:
     others += [f"{findings.pending} en cours"] if findings.pending else []
     others += [f"{findings.held} mis de côté"] if findings.held else []
     mark = "✔" if findings.ok else "✘"
-    events = f"{findings.checked['events']:,}".replace(",", " ")
+    events = number(findings.checked["events"])
     return f"Audit {mark} {', '.join([counts, *others])} — {events} événements vérifiés en {seconds:.1f} s"
 
 
 def show(findings: Findings, seconds: float) -> None:
     """The result for people: one line, and what is wrong if anything is."""
-    say(line(findings, seconds))
+    out.print(line(findings, seconds), markup=False, soft_wrap=True)
     if findings.examples:
         table = Table("Faute", "Nombre", "Où", "Quoi", title="Ce qui ne va pas", title_justify="left")
         for example in findings.examples:
             count: Any = findings.faults[example.kind]
             table.add_row(KINDS[example.kind].partition(" : ")[0], str(count), example.where, example.what)
-        people.print(table)
+        out.print(table)
     for note in findings.notes:
         say(f"Note: {note}")

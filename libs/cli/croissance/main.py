@@ -2,12 +2,13 @@
 
 import typer
 
-from croissance import stack
+from croissance import audit, demo, dlq, events, imports, outbox, stack
 
 app = typer.Typer(
     name="croissance",
     help="Croissance connectée: démarrer, observer et vérifier le système.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=True,
     pretty_exceptions_enable=False,
 )
@@ -16,6 +17,12 @@ app.command()(stack.down)
 app.command()(stack.status)
 app.command()(stack.scale)
 app.command()(stack.doctor)
+app.command()(demo.demo)
+app.command()(audit.audit)
+app.add_typer(imports.app, name="import")
+app.add_typer(events.app, name="events")
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(outbox.app, name="outbox")
 
 
 def main() -> None:

@@ -16,14 +16,14 @@ import asyncpg
 import psutil
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from embedded import smtp
-from embedded.jars import KAFKA_VERSION, cache_dir
-from embedded.stack import DESIRED, STATE, BusyError, infrastructure, running, service_names, state_of
-from embedded.supervisor import StartError
 from rich.table import Table
 
 from common.provision import installed_services
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, people, print_json, say
+from embedded import smtp
+from embedded.jars import KAFKA_VERSION, cache_dir
+from embedded.stack import DESIRED, STATE, BusyError, infrastructure, running, service_names, state_of
+from embedded.supervisor import StartError
 
 DATA = Path(DEFAULT_DATA)
 
@@ -56,7 +56,7 @@ def up(
     """
     counts = _counts(scale or [])
     if detach:
-        _detach(data, scale or [], only_infrastructure)
+        start_detached(data, scale or [], only_infrastructure=only_infrastructure)
         return
 
     async def session() -> None:
@@ -92,7 +92,7 @@ def up(
         fail(str(error), "croissance doctor dit ce qui manque.")
 
 
-def _detach(data: Path, scale: list[str], only_infrastructure: bool) -> None:
+def start_detached(data: Path, scale: list[str], *, only_infrastructure: bool = False) -> None:
     """Start `up` as a process of its own and wait until it is up."""
     data.mkdir(parents=True, exist_ok=True)
     if state_of(data) is not None:

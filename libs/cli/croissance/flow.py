@@ -1,0 +1,192 @@
+"""Where the chain stands, from the database: what is published, what each service has applied, events by type."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import asyncpg
+
+from croissance.proof.wiring import CONSUMES, topic
+
+LOOK_EVERY: Final = 0.05
+"""Seconds between two looks at the positions."""
+
+COUNT_EVERY: Final = 1.0
+"""Seconds between two counts of the events by type."""
+
+_HEADS: Final = """select '{name}' as service, topic, h.partition, h.sequence, p.published
+    from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)"""
+_POSITIONS: Final = """select '{name}' as service, topic, partition, sequence from "{schema}".positions"""
+_TYPES: Final = """select o.topic, o.partition, o.type, count(*), max(o.sequence)
+    from unnest($1::text[], $2::int[], $3::bigint[]) c (topic, partition, after)
+    join "{schema}".outbox o on o.topic = c.topic and o.partition = c.partition and o.sequence > c.after
+    group by o.topic, o.partition, o.type"""
+
+
+@dataclass(slots=True)
+class Look:
+    """One look: (service, partition) → last number given, published; (consumer, producer, partition) → applied."""
+
+    heads: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    published: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    applied: dict[tuple[str, str, int], int] = field(default_factory=dict[tuple[str, str, int], int])
+
+    def behind(self, consumer: str, producer: str, target: "Look") -> int:
+        """Events of `producer` in `target` that `consumer` has not applied in this look."""
+        return sum(
+            max(0, head - self.applied.get((consumer, producer, partition), 0))
+            for (service, partition), head in target.heads.items()
+            if service == producer
+        )
+
+    @property
+    def unpublished(self) -> dict[str, int]:
+        """Service → events numbered and not published."""
+        waiting: Counter[str] = Counter()
+        for place, head in self.heads.items():
+            waiting[place[0]] += head - self.published[place]
+        return dict(waiting)
+
+
+class Flow:
+    """Looks at the chain all the time, and outlives a database that goes away for a while."""
+
+    def __init__(self, dsn: str, namespace: str = "") -> None:
+        self._dsn = dsn
+        self._namespace = namespace
+        self._prefix = namespace.replace(".", "_").replace("-", "_")
+        self._topics = {topic(namespace, name): name for name in CONSUMES}
+        self._looked = asyncio.Condition()
+        self._turn = 0
+        self._counted: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self._first = True
+        self._loop_task: asyncio.Task[None] | None = None
+        self.look = Look()
+        self.events: Counter[str] = Counter()
+        self.services: tuple[str, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        """Start looking; what happened before is not counted."""
+        connection: Any = await asyncpg.connect(self._dsn, timeout=10, command_timeout=10)
+        try:
+            await self._discover(connection)
+            await self._see(connection)
+        finally:
+            await connection.close()
+        for place, head in self.look.heads.items():
+            self._counted[place] = head
+        self._loop_task = asyncio.create_task(self._watch())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop looking."""
+        if self._loop_task is not None:
+            self._loop_task.cancel()
+            await asyncio.gather(self._loop_task, return_exceptions=True)
+
+    async def applied(self, consumer: str, producer: str) -> None:
+        """Wait until `consumer` has applied everything that `producer` had decided when this was called."""
+        if consumer not in self.services or producer not in self.services:
+            return
+        target = await self._next()
+        look = target
+        while look.behind(consumer, producer, target):
+            look = await self._next()
+
+    async def at_rest(self, *, ignoring: frozenset[str] = frozenset()) -> None:
+        """Wait until everything is published and applied; the services of `ignoring` may still have to publish."""
+        while True:
+            look = await self._next()
+            if not self.lag(look) and not any(n for name, n in look.unpublished.items() if name not in ignoring):
+                return
+
+    def lag(self, look: Look | None = None) -> int:
+        """Events that a consumer still has to apply, summed over consumers."""
+        look = look or self.look
+        pairs = [(name, p) for name, producers in CONSUMES.items() if name in self.services for p in producers]
+        return sum(look.behind(consumer, producer, look) for consumer, producer in pairs)
+
+    async def count(self) -> None:
+        """Bring the counts by type up to the last look."""
+        connection: Any = await asyncpg.connect(self._dsn, timeout=10, command_timeout=60)
+        try:
+            await self._count(connection)
+        finally:
+            await connection.close()
+
+    async def _next(self) -> Look:
+        """A look begun after this call."""
+        async with self._looked:
+            wanted = self._turn + 2
+            await self._looked.wait_for(lambda: self._turn >= wanted)
+            return self.look
+
+    async def _watch(self) -> None:
+        """Look for ever; connect again when the database comes back."""
+        while True:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                connection: Any = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10)
+                try:
+                    await self._look_on(connection)
+                finally:
+                    with suppress(Exception):
+                        await connection.close(timeout=1)
+            await asyncio.sleep(0.5)
+
+    async def _look_on(self, connection: Any) -> None:
+        count_at = 0.0
+        while True:
+            await self._see(connection)
+            if time.monotonic() >= count_at:
+                await self._count(connection)
+                count_at = time.monotonic() + COUNT_EVERY
+            async with self._looked:
+                self._turn += 1
+                self._looked.notify_all()
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _discover(self, connection: Any) -> None:
+        schemas = {name: f"{self._prefix}{name}.outbox_heads" for name in CONSUMES}
+        rows = await connection.fetch(
+            "select name from unnest($1::text[], $2::text[]) t (name, place) where to_regclass(place) is not null",
+            list(schemas),
+            list(schemas.values()),
+        )
+        found = {row[0] for row in rows}
+        self.services = tuple(name for name in CONSUMES if name in found)
+
+    async def _see(self, connection: Any) -> None:
+        """Positions first: a head read later is never below what was applied."""
+        look = Look()
+        applied = " union all ".join(self._sql(_POSITIONS, name) for name in self.services)
+        for service, producer, partition, sequence in await connection.fetch(applied):
+            name = self._topics.get(producer)
+            if name is not None:
+                look.applied[service, name, partition] = sequence
+        heads = " union all ".join(self._sql(_HEADS, name) for name in self.services)
+        for service, where, partition, sequence, published in await connection.fetch(heads):
+            if where in self._topics:
+                look.heads[service, partition] = sequence
+                look.published[service, partition] = published
+        self.look = look
+
+    async def _count(self, connection: Any) -> None:
+        for name in self.services:
+            places = [place for place in self.look.heads if place[0] == name]
+            moved = [place for place in places if self.look.heads[place] > self._counted[place]]
+            if not moved:
+                continue
+            after = [self._counted[place] for place in moved]
+            where = [topic(self._namespace, name)] * len(moved)
+            numbers = [partition for _, partition in moved]
+            for _, partition, event, count, last in await connection.fetch(
+                self._sql(_TYPES, name), where, numbers, after
+            ):
+                self.events[event.split(".")[1]] += count
+                self._counted[name, partition] = max(self._counted[name, partition], last)
+
+    def _sql(self, statement: str, name: str) -> str:
+        return statement.format(name=name, schema=self._prefix + name)

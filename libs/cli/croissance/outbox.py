@@ -1,0 +1,114 @@
+"""`croissance outbox`: what each service has to publish, and sending a range again."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.table import Table
+
+from croissance.addresses import Bootstrap, Dsn, Namespace, find
+from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from croissance.output import number, out
+from croissance.proof.database import Place, schemas
+from croissance.querying import on_database
+
+app = typer.Typer(help="Files d’envoi: ce que chaque service a publié.", no_args_is_help=True, rich_markup_mode=None)
+
+STATUS: Final = """select h.topic, sum(h.sequence)::bigint as head, sum(p.published)::bigint as published,
+        sum(h.sequence - p.published)::bigint as waiting,
+        array_agg(distinct p.owner) filter (where p.leased_until > now()) as owners,
+        (select min((o.meta::json ->> 0)::timestamptz) from "{schema}".outbox_published q
+            cross join lateral (select meta from "{schema}".outbox
+                where topic = q.topic and partition = q.partition and sequence > q.published
+                order by sequence limit 1) o
+            where q.topic = h.topic) as oldest
+    from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)
+    group by h.topic order by h.topic"""
+KEPT: Final = """select min(sequence), max(sequence) from "{schema}".outbox where topic = $1 and partition = $2"""
+REWIND: Final = """update "{schema}".outbox_published set published = $3
+    where topic = $1 and partition = $2 and published > $3 returning published"""
+
+
+@app.command()
+def status(
+    *,
+    data: Data = Path(DEFAULT_DATA),
+    bootstrap: Bootstrap = "",
+    dsn: Dsn = "",
+    namespace: Namespace = "",
+    as_json: AsJson = False,
+) -> None:
+    """Dit, par service et par topic, combien d’événements sont décidés, publiés, en attente, et qui les publie.
+
+    En attente durablement: le courtier ne répond pas, ou aucun processus du service ne tourne (aucun propriétaire).
+
+    \b
+    Exemples:
+      croissance outbox status
+      croissance outbox status --json | jq '[.[].waiting] | add'
+    """  # noqa: D301
+    here = find(data, bootstrap, dsn, namespace=namespace)
+
+    async def work(connection: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for name, schema in (await schemas(connection, here.namespace)).items():
+            rows = await connection.fetch(STATUS.format(schema=schema.name))
+            found += [{"service": name, **dict(row), "owners": row["owners"] or []} for row in rows]
+        return found
+
+    lines: list[dict[str, Any]] = on_database(here.dsn, work)
+    if as_json:
+        print_json(lines)
+        return
+    table = Table("Service", "Topic", "Décidés", "Publiés", "En attente", "Plus ancien", "Publié par")
+    for line in lines:
+        counts = [number(line[name]) for name in ("head", "published", "waiting")]
+        oldest = "" if line["oldest"] is None else f"{line['oldest']:%H:%M:%S}"
+        table.add_row(line["service"], line["topic"], *counts, oldest, ", ".join(line["owners"]) or "-")
+    out.print(table)
+
+
+@app.command()
+def republish(
+    topic: Annotated[str, typer.Argument(help="Le topic, par exemple croissance.diagnostic.v1.")],
+    partition: Annotated[int, typer.Argument(help="Sa partition, de 0 à 11.", min=0)],
+    start: Annotated[int, typer.Option("--from", help="Premier numéro (ce_sequence) à renvoyer.", min=1)],
+    *,
+    data: Data = Path(DEFAULT_DATA),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Dire ce qui serait renvoyé, sans rien changer.")] = False,
+    bootstrap: Bootstrap = "",
+    dsn: Dsn = "",
+    namespace: Namespace = "",
+) -> None:
+    """Renvoie à Kafka les événements d’une partition à partir d’un numéro.
+
+    Utile quand Kafka a perdu des événements qu’il avait acquittés (disque perdu, topic recréé): un lecteur signale
+    alors un trou et attend. Le service reprend l’envoi au numéro --from dans la seconde; les lecteurs qui ont déjà
+    ces numéros les ignorent, rien n’est compté deux fois. Seul ce que la file d’envoi garde encore peut être renvoyé
+    (7 jours par défaut).
+
+    \b
+    Exemples:
+      croissance outbox republish croissance.diagnostic.v1 4 --from 1201 --dry-run
+      croissance outbox republish croissance.diagnostic.v1 4 --from 1201
+    """  # noqa: D301
+    here = find(data, bootstrap, dsn, namespace=namespace)
+
+    place = Place(topic, partition)
+
+    async def work(connection: Any) -> tuple[int, int]:
+        services = await schemas(connection, here.namespace)
+        schema = next((schema for schema in services.values() if place in schema.heads), None)
+        if schema is None:
+            fail(f"aucun service ne publie {topic}[{partition}]", "croissance outbox status montre les topics.")
+        first, last = await connection.fetchrow(KEPT.format(schema=schema.name), topic, partition)
+        if first is None or not first <= start <= last:
+            kept = "rien" if first is None else f"les numéros {first} à {last}"
+            fail(f"le numéro {start} n’est pas dans la file d’envoi: elle garde {kept}")
+        if not dry_run:
+            await connection.fetchval(REWIND.format(schema=schema.name), topic, partition, start - 1)
+        return start, schema.published[place]
+
+    first, last = on_database(here.dsn, work)
+    verb = "(essai) seraient renvoyés" if dry_run else "sont renvoyés"
+    say(f"{topic}[{partition}]: {max(0, last - first + 1)} événements {verb}, du numéro {first} au numéro {last}.")
