@@ -9,7 +9,6 @@ from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
-from pydantic_core import PydanticCustomError
 from stdnum.fr import siren as siren_numbers
 
 from common.commands import Command
@@ -43,7 +42,7 @@ _EMAIL_FAULTS: Final[Mapping[str, str]] = {
 def _checked_siren(value: str) -> str:
     digits = "".join(value.split())
     if len(digits) != 9 or not digits.isascii() or not siren_numbers.is_valid(digits) or digits == "000000000":
-        raise PydanticCustomError("value_error", "{error}", {"error": "SIREN attendu : 9 chiffres avec une clé juste"})
+        raise ValueError("SIREN attendu : 9 chiffres avec une clé juste")
     return digits
 
 
@@ -56,14 +55,13 @@ def _checked_email(value: str) -> str:
         fault = next(
             (french for english, french in _EMAIL_FAULTS.items() if english in text), "sa forme est incorrecte"
         )
-        reason = {"error": f"adresse électronique non valide : {fault}"}
-        raise PydanticCustomError("value_error", "{error}", reason) from None
+        raise ValueError(f"adresse électronique non valide : {fault}") from None
     return valid.ascii_email or valid.normalized
 
 
 def _checked_name(value: str) -> str:
     if not value.isprintable():
-        raise PydanticCustomError("value_error", "{error}", {"error": "caractères de contrôle non admis"})
+        raise ValueError("caractères de contrôle non admis")
     return value
 
 

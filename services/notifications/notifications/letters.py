@@ -79,7 +79,7 @@ class Letterhead:
         ]
         if unsubscribe_url:
             lines += [
-                f"List-Unsubscribe:\r\n <{unsubscribe_url}>",
+                f"List-Unsubscribe: <{unsubscribe_url}>",
                 "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
             ]
         lines += [

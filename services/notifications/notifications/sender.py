@@ -9,6 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from common import clock
@@ -24,11 +25,11 @@ from notifications.settings import MailSettings, mail_settings
 from notifications.smtp import Answer, Mailer, read_url
 from notifications.unsubscribe import UnsubscribeLinks
 
-SWEEP: Final = timedelta(seconds=5)
+SWEEP: Final = timedelta(seconds=10)
 """How often messages of contacts recorded after the fact are looked for."""
 
-OVERLAP: Final = timedelta(minutes=1)
-"""A sweep looks this much further back than the last one: transactions commit out of order."""
+OVERLAP: Final = timedelta(seconds=30)
+"""A sweep looks this much further back than the last one: longer than any transaction may last."""
 
 
 async def send_mails(context: Context[Any, Any]) -> None:
@@ -90,7 +91,7 @@ class Sender:
             mails = await store.claim(connection, self.settings.policy, self.settings.batch_mails, now)
         if not mails:
             return self.settings.poll_seconds
-        results = await self._deliver(mails)
+        results = await self.deliver(mails)
         unreachable = [result for result in results if result.answer.outcome == "unreachable"]
         if unreachable:
             self.failures += 1
@@ -107,25 +108,29 @@ class Sender:
 
     # --- sending
 
-    async def _deliver(self, mails: Sequence[Mail]) -> list[Result]:
-        """Hand mails over on all connections; whatever interrupts, the answers received are recorded."""
-        waiting = iter(mails)
+    async def deliver(self, mails: Sequence[Mail]) -> list[Result]:
+        """Hand mails over on all connections, those of one company in order on one of them.
+
+        Whatever interrupts, the answers received are recorded and the rest is put back.
+        """
+        companies = (list(group) for _, group in groupby(mails, key=lambda mail: mail.contact.siren))
         results: list[Result] = []
 
         async def work(mailer: Mailer) -> None:
-            for mail in waiting:
-                answer = await self.send(mailer, mail)
-                results.append(Result(mail, answer))
-                if answer.outcome == "unreachable":
-                    return
+            for company in companies:
+                for mail in company:
+                    answer = await self.send(mailer, mail)
+                    results.append(Result(mail, answer))
+                    if answer.outcome == "unreachable":
+                        return
 
         try:
             async with asyncio.TaskGroup() as group:
                 for mailer in self.mailers[: len(mails)]:
                     group.create_task(work(mailer))
         finally:
-            left = [Result(mail, Answer("unreachable")) for mail in waiting]
-            results += left
+            told = {result.mail.mail_id for result in results}
+            results += [Result(mail, Answer("unreachable")) for mail in mails if mail.mail_id not in told]
             await self._settle(results)
         return results
 
@@ -161,7 +166,7 @@ class Sender:
                 case "later" if mail.attempts + 1 < self.settings.max_attempts:
                     pause = self._pause(mail.attempts + 1, self.settings.retry_seconds, self.settings.retry_max_seconds)
                     later.append((mail, now + pause))
-                case "later" | "refused":
+                case _:
                     reason = f"{answer.reason} ({mail.attempts + 1} tentatives)" if mail.attempts else answer.reason
                     commands.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason)))
         await self._recorded(commands)

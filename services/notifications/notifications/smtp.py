@@ -11,7 +11,8 @@ import aiosmtplib
 from common.errors import Misconfigured
 from notifications.letters import Letter
 
-_CLOSING: Final = 421
+INTERRUPTED: Final = "connexion interrompue"
+_CLOSING: Final = "421"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Answer:
     """What the server said of one mail.
 
     Attributes:
-        outcome: `sent`; `later` (4xx); `refused` (5xx); `unreachable`: no answer about this mail.
+        outcome: `sent`; `later` (4xx, or cut off while it was handed over); `refused` (5xx); `unreachable`: the server
+            is away or wants none of our mail, which says nothing about this one.
         reason: status codes only; the server's text may hold the address.
     """
 
@@ -83,7 +85,7 @@ class Mailer:
         """Hand over one mail. A connection that the server closed meanwhile is opened again once."""
         kept = self._client is not None
         answer = await self._try(letter)
-        if kept and (answer.outcome == "unreachable" or answer.reason.startswith(str(_CLOSING))):
+        if kept and (answer.outcome == "unreachable" or answer.reason.startswith((INTERRUPTED, _CLOSING))):
             await self.close()
             return await self._try(letter)
         return answer
@@ -106,11 +108,13 @@ class Mailer:
             await client.sendmail(self.sender, [letter.recipient], letter.content)
         except aiosmtplib.SMTPRecipientsRefused as error:
             return _refusal(error.recipients[0])
+        except aiosmtplib.SMTPSenderRefused as error:
+            return Answer("unreachable", f"expéditeur refusé : {_refusal(error).reason}")
         except aiosmtplib.SMTPResponseException as error:
             return _refusal(error)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             await self.close()
-            return Answer("unreachable", f"connexion interrompue : {type(error).__name__}")
+            return Answer("later", f"{INTERRUPTED} : {type(error).__name__}")
         return SENT
 
     async def _connected(self) -> aiosmtplib.SMTP:

@@ -53,6 +53,7 @@ class Inbox:
         replies: address → answers to give to its next recipients, first to last.
         closing: addresses at whose message the connection is cut once, after it was accepted.
         connections: how often a client said hello.
+        refuses_us: answer 530 to every sender.
     """
 
     port: int = 0
@@ -60,6 +61,7 @@ class Inbox:
     replies: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     closing: set[str] = field(default_factory=set[str])
     connections: int = 0
+    refuses_us: bool = False
 
     async def handle_EHLO(  # noqa: N802  the server's name for it
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
@@ -67,6 +69,14 @@ class Inbox:
         self.connections += 1
         session.host_name = hostname
         return responses
+
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        if self.refuses_us:
+            return "530 5.7.0 authentication required"
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: Any

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -121,6 +122,16 @@ async def test_a_wave_becomes_one_mail_and_each_legal_act_its_own(
     assert EMAIL not in str(events)
     assert await sender.turn() > 0
     assert len(inbox.mails) == 2
+
+
+async def test_the_mails_of_a_company_arrive_in_the_order_of_the_facts(
+    context: Context[Any, Any], sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    acts = ["label_applied", "label_granted", "voucher_requested", "voucher_granted", "label_expired"]
+    causes = await happen(context, *acts)
+    await sender.turn()
+    assert [str(mail["Message-ID"])[1:33] for mail in inbox.mails] == [mail_id(cause).hex for cause in causes]
 
 
 async def test_what_is_sent_is_kept_as_history_without_its_content(context: Context[Any, Any], sender: Sender) -> None:
@@ -353,6 +364,20 @@ async def test_a_server_that_is_away_loses_nothing(
     assert len(inbox.mails) == 1
 
 
+async def test_a_server_that_wants_none_of_our_mail_costs_no_message(
+    context: Context[Any, Any], sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    await happen(context, "label_granted")
+    inbox.refuses_us = True
+    assert await sender.turn() > 0
+    assert await statuses(context) == {"label_granted": "pending"}
+    inbox.refuses_us = False
+    await make_due(context)
+    await sender.turn()
+    assert await statuses(context) == {"label_granted": "sent"}
+
+
 async def test_a_connection_cut_after_the_mail_was_taken_sends_the_same_id_again(
     context: Context[Any, Any], sender: Sender, inbox: Inbox
 ) -> None:
@@ -416,6 +441,43 @@ async def test_two_senders_share_the_work_and_never_a_company(
     assert len(await published(context)) == 80
 
 
+async def test_a_server_that_closes_the_line_gets_a_new_one(
+    context: Context[Any, Any], sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    await happen(context, "label_granted")
+    await sender.turn()
+    inbox.replies[EMAIL] = ["421 4.7.0 too many messages on this line"]
+    await happen(context, "voucher_granted")
+    await sender.turn()
+    assert len(inbox.mails) == 2
+    assert inbox.connections == 2
+
+
+async def test_a_database_away_for_a_moment_delays_the_record_only(
+    context: Context[Any, Any], sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    await happen(context, "label_granted")
+    async with context.pool.acquire() as connection, connection.transaction():
+        mails = await store.claim(connection, sender.settings.policy, 10, clock.now())
+    async with context.reading() as blocker, context.reading() as watcher:
+        async with blocker.transaction():
+            await blocker.execute("lock table messages_to_send")
+            delivering = asyncio.create_task(sender.deliver(mails))
+            async with asyncio.timeout(20):
+                while not await watcher.fetchval(CANCEL_WAITING, context.codec.schema):  # noqa: ASYNC110  as above
+                    await asyncio.sleep(0.02)
+        await delivering
+    assert await statuses(context) == {"label_granted": "sent"}
+    assert len(inbox.mails) == 1
+    assert len(await published(context)) == 1
+
+
+CANCEL_WAITING = """select count(pg_cancel_backend(pid)) from pg_stat_activity
+    where application_name = 'croissance-' || $1 and wait_event_type = 'Lock' and query like '%messages_to_send%'"""
+
+
 async def test_a_message_that_cannot_be_written_fails_alone(
     context: Context[Any, Any], sender: Sender, inbox: Inbox
 ) -> None:
@@ -441,6 +503,15 @@ async def test_the_loop_sends_and_stops(context: Context[Any, Any], inbox: Inbox
     with pytest.raises(asyncio.CancelledError):
         await loop
     assert len(inbox.mails) == 1
+
+
+async def test_a_process_told_not_to_send_only_records(context: Context[Any, Any], inbox: Inbox) -> None:
+    await run(context, contact())
+    await happen(context, "label_granted")
+    settings = context.settings.model_copy(update={"notifications": MailSettings(sending=False)})
+    await send_mails(replace(context, settings=settings))
+    assert await statuses(context) == {"label_granted": "pending"}
+    assert not inbox.mails
 
 
 async def test_a_rate_paces_the_turns(context: Context[Any, Any], inbox: Inbox) -> None:

@@ -62,9 +62,7 @@ BY_TEMPLATE: Final[Mapping[str, tuple[type[Any], Notice]]] = {
 }
 
 
-def deadline_of(notice: Notice, fact: object) -> date | None:
-    """The Paris calendar day by which the company, or the administration, has to act; None without one."""
-    if not notice.deadline:
-        return None
+def deadline_of(notice: Notice, fact: object) -> date:
+    """The Paris calendar day by which the company, or the administration, has to act; `notice` names its field."""
     value: date | datetime = getattr(fact, notice.deadline)
     return value.astimezone(PARIS).date() if isinstance(value, datetime) else value

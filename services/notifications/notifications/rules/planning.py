@@ -83,7 +83,7 @@ class Plan:
     """What is to be done with the waiting messages of one company.
 
     Attributes:
-        mails: to send now.
+        mails: to send now, in order.
         held: messages to look at again at `hold_until`.
         hold_until: next possible moment for `held`.
         dropped: ordinary messages that the contact does not want.
@@ -113,13 +113,16 @@ def plan(
     mails = [Mail(mail_id(message.cause), contact, (message,)) for message in waiting if message.legal]
     mails += _begun(contact, wanted)
     fresh = tuple(message for message in wanted if message.mail_id is None)
-    if not any(message.ready_at <= now - policy.gather for message in fresh):
-        return Plan(tuple(mails), dropped=dropped)
-    until = max(_after_week(policy, recent, now), _after_quiet(policy, now))
-    if until > now:
-        return Plan(tuple(mails), fresh, until, dropped)
-    mails.append(Mail(mail_id(fresh[0].cause), contact, fresh))
-    return Plan(tuple(mails), dropped=dropped)
+    held, until = (), None
+    if any(message.ready_at <= now - policy.gather for message in fresh):
+        until = max(_after_week(policy, recent, now), _after_quiet(policy, now))
+        if until <= now:
+            mails.append(Mail(mail_id(fresh[0].cause), contact, fresh))
+            until = None
+        else:
+            held = fresh
+    mails.sort(key=lambda mail: mail.messages[0].recorded_at)
+    return Plan(tuple(mails), held, until, dropped)
 
 
 def mail_id(first_cause: UUID) -> UUID:
