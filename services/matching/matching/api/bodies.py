@@ -1,0 +1,201 @@
+"""Bodies that people and partners send, checked against the vocabulary of the rule set; errors are in French."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from common.commands import Command
+from matching import settings
+from matching.inputs import AcceptMatch, DeclineMatch, PutConnector
+from matching.model import (
+    Absence,
+    Connector,
+    ConnectorStatus,
+    DeclineReason,
+    Filters,
+    Quality,
+    Tier,
+    Zone,
+    ZoneType,
+)
+
+ConnectorId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["cci-lyon-numerique"])]
+Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
+MatchId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Headcount = Annotated[int, Field(ge=0, le=1_000_000)]
+Months = Annotated[int, Field(ge=0, le=6000)]
+NafPrefix = Annotated[str, Field(pattern=r"^([A-U]|\d{2}(\.\d{1,2}[A-Z]?)?)$")]
+FormPrefix = Annotated[str, Field(pattern=r"^\d{1,4}$")]
+Commune = Annotated[str, Field(pattern=r"^(\d{2}|2[AB])\d{3}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ZoneBody(_Body):
+    """A territory: INSEE code of the commune, département or region, SIREN of the EPCI; none for `national`."""
+
+    type: ZoneType
+    code: Annotated[str, Field(max_length=9)] = ""
+
+    @model_validator(mode="after")
+    def known(self) -> Self:
+        """The code must exist."""
+        if not settings.territories().exists(Zone(self.type, self.code)):
+            raise ValueError(f"territoire inconnu : {self.type} {self.code}")
+        return self
+
+
+class FiltersBody(_Body):
+    """Companies accepted; absent: no condition. Ages in months, NAF and legal forms by prefix."""
+
+    effectif_min: Headcount | None = None
+    effectif_max: Headcount | None = None
+    anciennete_min: Months | None = None
+    anciennete_max: Months | None = None
+    naf_in: Annotated[tuple[NafPrefix, ...], Field(max_length=200)] = ()
+    naf_out: Annotated[tuple[NafPrefix, ...], Field(max_length=200)] = ()
+    formes_in: Annotated[tuple[FormPrefix, ...], Field(max_length=100)] = ()
+    formes_out: Annotated[tuple[FormPrefix, ...], Field(max_length=100)] = ()
+    communes_out: Annotated[tuple[Commune, ...], Field(max_length=2000)] = ()
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """Both ends must leave room."""
+        for name in ("effectif", "anciennete"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low is not None and high is not None and low > high:
+                raise ValueError(f"{name}_min dépasse {name}_max")
+        return self
+
+
+class AbsenceBody(_Body):
+    """Days away, both included."""
+
+    start: date
+    end: date
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        """The end must not come first."""
+        if self.end < self.start:
+            raise ValueError("la fin précède le début")
+        return self
+
+
+class QualityBody(_Body):
+    """Past results."""
+
+    done: Annotated[int, Field(ge=0)] = 0
+    matches: Annotated[int, Field(ge=0)] = 0
+    median_days: Annotated[float, Field(ge=0, le=365)] | None = None
+
+    @model_validator(mode="after")
+    def plausible(self) -> Self:
+        """No more successes than matches."""
+        if self.done > self.matches:
+            raise ValueError("done dépasse matches")
+        return self
+
+
+class ConnectorBody(_Body):
+    """A line of the directory: a desk or a service, never a private person's name."""
+
+    id: ConnectorId
+    name: Name
+    type: str
+    tier: Tier
+    institution_id: ConnectorId
+    institution: Annotated[str, Field(max_length=200)] = ""
+    partner_id: Annotated[str, Field(max_length=64)] = ""
+    sujets: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
+    zones: Annotated[tuple[ZoneBody, ...], Field(min_length=1, max_length=500)]
+    secteurs: Annotated[tuple[Annotated[str, Field(pattern=r"^([A-U]|\d{2})$")], ...], Field(max_length=110)] = ()
+    filters: FiltersBody = FiltersBody()
+    opco: Annotated[str, Field(max_length=40)] = ""
+    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(max_length=20)] = ("fr",)
+    capacity_30d: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    absences: Annotated[tuple[AbsenceBody, ...], Field(max_length=100)] = ()
+    status: ConnectorStatus = "active"
+    siren: Annotated[str, Field(pattern=r"^(\d{9})?$")] = ""
+    quality: QualityBody = QualityBody()
+
+    @field_validator("type")
+    @classmethod
+    def known_type(cls, value: str) -> str:
+        """One of the types of the rule set."""
+        return _among(value, settings.figures().types)
+
+    @field_validator("sujets")
+    @classmethod
+    def known_subjects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Subjects of the rule set, each once."""
+        return tuple(dict.fromkeys(_among(subject, settings.figures().subjects) for subject in value))
+
+    def to_connector(self) -> Connector:
+        """The record, with the default capacity of its tier."""
+        default = settings.figures().offer.capacity[self.tier]
+        return Connector(
+            id=self.id,
+            name=self.name,
+            type=self.type,
+            tier=self.tier,
+            institution_id=self.institution_id,
+            institution=self.institution or self.name,
+            partner_id=self.partner_id,
+            sujets=self.sujets,
+            zones=tuple(dict.fromkeys(Zone(zone.type, zone.code) for zone in self.zones)),
+            capacity_30d=default if self.capacity_30d is None else self.capacity_30d,
+            secteurs=self.secteurs,
+            filters=Filters(**self.filters.model_dump()),
+            opco=self.opco,
+            languages=self.languages,
+            absences=tuple(Absence(absence.start, absence.end) for absence in self.absences),
+            status=self.status,
+            siren=self.siren,
+            quality=Quality(**self.quality.model_dump()),
+        )
+
+
+class DeclineBody(_Body):
+    """Why an offer is refused."""
+
+    reason: DeclineReason
+
+
+class AnswerBody(_Body):
+    """One answer of a connecteur in a `:batch` request."""
+
+    siren: Siren
+    match_id: MatchId
+    answer: Literal["accept", "decline"]
+    reason: DeclineReason | None = None
+
+    @model_validator(mode="after")
+    def reasoned(self) -> Self:
+        """A refusal says why."""
+        if self.answer == "decline" and self.reason is None:
+            raise ValueError("un refus demande un motif (reason)")
+        return self
+
+
+def put_command(body: ConnectorBody) -> Command:
+    """The command of a directory line."""
+    return Command(PutConnector(body.to_connector()), body.id)
+
+
+def answer_command(body: AnswerBody) -> Command:
+    """The command of a connecteur's answer."""
+    if body.answer == "accept" or body.reason is None:
+        return Command(AcceptMatch(body.match_id), body.siren)
+    return Command(DeclineMatch(body.match_id, body.reason), body.siren)
+
+
+def _among(value: str, known: Mapping[str, str]) -> str:
+    if value not in known:
+        raise ValueError(f"valeurs possibles : {', '.join(sorted(known))}")
+    return value

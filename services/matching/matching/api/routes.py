@@ -1,0 +1,222 @@
+"""The routes; each one reads, or hands a command to the unit of work."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import Response
+
+from common import clock
+from common.commands import Command
+from common.decision import Rejection
+from common.http import Problem, parse_batch
+from matching import settings, store
+from matching.api import views
+from matching.api.bodies import (
+    AnswerBody,
+    Commune,
+    ConnectorBody,
+    ConnectorId,
+    DeclineBody,
+    MatchId,
+    Siren,
+    answer_command,
+    put_command,
+)
+from matching.inputs import AcceptMatch, DeclineMatch
+from matching.model import Company, CompanyNeeds, ConnectorStatus, Nature, Need
+from matching.rules.calendar import paris_date
+from matching.rules.shared import Shared
+
+if TYPE_CHECKING:
+    from common.runtime import Context
+
+SirenPath = Annotated[Siren, Path(description="SIREN de l'entreprise")]
+MatchPath = Annotated[MatchId, Path(description="identifiant de la proposition")]
+ConnectorPath = Annotated[ConnectorId, Path(description="identifiant du connecteur")]
+RegionQuery = Annotated[str | None, Query(pattern=r"^\d{2}$", description="code INSEE de la région")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+def routes(context: "Context[CompanyNeeds, Shared]") -> APIRouter:
+    """The API of matching."""
+    router = APIRouter(prefix="/v1")
+    _directory(router, context)
+    _needs(router, context)
+    _answers(router, context)
+    _aids(router, context)
+    return router
+
+
+def _directory(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+    figures = settings.figures()
+
+    @router.put("/connecteurs/{connector_id}", summary="Créer ou remplacer un connecteur")
+    async def put(request: Request, connector_id: ConnectorPath, body: dict[str, Any]) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if body.get("id", connector_id) != connector_id:
+            detail = "L'identifiant du corps et celui de l'adresse diffèrent."
+            raise Problem(Rejection(422, "Contenu invalide", detail, "id"))
+        (command,) = parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_command)
+        return await context.run(request, _one(command))
+
+    @router.post("/connecteurs:batch", summary="Créer ou remplacer des connecteurs (1 000 au plus)")
+    async def put_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run_batch(request, parse_batch(await request.body(), ConnectorBody, put_command))
+
+    @router.get("/connecteurs", summary="Annuaire des connecteurs")
+    async def list_all(  # pyright: ignore[reportUnusedFunction]
+        *,
+        region: RegionQuery = None,
+        sujet: str | None = None,
+        type: str | None = None,  # noqa: A002  the public name of the parameter
+        status: ConnectorStatus = "active",
+        after: str = "",
+        limit: Limit = 100,
+    ) -> Response:
+        _known("sujet", sujet, figures.subjects)
+        _known("type", type, figures.types)
+        async with context.reading() as connection:
+            found = await store.list_connectors(
+                connection, region=region, subject=sujet, kind=type, status=status, after=after, limit=limit
+            )
+        lines = [views.connector_view(listed, figures) for listed in found]
+        return _json({"items": lines, "next": lines[-1]["id"] if len(lines) == limit else None})
+
+    @router.get("/connecteurs/{connector_id}", summary="Un connecteur")
+    async def one(connector_id: ConnectorPath) -> Response:  # pyright: ignore[reportUnusedFunction]
+        async with context.reading() as connection:
+            listed = await store.find_connector(connection, connector_id)
+        if listed is None:
+            raise Problem(_unknown_connector(connector_id))
+        return _json(views.connector_view(listed, figures))
+
+
+def _needs(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+    @router.get("/needs/{siren}", summary="Besoins d'une entreprise, propositions et aides")
+    async def read(siren: SirenPath) -> Response:  # pyright: ignore[reportUnusedFunction]
+        state = await _state(context, siren)
+        ids = [match.connector_id for need in state.needs for match in need.matches]
+        async with context.reading() as connection:
+            shared = await store.load(connection, ())
+            connectors = await store.find_connectors(connection, ids)
+        return _json(views.needs_view(state, connectors, shared))
+
+    @router.get("/needs/{siren}/explain", summary="Pourquoi ces connecteurs, pourquoi pas les autres")
+    async def explain(  # pyright: ignore[reportUnusedFunction]
+        siren: SirenPath, need_id: str | None = None, connecteur: str | None = None
+    ) -> Response:
+        state = await _state(context, siren)
+        need = _need(state, need_id)
+        async with context.reading() as connection:
+            shared = await store.load(connection, ())
+        now = clock.now()
+        if state.company is None:
+            raise Problem(_unknown_company(siren))
+        profile = shared.profiler.profile(state.company, paris_date(now))
+        view = views.explain_view(need, profile, shared, siren, now)
+        if connecteur is not None:
+            connector = shared.directory.connectors.get(connecteur)
+            if connector is None:
+                raise Problem(_unknown_connector(connecteur))
+            view["connector"] = views.connector_explain_view(connector, need, profile, shared)
+        return _json(view)
+
+
+def _answers(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+    @router.post("/matches/{siren}/{match_id}:accept", summary="Un connecteur accepte une proposition")
+    async def accept(request: Request, siren: SirenPath, match_id: MatchPath) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run(request, Command(AcceptMatch(match_id), siren))
+
+    @router.post("/matches/{siren}/{match_id}:decline", summary="Un connecteur refuse une proposition")
+    async def decline(  # pyright: ignore[reportUnusedFunction]
+        request: Request, siren: SirenPath, match_id: MatchPath, body: DeclineBody
+    ) -> Response:
+        return await context.run(request, Command(DeclineMatch(match_id, body.reason), siren))
+
+    @router.post("/matches:batch", summary="Réponses de connecteurs (1 000 au plus)")
+    async def answer_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return await context.run_batch(request, parse_batch(await request.body(), AnswerBody, answer_command))
+
+
+def _aids(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+    figures = settings.figures()
+
+    @router.get("/aides", summary="Aides et ressources, avec un verdict pour une entreprise connue ou décrite")
+    async def aids(  # pyright: ignore[reportUnusedFunction]
+        *,
+        siren: Siren | None = None,
+        sujet: Annotated[Sequence[str], Query()] = (),
+        nature: Nature | None = None,
+        region: RegionQuery = None,
+        commune: Annotated[Commune | None, Query()] = None,
+        effectif: Annotated[str | None, Query(pattern=r"^(NN|\d{2})$", description="tranche INSEE")] = None,
+        naf: Annotated[str | None, Query(pattern=r"^\d{2}\.\d{2}[A-Z]$")] = None,
+        forme: Annotated[str | None, Query(pattern=r"^\d{4}$")] = None,
+        creee_le: date | None = None,
+        toutes: Annotated[bool, Query(description="avec les aides non éligibles ou terminées")] = False,
+        offset: Annotated[int, Query(ge=0)] = 0,
+        limit: Limit = 10,
+    ) -> Response:
+        for subject in sujet:
+            _known("sujet", subject, figures.subjects)
+        company = Company(commune or "", "", region or "", naf or "", "NAFRev2", forme or "", effectif or "", creee_le)
+        if siren is not None:
+            state = await _state(context, siren)
+            company = state.company or company
+            sujet = sujet or _need(state, None).subjects
+        profile = store.profiler().profile(company, paris_date(clock.now()))
+        found = settings.catalogue().assess(profile, sujet)
+        kept = [
+            assessment
+            for assessment in found
+            if nature in {None, assessment.aid.nature}
+            and (toutes or assessment.verdict not in {"non_eligible", "termine"})
+        ]
+        page = kept[offset : offset + limit]
+        note = "Conditions indicatives : seul l'opérateur de chaque dispositif décide."
+        return _json({"total": len(kept), "note": note, "items": [views.aid_view(assessment) for assessment in page]})
+
+
+def _json(body: object) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def _one(item: Command | Rejection) -> Command:
+    if isinstance(item, Rejection):
+        field = item.field.removeprefix("[0].").removeprefix("[0]")
+        raise Problem(Rejection(item.status, item.title, item.detail, field))
+    return item
+
+
+def _known(field: str, value: str | None, known: Mapping[str, str]) -> None:
+    if value is not None and value not in known:
+        detail = f"« {value} » n'est pas une valeur connue."
+        raise Problem(Rejection(422, "Paramètre inconnu", detail, field, tuple(known)))
+
+
+async def _state(context: "Context[CompanyNeeds, Shared]", siren: str) -> CompanyNeeds:
+    state = await context.state(siren)
+    if state is None:
+        raise Problem(_unknown_company(siren))
+    return state
+
+
+def _need(state: CompanyNeeds, need_id: str | None) -> Need:
+    found = [need for need in state.needs if need_id in {None, need.need_id}]
+    if not found:
+        detail = "Cette entreprise n'a pas de besoin ouvert sous cet identifiant."
+        raise Problem(Rejection(404, "Besoin inconnu", detail, "need_id"))
+    return found[-1]
+
+
+def _unknown_company(siren: str) -> Rejection:
+    detail = f"Aucun besoin n'est connu pour l'entreprise {siren} : a-t-elle terminé un diagnostic ?"
+    return Rejection(404, "Entreprise inconnue", detail, "siren")
+
+
+def _unknown_connector(connector_id: str) -> Rejection:
+    return Rejection(
+        404, "Connecteur inconnu", f"Aucun connecteur ne porte l'identifiant {connector_id}.", "connecteur"
+    )

@@ -1,0 +1,146 @@
+"""What matching publishes, keyed by SIREN. No personal data: connecteurs are desks of institutions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from common.event import Event
+from matching.model import DeclineReason, Nature, Origin, Priority, Tier
+
+Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
+Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+Region = Annotated[str, Field(pattern=r"^(\d{2})?$", description="INSEE code, or empty when unknown")]
+Subject = Annotated[str, Field(min_length=1, description="Subject code, for example cybersecurite")]
+Score = Annotated[float, Field(ge=0, le=100)]
+Round = Annotated[int, Field(ge=1)]
+Sentence = Annotated[str, Field(min_length=1, description="French sentence for people")]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedOpened(Event):
+    """A company needs help on these subjects, main one first."""
+
+    siren: Siren
+    need_id: Uuid
+    subjects: Annotated[tuple[Subject, ...], Field(min_length=1)]
+    origin: Origin
+    priority: Priority
+    region: Region
+    paid: bool
+    diagnostic_id: str
+    ruleset_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One connecteur asked to help, why it was chosen and which data were missing to be sure."""
+
+    match_id: Uuid
+    connector_id: str
+    connector_name: str
+    institution: str
+    type: str
+    tier: Tier
+    rank: Annotated[int, Field(ge=1)]
+    score: Score
+    reasons: tuple[Sentence, ...]
+    missing: tuple[Sentence, ...]
+    institution_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorMatched(Event):
+    """A round of offers: the best connecteurs, of distinct institutions; open until `expires_at`."""
+
+    siren: Siren
+    need_id: Uuid
+    subject: Subject
+    round: Round
+    expires_at: datetime
+    proposals: Annotated[tuple[Proposal, ...], Field(min_length=1)]
+    region: Region
+    ruleset_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedUnserved(Event):
+    """Nobody could, or would, take the need: for the regional referent.
+
+    `missing_coverage` holds `cause:subject` codes; the causes are `aucun_connecteur`, `capacite`, `criteres`,
+    `institutions_deja_sollicitees` and `sans_reponse`.
+    """
+
+    siren: Siren
+    need_id: Uuid
+    rounds: Annotated[int, Field(ge=0, description="Rounds of offers that were made")]
+    missing_coverage: tuple[str, ...]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """An aid or a resource that may fit, with the verdict on the company and what to know."""
+
+    id: str
+    name: str
+    nature: Nature
+    verdict: Literal["eligible", "partiel", "inconnu"]
+    reasons: tuple[Sentence, ...]
+    missing: tuple[Sentence, ...]
+    url: str
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class AidsRecommended(Event):
+    """Aids and resources for a need: free help, help, grants, loans, tax, guides, in this order."""
+
+    siren: Siren
+    need_id: Uuid
+    programmes: Annotated[tuple[Programme, ...], Field(min_length=1)]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class MatchAccepted(Event):
+    """The first acceptance of a need; the other open offers of the round are released."""
+
+    siren: Siren
+    need_id: Uuid
+    match_id: Uuid
+    connector_id: str
+    institution_id: str
+    round: Round
+    delay_hours: Annotated[float, Field(ge=0, description="Hours between offer and answer")]
+    released: tuple[Uuid, ...]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class MatchDeclined(Event):
+    """A connecteur refused an offer."""
+
+    siren: Siren
+    need_id: Uuid
+    match_id: Uuid
+    connector_id: str
+    institution_id: str
+    round: Round
+    reason: DeclineReason
+    delay_hours: Annotated[float, Field(ge=0, description="Hours between offer and answer")]
+    region: Region
+
+
+@dataclass(frozen=True, slots=True)
+class MatchExpired(Event):
+    """An offer stayed without an answer until its end."""
+
+    siren: Siren
+    need_id: Uuid
+    match_id: Uuid
+    connector_id: str
+    institution_id: str
+    round: Round
+    region: Region

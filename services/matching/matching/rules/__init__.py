@@ -1,0 +1,1 @@
+"""Pure rules of matching: territory, verdicts, directory, search, aids, calendar and the French sentences."""

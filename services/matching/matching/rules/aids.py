@@ -1,0 +1,231 @@
+"""Aids and resources: which ones fit a company, with three-valued verdicts, for the price of a few integer operations.
+
+Each aid is one bit. A condition (size, activity, age…) excludes or leaves open a set of aids that depends on one datum
+of the company only; these sets are worked out once per value with the same tests as everywhere, then combined.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from matching.events import Programme
+from matching.model import Aid
+from matching.rules import text
+from matching.rules.figures import Figures
+from matching.rules.profile import CACHE_LIMIT, Profile
+from matching.rules.verdict import NO, UNKNOWN, Check, RegionAmong, ValidOn, filter_checks
+
+Open: TypeAlias = Literal["eligible", "partiel", "inconnu"]
+"""Verdicts of an aid that may be recommended."""
+
+Verdict: TypeAlias = Literal["eligible", "partiel", "inconnu", "non_eligible", "termine"]
+
+FREE_HELP: Final = "accompagnement_gratuit"
+KINDS: Final = (FREE_HELP, "accompagnement", "formation", "subvention", "pret", "fiscal", "ressource")
+"""Kinds in order of display: free help, help, training, grants, loans, tax, guides."""
+
+_DATUM: Final[dict[str, Callable[[Profile], object]]] = {
+    "region": lambda profile: profile.company.region,
+    "effectif": lambda profile: profile.headcount,
+    "anciennete": lambda profile: profile.age,
+    "naf": lambda profile: (profile.company.naf, profile.company.naf_nomenclature),
+    "forme": lambda profile: profile.company.legal_form,
+    "commune_exclue": lambda profile: profile.company.commune,
+    "validite": lambda profile: profile.today,
+}
+"""The datum each criterion depends on."""
+
+_Masks: TypeAlias = dict[object, tuple[int, int]]
+
+
+class _Criterion(NamedTuple):
+    """One criterion over the whole catalogue: which aids test it, and what each value of its datum gives."""
+
+    name: str
+    datum: Callable[[Profile], object]
+    tests: tuple[tuple[int, Callable[[Profile], str]], ...]
+    known: _Masks
+
+    def masks(self, profile: Profile) -> tuple[int, int]:
+        """Bits of the aids this criterion excludes, and of those it leaves open."""
+        datum = self.datum(profile)
+        found = self.known.get(datum)
+        if found is None:
+            if len(self.known) >= CACHE_LIMIT:
+                self.known.clear()
+            excluded = opened = 0
+            for bit, test in self.tests:
+                verdict = test(profile)
+                excluded |= bit if verdict == NO else 0
+                opened |= bit if verdict == UNKNOWN else 0
+            found = self.known[datum] = (excluded, opened & ~excluded)
+        return found
+
+
+class Assessment(NamedTuple):
+    """The verdict on one aid for one company: eligible, partiel, inconnu, non_eligible or termine."""
+
+    aid: Aid
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+class Catalogue:
+    """The aids, compiled. Bits follow the order of display: free help, help, training, grants, loans, tax, guides."""
+
+    def __init__(self, aids: Sequence[Aid], figures: Figures) -> None:
+        """Compile aids.
+
+        Raises:
+            ValueError: two aids have one id.
+        """
+        self.aids: tuple[Aid, ...] = tuple(sorted(aids, key=_display_order))
+        if len({aid.id for aid in aids}) != len(aids):
+            raise ValueError("two aids have the same id")
+        self._figures = figures
+        self._subjects: dict[str, int] = {}
+        kinds: dict[str, int] = dict.fromkeys(KINDS, 0)
+        tests: dict[str, list[tuple[int, Callable[[Profile], str]]]] = {}
+        for index, aid in enumerate(self.aids):
+            bit = 1 << index
+            for subject in aid.sujets:
+                self._subjects[subject] = self._subjects.get(subject, 0) | bit
+            kinds[kind_of(aid)] |= bit
+            for criterion, test in aid_checks(aid):
+                tests.setdefault(criterion, []).append((bit, test))
+        self._kinds = tuple((mask, figures.aids.quotas[kind]) for kind, mask in kinds.items())
+        self._criteria = tuple(_Criterion(name, _DATUM[name], tuple(found), {}) for name, found in tests.items())
+        self._plain: dict[tuple[int, str], Programme] = {}
+        self._doubtful: dict[tuple[int, str, tuple[str, ...]], Programme] = {}
+
+    def recommend(self, profile: Profile, subjects: Sequence[str]) -> tuple[Programme, ...]:
+        """The programmes to show: none that excludes the company, main subject first inside each kind."""
+        excluded = 0
+        open_by: list[tuple[str, int]] = []
+        opened = 0
+        for criterion in self._criteria:
+            no, unknown = criterion.masks(profile)
+            excluded |= no
+            if unknown:
+                open_by.append((criterion.name, unknown))
+                opened |= unknown
+        masks = [self._subjects.get(subject, 0) & ~excluded for subject in subjects]
+        main, other = masks[0], 0
+        for mask in masks[1:]:
+            other |= mask
+        shown: list[Programme] = []
+        for mains, others, room in self._rooms(main, other & ~main):
+            for bit in _lowest(mains, others, room):
+                place = 0 if bit & main else next(i for i, mask in enumerate(masks) if mask & bit)
+                shown.append(self._programme(bit, subjects[place], open_by if opened & bit else ()))
+        return tuple(shown)
+
+    def _rooms(self, main: int, other: int) -> list[tuple[int, int, int]]:
+        """For each kind that has aids to show: those of the main subject, the others, and how many may be shown.
+
+        Quotas come first, then the places that stay free.
+        """
+        every = main | other
+        free = self._figures.aids.shown
+        fitting: list[tuple[int, int, int]] = []
+        for mask, quota in self._kinds:
+            found = every & mask
+            if found:
+                count = found.bit_count()
+                kept = min(quota, count)
+                free -= kept
+                fitting.append((mask, kept, count - kept))
+        rooms: list[tuple[int, int, int]] = []
+        for mask, kept, more in fitting:
+            extra = min(free, more) if free > 0 else 0
+            free -= extra
+            rooms.append((main & mask, other & mask, kept + extra))
+        return rooms
+
+    def _programme(self, bit: int, subject: str, open_by: Sequence[tuple[str, int]]) -> Programme:
+        """An aid as recommended for a subject; made once for each set of criteria left open."""
+        if not open_by:
+            found = self._plain.get((bit, subject))
+            if found is None:
+                found = self._plain[bit, subject] = self._make(bit, subject, ())
+            return found
+        unknown = tuple([name for name, mask in open_by if mask & bit])
+        found = self._doubtful.get((bit, subject, unknown))
+        if found is None:
+            found = self._doubtful[bit, subject, unknown] = self._make(bit, subject, unknown)
+        return found
+
+    def _make(self, bit: int, subject: str, unknown: tuple[str, ...]) -> Programme:
+        aid = self.aids[bit.bit_length() - 1]
+        label = self._figures.subjects.get(subject, subject)
+        reasons = (f"Répond à votre besoin : {label}.", *_common_reasons(aid, unknown))
+        absent = tuple(text.CRITERIA[criterion, UNKNOWN] for criterion in unknown)
+        verdict = _verdict(aid, unknown)
+        return Programme(aid.id, aid.name, aid.nature, verdict, reasons, absent, aid.url, aid.operator)
+
+    def assess(self, profile: Profile, subjects: Sequence[str] = ()) -> list[Assessment]:
+        """The verdict on every aid of these subjects (all, when none is given), in order of display."""
+        wanted = set(subjects)
+        return [assess(aid, profile) for aid in self.aids if not wanted or not wanted.isdisjoint(aid.sujets)]
+
+
+def aid_checks(aid: Aid) -> list[Check]:
+    """Every condition of an aid that a rule computes."""
+    checks = [*filter_checks(aid.filters)]
+    if aid.regions:
+        checks.append(Check("region", RegionAmong(frozenset(aid.regions))))
+    if aid.valid_from is not None or aid.valid_until is not None:
+        checks.append(Check("validite", ValidOn(aid.valid_from or date.min, aid.valid_until or date.max)))
+    return checks
+
+
+def assess(aid: Aid, profile: Profile) -> Assessment:
+    """The verdict on one aid for one company, with its reasons and the missing data."""
+    verdicts = [(criterion, test(profile)) for criterion, test in aid_checks(aid)]
+    refused = [criterion for criterion, verdict in verdicts if verdict == NO]
+    unknown = [criterion for criterion, verdict in verdicts if verdict == UNKNOWN]
+    absent = tuple(text.CRITERIA[criterion, UNKNOWN] for criterion in unknown)
+    if refused:
+        verdict: Verdict = "termine" if "validite" in refused else "non_eligible"
+        return Assessment(aid, verdict, tuple(text.CRITERIA[criterion, NO] for criterion in refused), absent)
+    return Assessment(aid, _verdict(aid, unknown), _common_reasons(aid, unknown), absent)
+
+
+def _verdict(aid: Aid, unknown: Sequence[str]) -> Open:
+    """Unknown while a datum is missing; partial while the operator has conditions that no rule computes."""
+    if unknown:
+        return "inconnu"
+    return "partiel" if aid.autres_conditions else "eligible"
+
+
+def _common_reasons(aid: Aid, unknown: Sequence[str]) -> tuple[str, ...]:
+    """What is true of an aid for every company that it does not exclude."""
+    said = ["Gratuit pour l'entreprise."] if aid.gratuit else []
+    if aid.regions and "region" not in unknown:
+        said.append("Proposé dans votre région.")
+    said += [f"À vérifier : {condition}" for condition in aid.autres_conditions]
+    if aid.a_verifier:
+        said.append(f"Informations de {aid.verifie_en} : à confirmer auprès de l'opérateur ({aid.operator}).")
+    return tuple(said)
+
+
+def _lowest(first: int, then: int, count: int) -> list[int]:
+    """The lowest `count` bits of `first`, completed by those of `then`."""
+    bits: list[int] = []
+    while first and len(bits) < count:
+        bits.append(first & -first)
+        first &= first - 1
+    while then and len(bits) < count:
+        bits.append(then & -then)
+        then &= then - 1
+    return bits
+
+
+def kind_of(aid: Aid) -> str:
+    """The kind an aid is shown under: its nature, free help apart."""
+    return FREE_HELP if aid.gratuit and aid.nature == "accompagnement" else aid.nature
+
+
+def _display_order(aid: Aid) -> tuple[int, bool, str]:
+    return KINDS.index(kind_of(aid)), not aid.regions, aid.id

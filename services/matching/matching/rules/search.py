@@ -1,0 +1,216 @@
+"""The three best connecteurs of a need: exact top scores, read from the heads of a few sorted lists.
+
+A list is left as soon as its next candidate, even with full free capacity and sector points, cannot reach the third
+best found: the result is that of scoring everybody. Scores are hundredths of a point.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Final, NamedTuple, TypeAlias
+
+from matching.rules.directory import Candidate, Directory, Pool
+from matching.rules.figures import Figures
+from matching.rules.profile import Profile
+from matching.rules.territory import UNKNOWN_LEVEL, Reach
+from matching.rules.verdict import NO, UNKNOWN
+
+_MASK: Final = (1 << 64) - 1
+_NOBODY: Final = -1_000_000
+_BOUND: Final = itemgetter(0)
+_NOTHING: Final[tuple[str, ...]] = ()
+_TERRITORY: Final = ("territoire",)
+
+_List: TypeAlias = tuple[int, int, int, Pool, int]
+"""bound, points of the subject, slack, candidates, index of the subject."""
+
+_Found: TypeAlias = tuple[int, int, int, str, Candidate, Reach, int, tuple[str, ...]]
+"""−score, load, fair hash, id, then what a `Pick` names; ordered by its first four."""
+
+
+class Query(NamedTuple):
+    """What is searched.
+
+    Attributes:
+        profile: the company on the day.
+        subjects: main subject first.
+        paid: only professionals.
+        excluded: institutions already asked for this need.
+        seed: bits of the need's id: ties fall fairly and always the same way.
+    """
+
+    profile: Profile
+    subjects: Sequence[str]
+    paid: bool
+    excluded: frozenset[str]
+    seed: int
+
+
+class Pick(NamedTuple):
+    """A connecteur found.
+
+    Attributes:
+        score: hundredths of a point, 0–10,000.
+        load: its matches, this one not counted.
+        candidate: the connecteur.
+        reach: the zone it was found through.
+        subject: index of the subject it covers.
+        unknown: criteria that a missing datum leaves open.
+    """
+
+    score: int
+    load: int
+    candidate: Candidate
+    reach: Reach
+    subject: int
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Searcher:
+    """Searches one directory under one rule set."""
+
+    directory: Directory
+    figures: Figures
+
+    def best(self, query: Query, loads: Mapping[str, int]) -> list[Pick]:
+        """Up to `proposals` connecteurs of distinct institutions, best first, one non-commercial if one is eligible.
+
+        Between equal scores, fewest matches first, then a hash of need and connecteur: stable, and fair over needs.
+        """
+        count = self.figures.offer.proposals
+        free = self.figures.offer.non_commercial
+        found = self._top(query, loads, self._lists(query), count)
+        if found and not any(entry[4].connector.type in free for entry in found):
+            others = self._top(query, loads, self._free_lists(query), 1)
+            if others:
+                found = _with_free(found, others[0], count)
+        return [Pick(max(0, -entry[0]), entry[1], *entry[4:]) for entry in found]
+
+    def _lists(self, query: Query) -> list[_List]:
+        """Every list worth reading, highest bound first."""
+        score = self.figures.score
+        narrow = 100 * score.free_capacity
+        wide = narrow + 100 * score.sector_division
+        section = query.profile.activity.section
+        lists: list[_List] = []
+        for place in self.directory.near(query.profile, self.figures):
+            fit = 100 * score.main_subject
+            for index, subject in enumerate(query.subjects):
+                shelf = place.get(subject)
+                if shelf is not None:
+                    every, experienced, _ = shelf
+                    lists.append((fit + narrow + every[0][0], fit, narrow, every, index))
+                    known = experienced.get(section)
+                    if known is not None:
+                        lists.append((fit + wide + known[0][0], fit, wide, known, index))
+                fit = 100 * score.second_subject
+        lists.sort(key=_BOUND, reverse=True)
+        return lists
+
+    def _free_lists(self, query: Query) -> list[_List]:
+        """The lists of non-commercial connecteurs, highest bound first."""
+        score = self.figures.score
+        wide = 100 * (score.free_capacity + score.sector_division)
+        lists: list[_List] = []
+        for place in self.directory.near(query.profile, self.figures):
+            for index, subject in enumerate(query.subjects):
+                shelf = place.get(subject)
+                if shelf is not None and shelf.free:
+                    fit = 100 * (score.second_subject if index else score.main_subject)
+                    lists.append((fit + wide + shelf.free[0].value, fit, wide, shelf.free, index))
+        lists.sort(key=_BOUND, reverse=True)
+        return lists
+
+    def _top(self, query: Query, loads: Mapping[str, int], lists: list[_List], count: int) -> list[_Found]:
+        """The best `count` of distinct institutions."""
+        score = self.figures.score
+        board = _Board(query, loads, count, 100 * score.free_capacity, 100 * score.unknown_penalty)
+        for item in lists:
+            if item[0] < board.floor:
+                break
+            board.read(item)
+        return board.top
+
+
+@dataclass(slots=True)
+class _Board:
+    """The best entries found so far; `floor` is the score that an entry must reach to matter."""
+
+    query: Query
+    loads: Mapping[str, int]
+    count: int
+    capacity: int
+    penalty: int
+    top: list[_Found] = field(default_factory=list[_Found])
+    floor: int = _NOBODY
+
+    def read(self, item: _List) -> None:
+        """Read a list as far as its next candidate can reach the floor.
+
+        Only lists whose slack has room for sector points look them up: whoever has some stands in such a list too.
+        """
+        _, fit, slack, pool, subject = item
+        capacity, loads, excluded = self.capacity, self.loads, self.query.excluded
+        division = self.query.profile.activity.division if slack > capacity else ""
+        floor = self.floor
+        reachable = floor - fit - slack
+        for value, candidate, reach in pool:
+            if value < reachable:
+                break
+            limit = candidate.capacity
+            load = loads.get(candidate.id, 0)
+            if load >= limit or candidate.institution in excluded:
+                continue
+            score = fit + value + candidate.sectors.get(division, 0) + capacity * (limit - load) // limit
+            if score >= floor and self._enter(score, load, candidate, reach, subject):
+                floor = self.floor
+                reachable = floor - fit - slack
+
+    def _enter(self, score: int, load: int, candidate: Candidate, reach: Reach, subject: int) -> bool:
+        """Put a candidate among the best if no condition refuses it; true when the floor may have moved."""
+        query, top = self.query, self.top
+        if query.paid and not candidate.professional:
+            return False
+        unknown = _TERRITORY if reach.level == UNKNOWN_LEVEL else _NOTHING
+        if candidate.checks:
+            opened = _opened(candidate, query.profile)
+            if opened is None:
+                return False
+            score -= self.penalty * len(opened)
+            unknown += opened
+        tie = (candidate.salt * (query.seed | 1) & _MASK) >> 24
+        found = (-score, load, tie, candidate.id, candidate, reach, subject, unknown)
+        if len(top) == self.count and found >= top[-1]:
+            return False
+        for index, held in enumerate(top):
+            if held[4].institution == candidate.institution:
+                if found >= held:
+                    return False
+                del top[index]
+                break
+        top.append(found)
+        top.sort()
+        if len(top) > self.count:
+            top.pop()
+        if len(top) == self.count:
+            self.floor = -top[-1][0]
+        return True
+
+
+def _opened(candidate: Candidate, profile: Profile) -> tuple[str, ...] | None:
+    """Criteria left open by a missing datum, or None when one refuses the company."""
+    opened = _NOTHING
+    for criterion, test in candidate.checks:
+        verdict = test(profile)
+        if verdict == NO:
+            return None
+        if verdict == UNKNOWN:
+            opened += (criterion,)
+    return opened
+
+
+def _with_free(top: list[_Found], free: _Found, count: int) -> list[_Found]:
+    """Give the best non-commercial connecteur a place: that of its own institution, else the last."""
+    others = [entry for entry in top if entry[4].institution != free[4].institution]
+    return sorted([*others[: count - 1], free])

