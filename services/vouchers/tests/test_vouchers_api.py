@@ -15,7 +15,7 @@ from common.processor import apply_commands
 from common.runtime import Context
 from vouchers import inputs
 from vouchers.api import routes
-from vouchers.model import Applicant, Envelopes
+from vouchers.model import Applicant, Envelopes, Measure
 
 pytestmark = pytest.mark.stack
 
@@ -33,7 +33,7 @@ async def client(context: Context[Applicant, Envelopes]) -> AsyncIterator[httpx.
     now = datetime.now(UTC)
     messages: list[Message[object]] = []
     for siren in (A, B):
-        item = inputs.DiagnosticCompleted(siren, "d", "complet", now, (inputs.Measure("m1", ()),), COMPANY)
+        item = inputs.DiagnosticCompleted(siren, "d", "complet", now, (Measure("m1", ()),), COMPANY)
         messages.append(Message(item, siren, partition_of(siren), new_id(), now, new_id()))
     await apply_commands(context.codec, context.begin, messages)
     app = build_app(context, routes(context), nothing_wrong)

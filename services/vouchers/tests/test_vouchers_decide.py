@@ -36,6 +36,7 @@ from vouchers.model import (
     Envelope,
     Envelopes,
     Line,
+    Measure,
     Movement,
     Transition,
     VoucherAnswer,
@@ -110,7 +111,7 @@ class World:
 
     def diagnosed(self, *sirens: str, company: inputs.Company = COMPANY) -> "World":
         for siren in sirens:
-            measures = (inputs.Measure("m1", ()),)
+            measures = (Measure("m1", ()),)
             self.do(siren, inputs.DiagnosticCompleted(siren, f"d-{siren}", "complet", NOW, measures, company))
         return self
 

@@ -18,7 +18,7 @@ from common.message import Message
 from common.processor import apply_commands, apply_due
 from common.runtime import Context
 from vouchers import inputs, offers, store
-from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Movement, VoucherAnswer
+from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Measure, Movement, VoucherAnswer
 from vouchers.rules.ledger import replay, seal
 from vouchers.ruleset import Rules
 from vouchers.settings import rulesets_of
@@ -44,7 +44,7 @@ async def diagnose(context: Opened, companies: list[str]) -> None:
     """What the events of the diagnosis do, in one batch."""
     messages: list[Message[object]] = []
     for siren in companies:
-        item = inputs.DiagnosticCompleted(siren, "d", "complet", NOW, (inputs.Measure("m1", ()),), COMPANY)
+        item = inputs.DiagnosticCompleted(siren, "d", "complet", NOW, (Measure("m1", ()),), COMPANY)
         cause = new_id()
         messages.append(Message(item, siren, partition_of(siren), cause, NOW, cause))
     await apply_commands(context.codec, context.begin, messages)
