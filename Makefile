@@ -44,7 +44,7 @@ imports: $(READY) ## Which way imports may point
 	@$(BIN)/lint-imports
 
 contracts: $(READY) ## Write the JSON Schemas and the AsyncAPI document from the declarations
-	@$(BIN)/python tools/contracts.py
+	@$(BIN)/python tools/write_contracts.py
 
 up: $(READY) ## Start the whole system here; Ctrl-C stops it
 	@$(BIN)/croissance up $(ARGS)

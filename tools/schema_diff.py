@@ -38,8 +38,7 @@ def _types(node: Mapping[str, Any], root: Mapping[str, Any]) -> set[str]:
     choices: list[Any] = node.get("anyOf") or node.get("oneOf") or [node]
     found: set[str] = set()
     for choice in choices:
-        kind: Any = _resolve(choice, root).get("type", "any")
-        found |= set(kind) if isinstance(kind, list) else {kind}
+        found.add(str(_resolve(choice, root).get("type", "any")))
     return found
 
 

@@ -1,7 +1,6 @@
 """HTTP: commands with idempotency, RFC 9457 problems, size limits, health and metrics."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from common.commands import Command
 from common.decision import Rejection
 from common.errors import Transient
+from common.processor import INTERNAL
 
 if TYPE_CHECKING:
     from common.runtime import Context
@@ -76,7 +76,7 @@ def render_one(status: int) -> Callable[[Sequence[object]], tuple[int, bytes]]:
 
 
 def render_batch(items: Sequence[Command | Rejection]) -> Callable[[Sequence[object]], tuple[int, bytes]]:
-    """Turns the answers of a batch into one body, in the order of the request; items that never ran keep their problem."""
+    """Turns the answers of a batch into one body, in the order of the request; refused items keep their problem."""
 
     def render(answers: Sequence[object]) -> tuple[int, bytes]:
         if len(answers) == 1 and isinstance(answers[0], Rejection) and answers[0].field == "Idempotency-Key":
@@ -217,61 +217,69 @@ class BodyLimit:
         await self.app(scope, counted, send)
 
 
-def build_app(context: "Context[Any, Any]", router: APIRouter | None, ready: Callable[[], Awaitable[list[str]]]) -> FastAPI:
+def build_app(
+    context: "Context[Any, Any]", router: APIRouter | None, ready: Callable[[], Awaitable[list[str]]]
+) -> FastAPI:
     """The HTTP application of a service: its own doors, health, metrics, problems."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        yield
-
-    app = FastAPI(
-        title=f"Croissance connectée: {context.service.title}", version="1", lifespan=lifespan, redoc_url=None
-    )
+    app = FastAPI(title=f"Croissance connectée: {context.service.title}", version="1", redoc_url=None)
     settings = context.settings.http
     app.add_middleware(BodyLimit, single=settings.max_body_bytes, batch=settings.max_batch_bytes)
+    _answer_problems(app, context)
+    _answer_probes(app, context, ready)
+    if router is not None:
+        app.include_router(router)
+    return app
 
-    @app.exception_handler(Problem)
-    async def on_problem(_: Request, error: Problem) -> Response:  # pyright: ignore[reportUnusedFunction]
+
+def _answer_problems(app: FastAPI, context: "Context[Any, Any]") -> None:
+    """Whatever goes wrong is answered as an RFC 9457 problem, in French, and loses nothing."""
+
+    async def on_problem(_: Request, error: Exception) -> Response:
+        if not isinstance(error, Problem):
+            raise error
         return problem(error.rejection)
 
-    @app.exception_handler(RequestValidationError)
-    async def on_invalid(_: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return problem(invalid(error.errors()))  # pyright: ignore[reportArgumentType]
+    async def on_invalid(_: Request, error: Exception) -> Response:
+        faults: Any = error.errors() if isinstance(error, RequestValidationError) else []
+        return problem(invalid(faults))
 
-    @app.exception_handler(HTTPException)
-    async def on_http(_: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def on_http(_: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
         titles = {404: "Adresse inconnue", 405: "Méthode non permise ici"}
-        return problem(
-            Rejection(error.status_code, titles.get(error.status_code, "Demande refusée"), str(error.detail))
-        )
+        title = titles.get(error.status_code, "Demande refusée")
+        return problem(Rejection(error.status_code, title, str(error.detail)))
 
-    @app.exception_handler(Transient)
-    async def on_transient(_: Request, error: Transient) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def on_transient(_: Request, error: Exception) -> Response:
         context.log.warning("transient failure of a request", reason=str(error))
         answer = problem(Rejection(503, "Service momentanément indisponible", "Rien n'a été enregistré: réessayez."))
         answer.headers["Retry-After"] = "1"
         return answer
 
-    @app.exception_handler(Exception)
-    async def on_error(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def on_error(request: Request, error: Exception) -> Response:
         context.log.error("request failed", path=request.url.path, exc_info=error)
-        return problem(Rejection(500, "Erreur interne", "La demande n'a pas pu être traitée; rien n'a été enregistré."))
+        return problem(INTERNAL)
 
-    @app.get("/health/live", include_in_schema=False)
-    async def live() -> Response:  # pyright: ignore[reportUnusedFunction]
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Transient, on_transient)
+    app.add_exception_handler(Exception, on_error)
+
+
+def _answer_probes(app: FastAPI, context: "Context[Any, Any]", ready: Callable[[], Awaitable[list[str]]]) -> None:
+    """Liveness, readiness with its reasons, metrics."""
+
+    async def live() -> Response:
         return JSONResponse({"status": "live"})
 
-    @app.get("/health/ready", include_in_schema=False)
-    async def readiness() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def readiness() -> Response:
         problems = await ready()
-        return JSONResponse(
-            {"status": "ready" if not problems else "not ready", "problems": problems}, 503 if problems else 200
-        )
+        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        return JSONResponse(body, 503 if problems else 200)
 
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def metrics() -> Response:
         return Response(generate_latest(context.metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    if router is not None:
-        app.include_router(router)
-    return app
+    for path, answer in (("/health/live", live), ("/health/ready", readiness), ("/metrics", metrics)):
+        app.add_api_route(path, answer, include_in_schema=False)

@@ -80,7 +80,7 @@ async def declare_topics(settings: KafkaSettings, topics: Sequence[str]) -> list
 
 
 class _RawCodec:
-    """Hands the tuple of records over untouched: our envelope is read by our codec, not per message by the framework."""
+    """Hands the records over untouched: our codec reads the envelope, the framework does nothing per message."""
 
     async def decode(self, msg: Any) -> Any:
         return msg.raw_message

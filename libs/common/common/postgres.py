@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
@@ -391,8 +392,8 @@ _ADVANCE: Final = """update outbox_published p set published = greatest(p.publis
         order by topic, partition) u
     where p.topic = u.topic and p.partition = u.partition and p.published >= u.after"""
 _SEGMENTS: Final = "select segment, opened_at from outbox_segments order by segment"
-_UNPUBLISHED: Final = """select exists (select 1 from outbox_{segment} o join outbox_published p using (topic, partition)
-    where o.sequence > p.published)"""
+_UNPUBLISHED: Final = """select exists (
+    select 1 from outbox_{segment} o join outbox_published p using (topic, partition) where o.sequence > p.published)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,7 +421,7 @@ class PostgresOutbox:
         await self.pool.execute(_ADVANCE, *_columns([(*where, *span) for where, span in sorted(ranges.items())], 4))
 
     async def rotate(self, now: datetime, every: timedelta, keep: timedelta) -> None:
-        """Open a new segment when the newest is older than `every`; drop those closed longer than `keep` and published."""
+        """Open a segment when the newest is older than `every`; drop those closed for `keep` and all published."""
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK.replace("pg_advisory_lock", "pg_advisory_xact_lock"), "rotate outbox")
             segments = [(row["segment"], row["opened_at"]) for row in await connection.fetch(_SEGMENTS)]
@@ -432,7 +433,7 @@ class PostgresOutbox:
                 await connection.execute(
                     "insert into outbox_segments (segment, opened_at) values ($1, $2)", newest + 1, now
                 )
-            for (segment, _), (_, closed) in zip(segments, segments[1:], strict=False):
+            for (segment, _), (_, closed) in pairwise(segments):
                 if now - closed >= keep and not await connection.fetchval(_UNPUBLISHED.format(segment=segment)):
                     await connection.execute(f"drop table outbox_{segment}")
                     await connection.execute("delete from outbox_segments where segment = $1", segment)

@@ -289,7 +289,7 @@ INTERNAL = Rejection(500, "Erreur interne", "La demande n'a pas pu être traité
 async def apply_due(
     codec: Codec[State, Shared], begin: Begin[State, Shared], now: datetime, limit: int = 500
 ) -> tuple[int, Sequence[Failure]]:
-    """Decide the deadlines due at `now`; returns how many were taken and those whose rule raised (tried again later)."""
+    """Decide the deadlines due at `now`; returns how many were taken, and those whose rule raised (tried again)."""
 
     async def attempt() -> tuple[int, Sequence[Failure]]:
         async with begin() as transaction:

@@ -1,4 +1,4 @@
-"""The life of a service process: settings → pool → relay → consumer → HTTP → SIGTERM drain. The only place that retries."""
+"""The life of a service process: settings, pool, relay, consumer, HTTP, SIGTERM drain. The only place that retries."""
 
 import argparse
 import asyncio
@@ -96,7 +96,7 @@ class Context(Generic[State, Shared]):
         return await self._run(request, [command], render_one(status))
 
     async def run_batch(self, request: Request, items: Sequence[Command | Rejection]) -> Response:
-        """Carry out the commands of a `:batch` request in one transaction; items are accepted or rejected one by one."""
+        """Carry out the commands of a `:batch` request in one transaction; each item is accepted or rejected alone."""
         return await self._run(request, [item for item in items if isinstance(item, Command)], render_batch(items))
 
     async def _run(
@@ -277,8 +277,7 @@ class Process(Generic[State, Shared]):
         while True:
             began = time.monotonic()
             try:
-                await loop()
-                return
+                return await loop()
             except Exception as error:
                 attempt = 1 if time.monotonic() - began > 30 else attempt + 1
                 transient = isinstance(error, CroissanceError)

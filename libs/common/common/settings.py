@@ -57,7 +57,7 @@ class SmtpSettings(BaseModel):
 
 
 class TelemetrySettings(BaseModel):
-    """Traces: the share of chains sampled where they start; exported by OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
+    """Traces: the share of chains sampled at their start; exported when `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -26,7 +26,9 @@ NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 P = partition_of("k")
 
 
-def record(codec: Codec[Any, Any], sequence: int, n: int = 0, *, key: str = "k", value: bytes | None = None) -> LogRecord:
+def record(
+    codec: Codec[Any, Any], sequence: int, n: int = 0, *, key: str = "k", value: bytes | None = None
+) -> LogRecord:
     """The `sequence`-th record of the counter's topic, as its relay would write it."""
     data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence})
     meta = msgspec.json.encode(Meta("2026-01-05T12:00:00Z", "84", str(UUID(int=1)), str(UUID(int=1)), "")).decode()
@@ -202,5 +204,3 @@ class TestDeadlines:
         async with begin() as transaction:
             heads = await transaction.lock_heads([TopicPartition(codec.topic, P)])
         assert heads == {TopicPartition(codec.topic, P): 2}
-
-

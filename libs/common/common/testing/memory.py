@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from common.codec import Codec
@@ -79,9 +80,7 @@ class MemoryDatabase:
     deadlines: dict[tuple[str, str], Due] = field(default_factory=dict[tuple[str, str], Due])
     idempotency: dict[str, Remembered] = field(default_factory=dict[str, Remembered])
     shared: dict[str, Any] = field(default_factory=dict[str, Any])
-    locks: dict[Lock, "MemoryTransaction[Any, Any]"] = field(
-        default_factory=dict[Lock, "MemoryTransaction[Any, Any]"]
-    )
+    locks: dict[Lock, "MemoryTransaction[Any, Any]"] = field(default_factory=dict[Lock, "MemoryTransaction[Any, Any]"])
     sessions: "list[MemoryTransaction[Any, Any]]" = field(default_factory=list["MemoryTransaction[Any, Any]"])
 
     def kill_sessions(self) -> None:
@@ -162,9 +161,8 @@ class MemoryTransaction(Generic[State, Shared]):
         await self.step()
         for key, state in changes.states.items():
             read = versions.get(key, 0)
-            row = (self.codec.encode_state(state), read + 1)
             self.expected.setdefault(key, read)
-            self.pending.append(lambda key=key, row=row: self.database.states.update({key: row}))
+            self.pending.append(partial(self.database.states.update, {key: (self.codec.encode_state(state), read + 1)}))
         await self.codec.service.store.save(cast("Any", self), changes)
 
     async def lock_heads(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -220,7 +218,9 @@ class MemoryTransaction(Generic[State, Shared]):
     async def take_due(self, now: datetime, limit: int) -> Sequence[Due]:
         """See `Transaction.take_due`."""
         await self.step()
-        due = sorted((d for d in self.database.deadlines.values() if d.due <= now), key=lambda d: (d.due, d.key, d.name))
+        due = sorted(
+            (d for d in self.database.deadlines.values() if d.due <= now), key=lambda d: (d.due, d.key, d.name)
+        )
         taken = due[:limit]
         self.pending.append(lambda: [self.database.deadlines.pop((d.key, d.name), None) for d in taken])
         return taken

@@ -5,7 +5,7 @@ is replayed by its seed alone. Faults: crash at any step, duplicate delivery, re
 (with their session killed or not), several consumers of one partition, several relays, lost acknowledgements.
 """
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -43,7 +43,7 @@ class UnreliablePublisher:
     random: Random
     faults: bool = True
 
-    async def publish(self, rows: list[OutboxRow]) -> None:
+    async def publish(self, rows: Sequence[OutboxRow]) -> None:
         """See `relay.Publisher.publish`."""
         cut = self.random.randrange(len(rows) + 1) if self.faults and self.random.random() < 0.1 else None
         skip = self.faults and self.random.random() < 0.3  # a later batch got through, the first one did not
@@ -112,7 +112,7 @@ class World:
     # --- the actors
 
     async def _client(self) -> None:
-        """Send commands until each is answered, sometimes one that another client sends too: its token makes it safe."""
+        """Send commands until each is answered, sometimes one that another client sends too: tokens make it safe."""
         codec = Codec(COUNTER)
         begin = memory(codec, self.databases["counter"])
         while self.waiting:
@@ -188,10 +188,10 @@ class World:
                 self.random.choice(list(self.databases.values())).kill_sessions()
 
     def _advance(self, actor: Actor) -> None:
-        if actor.steps is None:
-            actor.steps = actor.start()
+        steps: Steps = actor.start() if actor.steps is None else actor.steps
+        actor.steps = steps
         try:
-            actor.steps.send(None)
+            steps.send(None)
         except StopIteration:
             actor.steps = None
             actor.frozen_until = 1 << 60
@@ -235,6 +235,11 @@ class World:
 
     def check(self) -> None:
         """Nothing lost, nothing doubled, nothing out of order, nothing over budget."""
+        self._check_logs()
+        self._check_effects()
+
+    def _check_logs(self) -> None:
+        """Outboxes are numbered without a hole, the log can be read as they say, positions count what was applied."""
         for name, database in self.databases.items():
             for where, rows in database.outbox.items():
                 numbers = [row.sequence for row in rows]
@@ -251,6 +256,9 @@ class World:
             for where, position in database.positions.items():
                 if position.applied != position.sequence:
                     self.fail(f"{name}: applied {position.applied} records of {where}, the last is {position.sequence}")
+
+    def _check_effects(self) -> None:
+        """The reader was told every count once and in order; the budget is spent to the unit."""
         expected = {key: len(range(k, self.commands, len(KEYS))) for k, key in enumerate(KEYS)}
         reader, granter = Codec(READER), self.databases["granter"]
         granted = 0
@@ -279,5 +287,3 @@ def simulate(seed: int, steps: int = 4000) -> None:
     for actor in world.actors:
         if actor.steps is not None:
             actor.steps.close()
-
-

@@ -1,4 +1,4 @@
-"""Write the contracts from the declarations: a JSON Schema an event, one AsyncAPI 3 document. `--check` fails on drift."""
+"""Write the contracts from the declarations: a JSON Schema an event, one AsyncAPI 3 document; `--check` tells drift."""
 
 import argparse
 import json
@@ -7,17 +7,27 @@ from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from common.envelope import TYPE_PREFIX
 from common.event import Event
 from common.provision import installed_services
 from common.service import PARTITIONS, Service
-from pydantic import TypeAdapter
 
 ROOT = Path(__file__).resolve().parent.parent
 ASYNCAPI = ROOT / "docs" / "asyncapi.json"
 HEADERS: dict[str, Any] = {
     "type": "object",
-    "required": ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "ce_sequence", "content-type"],
+    "required": [
+        "ce_specversion",
+        "ce_id",
+        "ce_source",
+        "ce_type",
+        "ce_subject",
+        "ce_time",
+        "ce_sequence",
+        "content-type",
+    ],
     "properties": {
         "ce_specversion": {"const": "1.0"},
         "ce_id": {"type": "string", "format": "uuid"},
@@ -26,7 +36,11 @@ HEADERS: dict[str, Any] = {
         "ce_subject": {"type": "string", "description": "the Kafka key: the SIREN, or the entity's id"},
         "ce_time": {"type": "string", "format": "date-time"},
         "ce_dataschema": {"type": "string"},
-        "ce_sequence": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "gapless in each partition: 1, 2, 3…"},
+        "ce_sequence": {
+            "type": "string",
+            "pattern": "^[1-9][0-9]*$",
+            "description": "gapless in each partition: 1, 2, 3…",
+        },
         "ce_region": {"type": "string", "description": "INSEE code of the region"},
         "ce_correlationid": {"type": "string", "format": "uuid"},
         "ce_causationid": {"type": "string", "format": "uuid"},
@@ -121,7 +135,9 @@ def documents() -> dict[Path, str]:
         for event in service.publishes
     }
     written[ASYNCAPI] = asyncapi(services)
-    return {path: json.dumps(body, indent=2, ensure_ascii=False, sort_keys=False) + "\n" for path, body in written.items()}
+    return {
+        path: json.dumps(body, indent=2, ensure_ascii=False, sort_keys=False) + "\n" for path, body in written.items()
+    }
 
 
 def main() -> int:
