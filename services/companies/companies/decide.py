@@ -1,15 +1,20 @@
 """The rules of the register: what an observation of a company changes, and what the world is told."""
 
 from dataclasses import replace
+from typing import Final
 
 from common.decision import Decision
+from common.event import Event
 from common.message import Message
-from companies.events import CompanyProfileUpdated, CompanyRegistered
+from companies.events import Company, CompanyProfileUpdated, CompanyRegistered
 from companies.inputs import RegisterCompany
 from companies.model import CompanyState, Listed, Registered
 from companies.rules.geography import region_of
-from companies.rules.profile import DECLARED, changed_fields, merged, snapshot
+from companies.rules.profile import COMPANY_FIELDS, DECLARED, changed_fields, company_of, merged
 from companies.rules.sme import RULES, classer_pme, sentences
+
+_LISTED: Final = frozenset(("region", "sme_category"))
+"""Fields of the profile that the list of the register is filtered by."""
 
 
 def decide(state: CompanyState, _shared: None, message: Message[object]) -> Decision[CompanyState, None]:
@@ -20,12 +25,12 @@ def decide(state: CompanyState, _shared: None, message: Message[object]) -> Deci
     """
     match message.input:
         case RegisterCompany() as command:
-            return register(state, command)
+            return take_in(state, command)
         case other:
             raise TypeError(f"companies does not decide {type(other).__name__}")
 
 
-def register(state: CompanyState, command: RegisterCompany) -> Decision[CompanyState, None]:
+def take_in(state: CompanyState, command: RegisterCompany) -> Decision[CompanyState, None]:
     """Take in an observation: the newer wins inside its origin, the register outranks the declaration.
 
     The same observation twice changes nothing. At equal dates the later arrival wins: it corrects the earlier one.
@@ -38,50 +43,46 @@ def register(state: CompanyState, command: RegisterCompany) -> Decision[CompanyS
         return Decision(state, None, answer=_answer(state, "perimee"))
     if observed == known and state.ruleset == RULES.version:
         return Decision(state, None, answer=_answer(state, "inchangee"))
-    facts = merged(state.register, observed) if declared else merged(observed, state.declared)
-    verdict = classer_pme(facts)
-    after = CompanyState(
-        state.siren,
-        state.register if declared else observed,
-        observed if declared else state.declared,
-        verdict.category,
-        verdict.codes,
-        RULES.version,
-        state.version,
-    )
-    return _enter(after, facts, observed) if state.version == 0 else _update(state, after, facts, observed)
+    if declared:
+        return _judge(state, state.register, observed, observed.source)
+    return _judge(state, observed, state.declared, observed.source)
 
 
-def _enter(after: CompanyState, facts: RegisterCompany, observed: RegisterCompany) -> Decision[CompanyState, None]:
-    """The company is new."""
-    after = replace(after, version=1)
-    company = snapshot(after)
-    reasons = sentences(after.sme_codes)
-    event = CompanyRegistered(after.siren, company, reasons, facts.diffusible, observed.source)
-    listed = Listed(after.siren, company.region, company.sme_category)
-    answer = Registered(after.siren, company.siret, "nouvelle", 1, company.sme_category, reasons, company.region)
-    return Decision(after, None, (event,), (listed,), answer=answer)
-
-
-def _update(
-    before: CompanyState, after: CompanyState, facts: RegisterCompany, observed: RegisterCompany
+def _judge(
+    state: CompanyState, register: RegisterCompany | None, declared: RegisterCompany | None, source: str
 ) -> Decision[CompanyState, None]:
-    """The company is known: the world hears of what its published profile changes, and of nothing else."""
+    """Judge what is known now; the world hears of what the published profile changes, and of nothing else."""
+    facts = merged(register, declared)
+    verdict = classer_pme(facts)
+    company = company_of(facts, verdict.category)
+    reasons = sentences(verdict.codes)
+    changed = _changed(state, facts, company, verdict.codes)
+    version = state.version + 1 if changed else state.version
+    after = CompanyState(state.siren, register, declared, verdict.category, verdict.codes, RULES.version, version)
+    if not changed:
+        return Decision(after, None, answer=_answer(after, "inchangee"))
+    if state.version == 0:
+        event: Event = CompanyRegistered(state.siren, company, reasons, facts.diffusible, source)
+        outcome = "nouvelle"
+    else:
+        event = CompanyProfileUpdated(state.siren, company, changed, version, source, reasons, facts.diffusible)
+        outcome = "modifiee"
+    rows = (Listed(state.siren, company.region, verdict.category),) if not _LISTED.isdisjoint(changed) else ()
+    answer = Registered(state.siren, facts.siret, outcome, version, verdict.category, reasons, company.region)
+    return Decision(after, None, (event,), rows, answer=answer)
+
+
+def _changed(before: CompanyState, facts: RegisterCompany, company: Company, codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of what the published profile changes; every field for a company that is new."""
+    if before.version == 0:
+        return COMPANY_FIELDS
     old_facts = merged(before.register, before.declared)
-    old, new = snapshot(before), snapshot(after)
-    changed = changed_fields(old, new)
-    if after.sme_codes != before.sme_codes:
+    changed = changed_fields(company_of(old_facts, before.sme_category), company)
+    if codes != before.sme_codes:
         changed += ("sme_reasons",)
     if facts.diffusible != old_facts.diffusible:
         changed += ("diffusible",)
-    if not changed:
-        return Decision(after, None, answer=_answer(after, "inchangee"))
-    after = replace(after, version=before.version + 1)
-    reasons = sentences(after.sme_codes)
-    event = CompanyProfileUpdated(after.siren, new, changed, after.version, observed.source, reasons, facts.diffusible)
-    moved = (old.region, old.sme_category) != (new.region, new.sme_category)
-    rows = (Listed(after.siren, new.region, new.sme_category),) if moved else ()
-    return Decision(after, None, (event,), rows, answer=_answer(after, "modifiee"))
+    return changed
 
 
 def _answer(state: CompanyState, outcome: str) -> Registered:

@@ -3,11 +3,10 @@
 from dataclasses import fields, replace
 from typing import Final
 
-from companies.events import Company
+from companies.events import Company, SmeCategory
 from companies.inputs import RegisterCompany
 from companies.model import CompanyState
 from companies.rules.geography import region_of
-from companies.rules.sme import SmeClass
 
 DECLARED: Final = "declaratif"
 
@@ -45,7 +44,7 @@ def merged(register: RegisterCompany | None, declared: RegisterCompany | None) -
     return replace(register, **filled) if filled else register  # pyright: ignore[reportArgumentType]
 
 
-def company_of(facts: RegisterCompany, verdict: SmeClass) -> Company:
+def company_of(facts: RegisterCompany, category: SmeCategory) -> Company:
     """The published snapshot."""
     return Company(
         facts.siret,
@@ -59,7 +58,7 @@ def company_of(facts: RegisterCompany, verdict: SmeClass) -> Company:
         region_of(facts.departement),
         facts.created_on,
         facts.active,
-        verdict.category,
+        category,
     )
 
 
@@ -69,7 +68,7 @@ def snapshot(state: CompanyState) -> Company:
     Raises:
         ValueError: it is not registered.
     """
-    return company_of(merged(state.register, state.declared), SmeClass(state.sme_category, state.sme_codes))
+    return company_of(merged(state.register, state.declared), state.sme_category)
 
 
 def changed_fields(before: Company, after: Company) -> tuple[str, ...]:

@@ -77,9 +77,10 @@ def classer_pme(facts: RegisterCompany, rules: SmeRules = RULES) -> SmeClass:
     return _classify(rules, codes, facts.figures or Figures())
 
 
-def sentences(codes: tuple[str, ...], rules: SmeRules = RULES) -> tuple[str, ...]:
-    """The reasons as French sentences."""
-    return tuple(rules.reasons.get(code, code) for code in codes)
+@lru_cache(maxsize=4096)
+def sentences(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """The reasons of `RULES` as French sentences."""
+    return tuple(RULES.reasons.get(code, code) for code in codes)
 
 
 class Codes(NamedTuple):
