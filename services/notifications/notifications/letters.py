@@ -4,15 +4,18 @@ Written by hand because every mail has the same shape: `email.message.EmailMessa
 same headers. The tests read every letter back with the standard library.
 """
 
-from base64 import encodebytes
+from base64 import b64encode, encodebytes
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.header import Header
 from email.utils import format_datetime, parseaddr, quote
 from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 from notifications.rendering import Rendered
+
+ENCODED_BYTES: Final = 42
+"""Bytes of text in one encoded word: it stays under 75 characters, and its line under 78 with the header's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ class Letterhead:
         lines = [
             self.headers,
             f"To: {_person(*to)}",
-            f"Subject: {_encoded(rendered.subject, 'Subject')}",
+            f"Subject: {_encoded(rendered.subject)}",
             f"Date: {format_datetime(at)}",
             f"Message-ID: {self.message_id(mail_id)}",
         ]
@@ -106,7 +109,7 @@ def _person(name: str, address: str) -> str:
     name = " ".join(name.split())
     if not name:
         return _one_line(address)
-    shown = f'"{quote(name)}"' if name.isascii() else _encoded(name, "Reply-To")
+    shown = f'"{quote(name)}"' if name.isascii() and "=?" not in name else _encoded(name)
     return f"{shown} <{_one_line(address)}>"
 
 
@@ -115,8 +118,15 @@ def _one_line(address: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _encoded(text: str, header: str) -> str:
-    """A header value, folded; encoded words (RFC 2047) where it is not ASCII."""
+def _encoded(text: str) -> str:
+    """A header value; where it is not ASCII, encoded words (RFC 2047), one a line."""
     text = " ".join(text.split())
-    charset = "us-ascii" if text.isascii() else "utf-8"
-    return Header(text, charset, header_name=header).encode(linesep="\r\n")
+    if text.isascii() and "=?" not in text:
+        return text
+    chunks = [b""]
+    for character in text:
+        encoded = character.encode()
+        if len(chunks[-1]) + len(encoded) > ENCODED_BYTES:
+            chunks.append(b"")
+        chunks[-1] += encoded
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(chunk).decode('ascii')}?=" for chunk in chunks)
