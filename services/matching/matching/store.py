@@ -42,15 +42,18 @@ _PUT: Final = """insert into connectors (id, version, status, type, subjects, re
         u (id, status, type, subjects, regions, doc)
     on conflict (id) do update set version = excluded.version, status = excluded.status, type = excluded.type,
         subjects = excluded.subjects, regions = excluded.regions, doc = excluded.doc"""
-_PUT_CAPACITY: Final = """insert into loads (connector_id, capacity)
-    select * from unnest($1::text[], $2::int[]) u (connector_id, capacity) order by connector_id
-    on conflict (connector_id) do update set capacity = excluded.capacity, changed = pg_current_xact_id()
-    where loads.capacity <> excluded.capacity"""
+_PUT_CAPACITY: Final = """insert into loads (connector_id, declared, capacity)
+    select connector_id, declared, declared from unnest($1::text[], $2::int[]) u (connector_id, declared)
+    order by connector_id
+    on conflict (connector_id) do update set declared = excluded.declared,
+        capacity = greatest(excluded.declared, loads.load), changed = pg_current_xact_id()
+    where loads.declared <> excluded.declared"""
 _MOVE: Final = """with locked as materialized (
         select connector_id from loads where connector_id = any($1::text[]) order by connector_id for update)
-    update loads l set load = greatest(0, l.load + u.by), changed = pg_current_xact_id()
+    update loads l set load = greatest(0, l.load + u.by), changed = pg_current_xact_id(),
+        capacity = case when u.by < 0 then greatest(l.declared, l.load + u.by) else l.capacity end
     from unnest($1::text[], $2::int[]) u (connector_id, by) join locked using (connector_id)
-    where l.connector_id = u.connector_id and (u.by < 0 or l.load + u.by <= l.capacity)"""
+    where l.connector_id = u.connector_id and (u.by < 0 or l.load + u.by <= l.declared)"""
 
 _LIST: Final = """select c.doc, l.load from connectors c join loads l on l.connector_id = c.id
     where c.id > $1 and ($2::text is null or c.regions && array[$2, '*']) and ($3::text is null or $3 = any(c.subjects))

@@ -80,16 +80,16 @@ class Make:
         measures = tuple(Measure(subject, ("cybersecurite",)) for subject in subjects or ("cybersecurite",))
         return DiagnosticCompleted(self.siren, diagnostic_id, band, (), measures, self.company(**changes))
 
-    def message(self, item: object, hours: float = 0, name: str = "") -> Message[object]:
+    def message(self, item: object, hours: float = 0) -> Message[object]:
         """An input that happens some hours after `now`; its id follows from its content."""
-        cause = uuid5(UUID(int=0), name or f"{item}{hours}")
+        cause = uuid5(UUID(int=0), f"{item}{hours}")
         return Message(item, self.siren, 0, cause, self.now + timedelta(hours=hours), cause, "84")
 
     def decided(
         self, state: CompanyNeeds | None, shared: Shared, item: object, hours: float = 0, name: str = ""
     ) -> Any:
         """The decision on an input."""
-        return decide(state or CompanyNeeds(self.siren), shared, self.message(item, hours, name))
+        return decide(state or CompanyNeeds(self.siren), shared, self.message(item, hours))
 
 
 @pytest.fixture(scope="session")

@@ -60,11 +60,9 @@ def test_each_filter_has_three_values(make: Any, filters: Filters, company: dict
     assert verdict_of(make, filters, **company) == expected
 
 
-def criterion(make: Any, code: str, connector: dict[str, Any], company: dict[str, Any], **query: Any) -> str:
-    base = {"subjects": ("cybersecurite",), "paid": False, "excluded": frozenset[str](), "seed": 1, **query}
-    asked = Query(make.profile(**company), **base)
-    load = query.pop("load", 0)
-    found = assess(make.connector(**connector), asked, load, make.figures, make.territories)
+def criterion(make: Any, code: str, connector: dict[str, Any], company: dict[str, Any], *, paid: bool = False) -> str:
+    asked = Query(make.profile(**company), ("cybersecurite",), paid, frozenset[str](), 1)
+    found = assess(make.connector(**connector), asked, 0, make.figures, make.territories)
     return next((verdict for name, verdict, _ in found if name == code), "absent")
 
 

@@ -22,7 +22,7 @@ def main(archive: str) -> None:
     document: dict[str, Any] = {
         "source": SOURCE,
         "epci": {item["code"]: " ".join(_codes(item["membres"])) for item in epci},
-        "departements": {item["code"]: item["region"] for item in departements},
+        "departements": {item["code"]: item["region"] for item in departements if item["zone"] != "com"},
     }
     TARGET.write_text(json.dumps(document, ensure_ascii=False, indent=0, sort_keys=True) + "\n", "utf-8")
 

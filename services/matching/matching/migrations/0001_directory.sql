@@ -23,11 +23,14 @@ create index connectors_version on connectors (version);
 create index connectors_subjects on connectors using gin (subjects);
 create index connectors_regions on connectors using gin (regions);
 
--- Load of a connecteur: open offers and matches accepted in the last days. It never rises above `capacity`.
+-- Load of a connecteur: open offers and matches accepted in the last days. It never rises above `declared`, what the
+-- connecteur can take; when that is lowered below the load, `capacity` keeps the load until it has fallen.
 -- `changed` is the last writing transaction: a reader that knows its own horizon reads only what moved since.
 create table loads (
     connector_id text primary key references connectors (id),
-    capacity int not null check (capacity >= 0),
+    declared int not null check (declared >= 0),
+    capacity int not null,
     load int not null default 0 check (load >= 0),
-    changed xid8 not null default pg_current_xact_id()
+    changed xid8 not null default pg_current_xact_id(),
+    check (load <= capacity)
 ) with (fillfactor = 50);

@@ -1,0 +1,273 @@
+"""The life of a need: given what happened, when an input comes, then these events, loads and timers."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from common.decision import Cancel, Rejection, Schedule
+from matching.events import (
+    AidsRecommended,
+    ConnectorMatched,
+    MatchAccepted,
+    MatchDeclined,
+    MatchExpired,
+    NeedOpened,
+    NeedUnserved,
+)
+from matching.inputs import AcceptMatch, CapacityFreed, DeclineMatch, OffersExpired, PutConnector
+from matching.model import CompanyNeeds, ConnectorAnswer, ConnectorSaved, LoadsMoved, MatchAnswer, Zone
+
+END = datetime(2026, 11, 26, 23, tzinfo=UTC)
+
+
+def names(decision: Any) -> list[str]:
+    return [type(event).__name__ for event in decision.events]
+
+
+@pytest.fixture
+def opened(make: Any) -> Any:
+    """A need offered to three of seven connecteurs."""
+    shared = make.shared(*[make.connector(n) for n in range(1, 8)])
+    return make.decided(None, shared, make.diagnosis("cybersecurite", "donnees", "cybersecurite"))
+
+
+# --- a diagnosis -----------------------------------------------------------------------------------------------------
+
+
+def test_a_diagnosis_opens_a_need_offers_it_and_recommends_aids(make: Any, opened: Any) -> None:
+    assert names(opened) == ["NeedOpened", "ConnectorMatched", "AidsRecommended"]
+    need, matched, aids = opened.events
+    assert isinstance(need, NeedOpened)
+    assert isinstance(matched, ConnectorMatched)
+    assert isinstance(aids, AidsRecommended)
+    assert (need.subjects, need.priority, need.origin, need.region) == (
+        ("cybersecurite", "donnees"),
+        "haute",
+        "diagnostic",
+        "84",
+    )
+    assert (matched.subject, matched.round, matched.expires_at) == ("cybersecurite", 1, END)
+    assert [proposal.rank for proposal in matched.proposals] == [1, 2, 3]
+    assert len({proposal.institution_id for proposal in matched.proposals}) == 3
+    assert need.need_id == matched.need_id == aids.need_id
+    assert 0 < len(aids.programmes) <= 10
+
+    asked = tuple(proposal.connector_id for proposal in matched.proposals)
+    assert opened.rows == (LoadsMoved(asked, 1),)
+    assert dict(opened.shared.loads) == dict.fromkeys(asked, 1)
+    assert opened.deadlines == (Schedule(f"offers:{need.need_id}", END, OffersExpired(need.need_id, 1)),)
+
+
+def test_the_same_input_gives_the_same_decision(make: Any) -> None:
+    shared = make.shared(*[make.connector(n) for n in range(1, 8)])
+    first, again = (make.decided(None, shared, make.diagnosis()) for _ in range(2))
+    assert (first.events, first.state, first.rows) == (again.events, again.state, again.rows)
+
+
+def test_a_plan_without_measures_uses_the_gaps_and_a_perfect_company_has_no_need(make: Any) -> None:
+    shared = make.shared(make.connector())
+    nothing = make.diagnosis().__class__(make.siren, "d", "expert", (), (), make.company())
+    gap = make.diagnosis().__class__(make.siren, "d", "expert", ("donnees_sans_securite",), (), make.company())
+    state = CompanyNeeds(make.siren)
+
+    untouched = make.decided(state, shared, nothing)
+    assert untouched.state is state
+    assert untouched.events == ()
+    assert make.decided(state, shared, gap).events[0].subjects == ("cybersecurite",)
+
+
+def test_a_mature_company_with_spending_needs_a_professional(make: Any) -> None:
+    volunteer = make.connector(1, tier="benevole", type="benevole")
+    for band, paid, served in (("intermediaire", False, "ConnectorMatched"), ("avance", True, "NeedUnserved")):
+        decision = make.decided(None, make.shared(volunteer), make.diagnosis(band=band))
+        assert decision.events[0].paid is paid
+        assert names(decision)[1] == served
+
+
+def test_nobody_to_ask_is_told_with_the_cause(make: Any) -> None:
+    cases = [
+        (make.shared(), "aucun_connecteur"),
+        (make.shared(make.connector(1, zones=(Zone("region", "11"),))), "aucun_connecteur"),
+        (make.shared(make.connector(1, type="cma")), "criteres"),
+        (make.shared(make.connector(1), loads=[("c1", 10)]), "capacite"),
+    ]
+    for shared, cause in cases:
+        decision = make.decided(None, shared, make.diagnosis())
+        unserved = decision.events[1]
+        assert isinstance(unserved, NeedUnserved)
+        assert unserved.missing_coverage == (f"{cause}:cybersecurite",)
+        assert unserved.rounds == 0
+        assert decision.state.needs[0].status == "sans_reponse"
+        assert decision.rows == decision.deadlines == ()
+
+
+def test_a_second_diagnosis_on_the_same_subject_joins_the_open_need(make: Any, opened: Any) -> None:
+    again = make.diagnosis("cybersecurite", "donnees", diagnostic_id="d2")
+    joined = make.decided(opened.state, opened.shared, again, hours=20 * 24)
+    assert joined.events == ()
+    assert joined.rows == ()
+    assert joined.state.needs[0].diagnostics == ("d1", "d2")
+    repeated = make.decided(joined.state, joined.shared, again, hours=20 * 24 + 1)
+    assert repeated.state is joined.state
+
+    moved = make.diagnosis(
+        "cybersecurite", "donnees", diagnostic_id="d3", region="11", departement="75", commune="75101"
+    )
+    other = make.decided(opened.state, opened.shared, moved, hours=1)
+    assert names(other) == ["AidsRecommended"]
+
+
+def test_another_subject_or_a_later_day_opens_a_need_of_its_own(make: Any, opened: Any) -> None:
+    other = make.decided(opened.state, opened.shared, make.diagnosis("strategie", diagnostic_id="d2"), hours=1)
+    late = make.decided(opened.state, opened.shared, make.diagnosis(diagnostic_id="d2"), hours=22 * 24)
+    assert names(other)[0] == names(late)[0] == "NeedOpened"
+    assert len(other.state.needs) == len(late.state.needs) == 2
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_acceptance_takes_the_need_and_releases_the_others(make: Any, opened: Any) -> None:
+    first, second, third = opened.state.needs[0].matches
+    taken = make.decided(opened.state, opened.shared, AcceptMatch(second.match_id), hours=5)
+    need = taken.state.needs[0]
+    (event,) = taken.events
+    assert isinstance(event, MatchAccepted)
+    assert (event.match_id, event.delay_hours, event.released) == (
+        second.match_id,
+        5.0,
+        (first.match_id, third.match_id),
+    )
+    assert [match.status for match in need.matches] == ["libere", "accepte", "libere"]
+    assert need.status == "pris_en_charge"
+    assert taken.rows == (LoadsMoved((first.connector_id, third.connector_id), -1),)
+    assert taken.shared.loads[second.connector_id] == 1
+    assert taken.answer == MatchAnswer(make.siren, need.need_id, second.match_id, second.connector_id, "accepte")
+    cancel, freed = taken.deadlines
+    assert cancel == Cancel(f"offers:{need.need_id}")
+    assert freed.input == CapacityFreed(second.match_id, second.connector_id)
+    assert (freed.due - make.message(None, 5).time).days == 30
+
+
+def test_answers_sent_twice_are_answered_twice_and_told_once(make: Any, opened: Any) -> None:
+    first, second, _ = opened.state.needs[0].matches
+    taken = make.decided(opened.state, opened.shared, AcceptMatch(first.match_id), hours=1)
+    again = make.decided(taken.state, taken.shared, AcceptMatch(first.match_id), hours=200)
+    assert again.answer == taken.answer
+    assert again.state is taken.state
+    assert again.events == again.rows == ()
+
+    late = make.decided(taken.state, taken.shared, AcceptMatch(second.match_id), hours=2)
+    assert isinstance(late.answer, Rejection)
+    assert late.answer.status == 409
+    assert late.answer.detail == "Un autre connecteur a accepté cette demande avant vous."
+
+    refusal = DeclineMatch(first.match_id, "autre")
+    declined = make.decided(opened.state, opened.shared, refusal, hours=1)
+    repeated = make.decided(declined.state, declined.shared, refusal, hours=2)
+    assert repeated.answer == declined.answer
+    assert repeated.events == ()
+    assert make.decided(declined.state, declined.shared, AcceptMatch(first.match_id), 2).answer.status == 409
+
+
+def test_an_unknown_offer_and_one_past_its_end_are_refused(make: Any, opened: Any) -> None:
+    unknown = make.decided(opened.state, opened.shared, AcceptMatch("nope"))
+    assert (unknown.answer.status, unknown.answer.field) == (404, "match_id")
+    match = opened.state.needs[0].matches[0]
+    for item in (AcceptMatch(match.match_id), DeclineMatch(match.match_id, "autre")):
+        late = make.decided(opened.state, opened.shared, item, hours=24 * 4)
+        assert (late.answer.status, late.answer.title) == (409, "Proposition expirée")
+        assert late.state is opened.state
+
+
+def test_a_refusal_frees_the_connecteur_and_the_last_one_starts_the_next_round(make: Any, opened: Any) -> None:
+    state, shared = opened.state, opened.shared
+    matches = state.needs[0].matches
+    for number, match in enumerate(matches):
+        decision = make.decided(state, shared, DeclineMatch(match.match_id, "indisponible"), hours=number + 1)
+        state, shared = decision.state, decision.shared
+        assert isinstance(decision.events[0], MatchDeclined)
+        assert decision.events[0].reason == "indisponible"
+        assert shared.loads[match.connector_id] == 0
+        if number < 2:
+            assert names(decision) == ["MatchDeclined"]
+            assert decision.deadlines == ()
+    assert names(decision) == ["MatchDeclined", "ConnectorMatched"]  # pyright: ignore[reportPossiblyUnboundVariable]
+    offered = decision.events[1]  # pyright: ignore[reportPossiblyUnboundVariable]
+    assert offered.round == 2
+    asked_before = {match.institution_id for match in matches}
+    assert asked_before.isdisjoint(proposal.institution_id for proposal in offered.proposals)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def test_offers_expire_round_after_round_until_the_regional_referent_is_told(make: Any) -> None:
+    shared = make.shared(*[make.connector(n) for n in range(1, 13)])
+    decision = make.decided(None, shared, make.diagnosis())
+    need_id = decision.state.needs[0].need_id
+    asked: set[str] = set()
+    for number in (1, 2, 3):
+        offered = decision.events[-1] if number > 1 else decision.events[1]
+        institutions = {proposal.institution_id for proposal in offered.proposals}
+        assert offered.round == number
+        assert asked.isdisjoint(institutions)
+        asked |= institutions
+        decision = make.decided(decision.state, decision.shared, OffersExpired(need_id, number), hours=100 * number)
+        assert [type(event) for event in decision.events[:-1]] == [MatchExpired] * 3
+    last = decision.events[-1]
+    assert isinstance(last, NeedUnserved)
+    assert (last.rounds, last.missing_coverage) == (3, ("sans_reponse:cybersecurite",))
+    assert decision.state.needs[0].status == "sans_reponse"
+    assert decision.deadlines == (Cancel(f"offers:{need_id}"),)
+    assert set(decision.shared.loads.values()) == {0}
+
+
+def test_nobody_left_ends_the_rounds_early(make: Any) -> None:
+    shared = make.shared(make.connector(1), make.connector(2))
+    first = make.decided(None, shared, make.diagnosis())
+    need_id = first.state.needs[0].need_id
+    ended = make.decided(first.state, first.shared, OffersExpired(need_id, 1), hours=100)
+    last = ended.events[-1]
+    assert isinstance(last, NeedUnserved)
+    assert (last.rounds, last.missing_coverage) == (1, ("institutions_deja_sollicitees:cybersecurite",))
+
+
+def test_a_timer_of_another_round_or_of_a_need_taken_in_charge_does_nothing(make: Any, opened: Any) -> None:
+    need = opened.state.needs[0]
+    taken = make.decided(opened.state, opened.shared, AcceptMatch(need.matches[0].match_id), hours=1)
+    for state, shared, item in (
+        (taken.state, taken.shared, OffersExpired(need.need_id, 1)),
+        (opened.state, opened.shared, OffersExpired(need.need_id, 2)),
+        (opened.state, opened.shared, OffersExpired("another", 1)),
+    ):
+        decision = make.decided(state, shared, item, hours=100)
+        assert decision.state is state
+        assert decision.events == decision.rows == ()
+
+
+def test_an_accepted_match_leaves_the_load_after_thirty_days(make: Any, opened: Any) -> None:
+    match = opened.state.needs[0].matches[0]
+    taken = make.decided(opened.state, opened.shared, AcceptMatch(match.match_id), hours=1)
+    freed = make.decided(taken.state, taken.shared, taken.deadlines[1].input, hours=24 * 31)
+    assert freed.rows == (LoadsMoved((match.connector_id,), -1),)
+    assert freed.shared.loads[match.connector_id] == 0
+    assert freed.state is taken.state
+
+
+# --- the directory ---------------------------------------------------------------------------------------------------
+
+
+def test_a_line_of_the_directory_is_written_once(make: Any) -> None:
+    shared = make.shared(make.connector(1))
+    same = make.decided(None, shared, PutConnector(make.connector(1)))
+    other = make.decided(None, shared, PutConnector(make.connector(1, status="suspended")))
+    assert (same.rows, same.answer) == ((), ConnectorAnswer("c1", "active", changed=False))
+    assert other.rows == (ConnectorSaved(make.connector(1, status="suspended")),)
+    assert other.answer == ConnectorAnswer("c1", "suspended", changed=True)
+
+
+def test_an_undeclared_input_is_an_error(make: Any) -> None:
+    with pytest.raises(TypeError, match="does not decide str"):
+        make.decided(None, make.shared(), "text")
