@@ -1,0 +1,225 @@
+"""Two services on the real broker and database: rebalance, garbage on a topic, replay, a frozen relay, a lost range."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from common import clock, processor
+from common.codec import Codec, partition_of
+from common.commands import Command, to_message
+from common.inbox import sequence_of
+from common.postgres import PostgresOutbox, connect_pool, postgres
+from common.provision import provision
+from common.runtime import run
+from common.settings import Settings
+from common.testing.chain import COUNTER, READER, Count
+
+pytestmark = pytest.mark.stack
+KEYS = [f"k{number}" for number in range(24)]
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+    """Wait for something the system does by itself; fails when it does not."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110  nobody here can signal it
+            await asyncio.sleep(0.05)
+
+
+class World:
+    """A counter and its readers under a namespace of their own."""
+
+    def __init__(self) -> None:
+        self.namespace = f"i{uuid4().hex[:8]}."
+        self.bootstrap = os.environ["CROISSANCE_KAFKA__BOOTSTRAP_SERVERS"]
+        self.dsn = os.environ["CROISSANCE_DATABASE__DSN"]
+        self.counter: Codec[Any, Any] = Codec(COUNTER, self.namespace)
+        self.reader: Codec[Any, Any] = Codec(READER, self.namespace)
+        self.pools: dict[str, Any] = {}
+        self.sent = dict.fromkeys(KEYS, 0)
+
+    def settings(self, instance: str) -> Settings:
+        return Settings(namespace=self.namespace, instance=instance)
+
+    async def open(self) -> None:
+        await provision([COUNTER, READER], self.settings("setup"))
+        for codec in (self.counter, self.reader):
+            self.pools[codec.service.name] = await connect_pool(self.dsn, codec.schema)
+
+    async def close(self) -> None:
+        for pool in self.pools.values():
+            await pool.close()
+        connection: Any = await asyncpg.connect(self.dsn)
+        for codec in (self.counter, self.reader):
+            await connection.execute(f'drop schema "{codec.schema}" cascade')
+        await connection.close()
+
+    @asynccontextmanager
+    async def process(self, service: Any, instance: str) -> AsyncIterator[None]:
+        """One process of a service, in a task."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(run(service, self.settings(instance), stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            assert await asyncio.wait_for(task, 40) == 0
+
+    async def count(self, times: int) -> None:
+        """`times` commands on every key."""
+        begin = postgres(self.counter, self.pools["counter"])
+        for _ in range(times):
+            commands = [Command(Count(), key) for key in KEYS]
+            await processor.apply_commands(self.counter, begin, [to_message(c, 0, "", "") for c in commands])
+            for key in KEYS:
+                self.sent[key] += 1
+
+    async def seen(self, key: str) -> tuple[int, ...]:
+        doc = await self.pools["reader"].fetchval("select doc from states where key = $1", key)
+        return () if doc is None else self.reader.decode_state(doc).counted
+
+    async def caught_up(self) -> bool:
+        return all([len(await self.seen(key)) >= self.sent[key] for key in KEYS])
+
+    async def assert_exactly_once(self) -> None:
+        for key in KEYS:
+            assert await self.seen(key) == tuple(range(1, self.sent[key] + 1))
+        rows = await self.pools["reader"].fetch("select sequence, applied from positions")
+        assert all(row["sequence"] == row["applied"] for row in rows)
+
+    async def write(self, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> None:
+        """Anybody's record on the counter's topic."""
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
+        await producer.start()
+        await producer.send_and_wait(self.counter.topic, value, key, partition, headers=headers)
+        await producer.stop()
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def test_partitions_move_between_processes_without_loss(world: World) -> None:
+    async with world.process(COUNTER, "counter-1"), world.process(READER, "reader-1"):
+        await world.count(5)
+        async with world.process(READER, "reader-2"), world.process(COUNTER, "counter-2"):
+            await world.count(10)
+            await until(world.caught_up)
+        await world.count(5)
+        await until(world.caught_up)
+    await world.assert_exactly_once()
+
+
+async def test_garbage_stops_nobody_and_a_dead_letter_is_replayed_in_order(world: World) -> None:
+    key, reader = KEYS[0], world.pools["reader"]
+    partition = partition_of(key)
+
+    async def letters() -> int:
+        return await reader.fetchval("select count(*) from dead_letters")
+
+    async with world.process(READER, "reader-1"):
+        async with world.process(COUNTER, "counter-1"):
+            await world.count(1)
+            await until(world.caught_up)
+            await world.write(partition, key.encode(), b"\xff not json", [])
+            await world.write(partition, None, b"x", [("ce_sequence", None)])
+            await world.write(partition, key.encode(), b"{}", [("ce_sequence", b"-4"), ("ce_type", None)])
+            await world.count(2)
+            await until(world.caught_up)
+        assert {row["reason"] for row in await reader.fetch("select reason from dead_letters")} == {
+            "header ce_sequence is missing or is not a positive number"
+        }
+        assert await letters() == 3
+        # the fault of a producer: a numbered event whose data breaks the schema, then a good one behind it
+        await world.count(2)
+        broken = await world.pools["counter"].fetchval(BREAK_FIRST_UNPUBLISHED, key)
+        async with world.process(COUNTER, "counter-2"):
+            await until(lambda: letters_are(letters, 4))
+            await until(lambda: parked_are(reader, 1))
+        assert await world.seen(key) == (1, 2, 3)
+        mended = b'{"key": "%s", "n": 4}' % key.encode()
+        await reader.execute("update dead_letters set status = 'replay', value = $1 where sequence is not null", mended)
+        await until(world.caught_up)
+    assert await world.seen(key) == (1, 2, 3, 4, 5)
+    assert broken == await reader.fetchval("select sequence from dead_letters where sequence is not null")
+    assert await parked_are(reader, 0)
+
+
+BREAK_FIRST_UNPUBLISHED = """update outbox set value = '{"key": 5}' where key = $1 and sequence = (
+    select min(o.sequence) from outbox o join outbox_published p using (topic, partition)
+    where o.sequence > p.published and o.key = $1) returning sequence"""
+
+
+async def letters_are(count: Callable[[], Awaitable[int]], wanted: int) -> bool:
+    return await count() == wanted
+
+
+async def parked_are(pool: Any, wanted: int) -> bool:
+    return await pool.fetchval("select count(*) from parked") == wanted
+
+
+async def test_a_frozen_relay_is_replaced_and_a_range_is_sent_again(world: World) -> None:
+    counter = world.pools["counter"]
+    frozen = PostgresOutbox(counter)
+    assert await frozen.claim("frozen", timedelta(seconds=2))
+    async with world.process(COUNTER, "counter-1"), world.process(READER, "reader-1"):
+        await world.count(3)
+        await until(world.caught_up)
+        before = await log_length(world)
+        await counter.execute("update outbox_published set published = 0")
+        await until(lambda: log_is_longer(world, before))
+        await world.count(1)
+        await until(world.caught_up)
+    await world.assert_exactly_once()
+
+
+async def log_length(world: World) -> int:
+    consumer = AIOKafkaConsumer(bootstrap_servers=world.bootstrap)
+    await consumer.start()
+    ends = await consumer.end_offsets([TopicPartition(world.counter.topic, number) for number in range(12)])
+    await consumer.stop()
+    return sum(ends.values())
+
+
+async def log_is_longer(world: World, before: int) -> bool:
+    return await log_length(world) >= 2 * before
+
+
+async def test_a_consumer_nobody_here_wrote_sees_numbers_without_a_hole(world: World) -> None:
+    async with world.process(COUNTER, "counter-1"):
+        await world.count(20)
+        consumer = AIOKafkaConsumer(
+            world.counter.topic, bootstrap_servers=world.bootstrap, auto_offset_reset="earliest", group_id=None
+        )
+        await consumer.start()
+        numbers: dict[int, list[int]] = {}
+        async with asyncio.timeout(60):
+            while sum(map(len, numbers.values())) < 20 * len(KEYS):
+                record = await consumer.getone()
+                numbers.setdefault(record.partition, []).append(sequence_of(record) or 0)
+        await consumer.stop()
+    assert all(seen == list(range(1, len(seen) + 1)) for seen in numbers.values())
+
+
+async def test_a_deadline_fires_when_the_clock_moves(world: World) -> None:
+    async def reminded() -> bool:
+        return await world.pools["counter"].fetchval("select count(*) from outbox where type like '%Reminded%'") > 0
+
+    async with world.process(COUNTER, "counter-1"):
+        await world.count(1)
+        clock.shift(timedelta(minutes=2))
+        try:
+            await until(reminded)
+        finally:
+            clock.shift(timedelta(0))
