@@ -1,6 +1,7 @@
 """HTTP: commands with idempotency, RFC 9457 problems, size limits, health and metrics."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -175,10 +176,12 @@ def parse_batch(
     parsed: list[Command | Rejection] = []
     for index, entry in enumerate(entries):
         try:
-            parsed.append(to_command(model.model_validate(entry)))
+            made = to_command(model.model_validate(entry))
         except ValidationError as error:
-            fault = invalid(error.errors(include_url=False, include_input=False))
-            parsed.append(Rejection(fault.status, fault.title, fault.detail, f"[{index}].{fault.field}".rstrip(".")))
+            made = invalid(error.errors(include_url=False, include_input=False))
+        if isinstance(made, Rejection):
+            made = replace(made, field=f"[{index}].{made.field}".rstrip("."))
+        parsed.append(made)
     return parsed
 
 

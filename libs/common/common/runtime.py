@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -398,4 +399,6 @@ def main(service: Service[Any, Any], kind: type[Settings] = Settings) -> None:
     if arguments.settings:
         show(settings)
         return
+    gc.freeze()  # what is loaded by now lives as long as the process: the collector need not look at it again
+    gc.set_threshold(50_000, 20, 50)
     sys.exit(uvloop.run(run(service, settings)))
