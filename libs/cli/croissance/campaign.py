@@ -49,7 +49,6 @@ class _Answer(msgspec.Struct):
 
 
 class _Registered(_Answer):
-    outcome: str = ""
     sme_category: str = ""
     region: str = ""
 
@@ -71,8 +70,17 @@ class _Applied(_Answer):
 
 
 class _Asked(_Answer):
-    asked_cents: int = 0
     granted_cents: int = 0
+    position: int | None = None
+    codes: tuple[str, ...] = ()
+    reasons: tuple[Any, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """What became of the file."""
+        if self.granted_cents:
+            return "accorde"
+        return "refuse" if self.reasons else "depose" if self.position is None else "liste_attente"
 
 
 @dataclass(slots=True)
@@ -114,9 +122,14 @@ class Tally:
     regions: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     refused: list[str] = field(default_factory=list[str])
     companies: int = 0
-    known: int = 0
-    labelled: dict[str, None] = field(default_factory=dict[str, None])
-    shown: str = ""
+    labelled: set[str] = field(default_factory=set[str])
+    financed: set[str] = field(default_factory=set[str])
+
+    @property
+    def example(self) -> str:
+        """A company worth telling the story of: labelled and financed if there is one; "" if there is none."""
+        best = self.labelled & self.financed or self.labelled or self.financed
+        return min(best, default="")
 
     def region(self, code: str) -> Counter[str]:
         """The counters of a region."""
@@ -182,7 +195,6 @@ class Campaign:
                 self.tally.steps["registrations"].outcomes["refusée"] += 1
                 continue
             self.tally.companies += 1
-            self.tally.known += answer.outcome != "nouvelle"
             self.tally.steps["registrations"].outcomes[answer.sme_category] += 1
             self.tally.region(answer.region)["companies"] += 1
             if answer.sme_category in TARGETS:
@@ -233,8 +245,8 @@ class Campaign:
                 continue
             self.tally.steps["labels"].outcomes[answer.state] += 1
             self.tally.region(who.region)[f"label {answer.state}"] += 1
-            if answer.state == "attribue" and not self.tally.shown:
-                self.tally.labelled[who.siren] = None
+            if answer.state == "attribue":
+                self.tally.labelled.add(who.siren)
 
     async def _ask_for_vouchers(self, scored: list[tuple[Participant, Score]]) -> None:
         asking: list[Participant] = []
@@ -252,13 +264,12 @@ class Campaign:
             if _refused(answer):
                 self.tally.refuse(f"chèque {who.siren}: {answer.field} {answer.detail}")
                 continue
-            status = str(answer.status)
-            self.tally.steps["vouchers"].outcomes[status] += 1
+            self.tally.steps["vouchers"].outcomes[answer.outcome] += 1
             counters = self.tally.region(who.region)
-            counters[f"voucher {status}"] += 1
+            counters[f"voucher {answer.outcome}"] += 1
             counters["granted_cents"] += answer.granted_cents
-            if status == "accorde" and who.siren in self.tally.labelled:
-                self.tally.shown = self.tally.shown or who.siren
+            if answer.granted_cents:
+                self.tally.financed.add(who.siren)
 
     async def _insist(self, step: str, door: tuple[str, str], bodies: list[bytes], kind: type[Any]) -> list[Any]:
         """Post items, and again those that the service cannot know yet."""

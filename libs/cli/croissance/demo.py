@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import asyncpg
 import typer
 
 from common import clock
@@ -22,13 +21,14 @@ from croissance.campaign import Campaign, Tally
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
 from croissance.directors import ENVELOPE, Participant, contact, participant
 from croissance.directory import connecteurs
-from croissance.flow import Flow
+from croissance.flow import Flow, StalledError
 from croissance.journey import Moment, journey
 from croissance.population import Population, communes
 from croissance.progress import shown
 from croissance.proof.findings import Findings
 from croissance.proof.run import Unreachable, Where
 from croissance.proof.run import audit as run_audit
+from croissance.querying import AWAY, connect
 from croissance.stack import start_detached
 from embedded import smtp
 from embedded.stack import BusyError, running, state_of
@@ -41,6 +41,9 @@ MAIL_PATIENCE: Final = 180.0
 """Seconds for the last mails to leave after the chain has come to rest."""
 
 AUDIT_PATIENCE: Final = 60.0
+EXPECTED: Final = (UnavailableError, RefusedError, StalledError, UnreadableFile)
+"""What may go wrong in the system under demonstration: said in one line, without a traceback."""
+
 NOTIFICATIONS: Final = frozenset({"notifications"})
 
 _DUE_MAILS: Final = """select count(*) from "{schema}".messages_to_send
@@ -120,16 +123,14 @@ def demo(
         result = asyncio.run(_session(wish, stream, data, given, keep=keep, quiet=as_json))
     except (BusyError, StartError) as error:
         fail(str(error), "croissance doctor dit ce qui manque.")
-    except UnreadableFile as error:
-        fail(str(error))
     except Unreachable as error:
         fail(f"courtier ou base injoignable: {error}", "croissance status dit ce qui tourne.")
     except BaseExceptionGroup as group:
-        known, others = group.split((UnavailableError, RefusedError, UnreadableFile))
+        known, others = group.split(EXPECTED)
         if others is not None or known is None:
             raise
         fail(str(known.exceptions[0]), "croissance status dit ce qui tourne.")
-    except (UnavailableError, RefusedError) as error:
+    except EXPECTED as error:
         fail(str(error), "croissance status dit ce qui tourne.")
     if as_json:
         print_json(demo_report.document(result))
@@ -232,7 +233,7 @@ async def perform(wish: Wish, stream: Iterator[Participant], here: Addresses, lo
     began = time.monotonic()
     result.findings = await run_audit(Where(here.bootstrap, here.dsn, here.namespace), AUDIT_PATIENCE)
     result.audit_seconds = time.monotonic() - began
-    result.siren = campaign.tally.shown or next(iter(campaign.tally.labelled), "")
+    result.siren = campaign.tally.example
     if result.siren:
         result.timeline = await journey(here.dsn, result.siren, here.namespace)
     if here.inbox is not None:
@@ -263,16 +264,23 @@ async def _mails(here: Addresses, flow: Flow) -> None:
     schema = here.namespace.replace(".", "_").replace("-", "_") + "notifications"
     limit = time.monotonic() + MAIL_PATIENCE
     while time.monotonic() < limit:
-        connection: Any = await asyncpg.connect(here.dsn, timeout=10)
-        try:
-            due: int = await connection.fetchval(_DUE_MAILS.format(schema=schema))
-        finally:
-            await connection.close()
-        if not due:
+        if not await _due_mails(here.dsn, schema):
             await flow.at_rest()
             return
         await asyncio.sleep(0.25)
     say("Des courriels restent à envoyer: le bilan n’attend pas plus.")
+
+
+async def _due_mails(dsn: str, schema: str) -> int:
+    """Mails that should leave within seconds; -1 while the database cannot say."""
+    try:
+        connection = await connect(dsn)
+        try:
+            return await connection.fetchval(_DUE_MAILS.format(schema=schema))
+        finally:
+            await connection.close()
+    except AWAY:
+        return -1
 
 
 async def _ask(doors: Doors, result: Result) -> None:

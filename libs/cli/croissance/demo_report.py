@@ -30,7 +30,7 @@ def document(result: "Result") -> dict[str, object]:
     tally = result.tally
     return {
         "companies": tally.companies,
-        "already_known": tally.known,
+        "already_known": known(result),
         "events": result.events,
         "seconds": round(result.seconds, 3),
         "companies_per_second": round(tally.companies / result.seconds, 1) if result.seconds else 0.0,
@@ -52,6 +52,11 @@ def document(result: "Result") -> dict[str, object]:
     }
 
 
+def known(result: "Result") -> int:
+    """Companies that an earlier run had registered already."""
+    return max(0, result.tally.companies - result.events.get("CompanyRegistered", 0))
+
+
 def show(result: "Result") -> None:
     """The result for people."""
     _steps(result)
@@ -61,8 +66,10 @@ def show(result: "Result") -> None:
     tally = result.tally
     for text in tally.refused:
         say(f"Refus inattendu: {text}")
-    if tally.companies and tally.known == tally.companies:
-        out.print("Ces données contenaient déjà ces entreprises: rien n’a été doublé.", markup=False, soft_wrap=True)
+    again = known(result)
+    if again:
+        text = f"{number(again)} de ces entreprises étaient déjà là: les mêmes demandes n’ont rien doublé."
+        out.print(text, markup=False, soft_wrap=True)
     rate = tally.companies / result.seconds if result.seconds else 0.0
     text = (
         f"{number(tally.companies)} entreprises, {number(sum(result.events.values()))} événements en "
@@ -77,9 +84,11 @@ def _steps(result: "Result") -> None:
     for step in result.tally.steps.values():
         parts = [f"{number(count)} {OUTCOMES.get(name, name)}" for name, count in step.outcomes.most_common()]
         table.add_row(step.title, number(step.done), number(step.rate), ", ".join(parts))
-    for name, count in result.events.items():
+    out.print(table)
+    table = Table("Événement", "Nombre", "Par seconde", title="Les événements", title_justify="left")
+    for name, count in sorted(result.events.items(), key=lambda item: -item[1]):
         rate = count / result.seconds if result.seconds else 0.0
-        table.add_row(f"  {name}", number(count), number(rate), "")
+        table.add_row(name, number(count), number(rate))
     out.print(table)
 
 

@@ -10,9 +10,13 @@ from typing import Any, Final, Self
 import asyncpg
 
 from croissance.proof.wiring import CONSUMES, topic
+from croissance.querying import AWAY, connect
 
 LOOK_EVERY: Final = 0.05
 """Seconds between two looks at the positions."""
+
+STALL: Final = 240.0
+"""Seconds without any movement of the chain after which waiting for it makes no sense."""
 
 COUNT_EVERY: Final = 1.0
 """Seconds between two counts of the events by type."""
@@ -51,6 +55,10 @@ class Look:
         return dict(waiting)
 
 
+class StalledError(Exception):
+    """Nothing moved for a long time though work waits; the text says who is behind, in French."""
+
+
 class Flow:
     """Looks at the chain all the time, and outlives a database that goes away for a while."""
 
@@ -62,7 +70,7 @@ class Flow:
         self._looked = asyncio.Condition()
         self._turn = 0
         self._counted: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self._first = True
+        self._moved_at = time.monotonic()
         self._loop_task: asyncio.Task[None] | None = None
         self.look = Look()
         self.events: Counter[str] = Counter()
@@ -70,7 +78,7 @@ class Flow:
 
     async def __aenter__(self) -> Self:
         """Start looking; what happened before is not counted."""
-        connection: Any = await asyncpg.connect(self._dsn, timeout=10, command_timeout=10)
+        connection = await connect(self._dsn)
         try:
             await self._discover(connection)
             await self._see(connection)
@@ -88,20 +96,42 @@ class Flow:
             await asyncio.gather(self._loop_task, return_exceptions=True)
 
     async def applied(self, consumer: str, producer: str) -> None:
-        """Wait until `consumer` has applied everything that `producer` had decided when this was called."""
+        """Wait until `consumer` has applied everything that `producer` had decided when this was called.
+
+        Raises:
+            StalledError: nothing moves any more.
+        """
         if consumer not in self.services or producer not in self.services:
             return
         target = await self._next()
         look = target
         while look.behind(consumer, producer, target):
+            self._check_stall()
             look = await self._next()
 
     async def at_rest(self, *, ignoring: frozenset[str] = frozenset()) -> None:
-        """Wait until everything is published and applied; the services of `ignoring` may still have to publish."""
+        """Wait until everything is published and applied; the services of `ignoring` may still have to publish.
+
+        Raises:
+            StalledError: nothing moves any more.
+        """
         while True:
             look = await self._next()
             if not self.lag(look) and not any(n for name, n in look.unpublished.items() if name not in ignoring):
                 return
+            self._check_stall()
+
+    def _check_stall(self) -> None:
+        if time.monotonic() - self._moved_at < STALL:
+            return
+        waiting = {name: n for name, n in self.look.unpublished.items() if n}
+        behind = {
+            f"{consumer} ← {producer}": n
+            for consumer, producers in CONSUMES.items()
+            for producer in producers
+            if (n := self.look.behind(consumer, producer, self.look))
+        }
+        raise StalledError(f"plus rien n’avance depuis {STALL:.0f} s: retards {behind}, à publier {waiting}")
 
     def lag(self, look: Look | None = None) -> int:
         """Events that a consumer still has to apply, summed over consumers."""
@@ -111,7 +141,7 @@ class Flow:
 
     async def count(self) -> None:
         """Bring the counts by type up to the last look."""
-        connection: Any = await asyncpg.connect(self._dsn, timeout=10, command_timeout=60)
+        connection = await connect(self._dsn)
         try:
             await self._count(connection)
         finally:
@@ -127,7 +157,7 @@ class Flow:
     async def _watch(self) -> None:
         """Look for ever; connect again when the database comes back."""
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*AWAY):
                 connection: Any = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10)
                 try:
                     await self._look_on(connection)
@@ -171,6 +201,8 @@ class Flow:
             if where in self._topics:
                 look.heads[service, partition] = sequence
                 look.published[service, partition] = published
+        if look != self.look:
+            self._moved_at = time.monotonic()
         self.look = look
 
     async def _count(self, connection: Any) -> None:

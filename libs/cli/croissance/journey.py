@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import asyncpg
 import msgspec
 from aiokafka.partitioner import murmur2
 
 from croissance.proof.wiring import CONSUMES, topic
+from croissance.querying import connect
 
 PARTITIONS: Final = 12
 STORY: Final = """select type, meta, value from "{schema}".outbox
@@ -25,7 +25,7 @@ class Moment(NamedTuple):
 
 async def journey(dsn: str, siren: str, namespace: str = "") -> list[Moment]:
     """Every event of a company that the outboxes still keep, oldest first."""
-    connection: Any = await asyncpg.connect(dsn, timeout=10, command_timeout=60)
+    connection = await connect(dsn)
     partition = (murmur2(siren.encode()) & 0x7FFFFFFF) % PARTITIONS
     prefix = namespace.replace(".", "_").replace("-", "_")
     moments: list[Moment] = []

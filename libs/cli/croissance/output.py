@@ -1,8 +1,14 @@
 """Where results go: the standard output. Talk for people goes to the error stream (`console`)."""
 
+import sys
+from typing import Final
+
 from rich.console import Console
 
-out = Console(highlight=False)
+PIPED_WIDTH: Final = 140
+"""Columns of a table that goes to a file or a pipe."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 """Results for people: tables and lines that may be piped."""
 
 
