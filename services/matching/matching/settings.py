@@ -1,6 +1,7 @@
-"""The package data as objects: figures of the rule set, territories, catalogue of aids; read once, then immutable."""
+"""The package data as objects: figures of the rule set, territories, calendar, catalogue of aids; read once."""
 
 import tomllib
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
@@ -9,10 +10,17 @@ import msgspec
 
 from matching.model import Aid
 from matching.rules.aids import Catalogue
+from matching.rules.calendar import WorkingDays
 from matching.rules.figures import Figures
 from matching.rules.territory import Territories
 
 _DATA: Final = files("matching") / "data"
+
+
+class _HolidayDocument(msgspec.Struct):
+    years: tuple[int, int]
+    france: list[date]
+    departements: dict[str, list[date]]
 
 
 class _TerritoryDocument(msgspec.Struct):
@@ -46,6 +54,13 @@ def territories() -> Territories:
     document = msgspec.json.decode((_DATA / "territoires.json").read_bytes(), type=_TerritoryDocument)
     epci = {commune: code for code, communes in document.epci.items() for commune in communes.split()}
     return Territories(epci, document.departements, figures().score.territory)
+
+
+@lru_cache(maxsize=1)
+def calendar() -> WorkingDays:
+    """The working days of `data/feries.json`."""
+    document = msgspec.json.decode((_DATA / "feries.json").read_bytes(), type=_HolidayDocument)
+    return WorkingDays(document.france, document.departements, document.years[1])
 
 
 @lru_cache(maxsize=1)

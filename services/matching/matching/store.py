@@ -115,7 +115,9 @@ async def load(connection: "Connection", messages: Sequence[Message[object]]) ->
     counts: dict[str, int] = {connector_id: count for connector_id, count in moved}  # noqa: C416  typed rows
     loads = known.loads.update(counts) if counts else known.loads
     _remember(identity, _Known(version, directory, horizon, loads))
-    return Shared(settings.figures(), profiler(), settings.catalogue(), directory, wording(), loads)
+    return Shared(
+        settings.figures(), profiler(), settings.catalogue(), directory, settings.calendar(), wording(), loads
+    )
 
 
 def _remember(identity: UUID, known: _Known) -> None:

@@ -43,6 +43,7 @@ class Make:
     figures = settings.figures()
     territories = settings.territories()
     profiler = Profiler(territories, figures.activities)
+    calendar = settings.calendar()
     wording = Wording(figures)
 
     def company(self, **changes: Any) -> Company:
@@ -73,7 +74,7 @@ class Make:
         """The shared aggregate over these connecteurs."""
         directory = build_directory(connectors, self.figures, self.territories)
         aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.figures)
-        return Shared(self.figures, self.profiler, aids, directory, self.wording, Map(loads))
+        return Shared(self.figures, self.profiler, aids, directory, self.calendar, self.wording, Map(loads))
 
     def diagnosis(self, *subjects: str, diagnostic_id: str = "d1", band: str = "intermediaire", **changes: Any) -> Any:
         """A completed diagnosis whose plan has these subjects."""

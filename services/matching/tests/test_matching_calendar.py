@@ -1,10 +1,13 @@
 """Offers end with the third working day after their own, in the calendar of Paris."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from matching.rules.calendar import is_working_day, nth_working_day, offers_end, paris_date
+from matching import settings
+from matching.rules.calendar import paris_date
+
+CALENDAR = settings.calendar()
 
 
 @pytest.mark.parametrize(
@@ -19,21 +22,48 @@ from matching.rules.calendar import is_working_day, nth_working_day, offers_end,
     ],
 )
 def test_the_third_working_day(day: date, expected: date) -> None:
-    assert nth_working_day(day, 3) == expected
+    assert CALENDAR.nth_working_day(day, 3) == expected
 
 
 def test_local_holidays_count_where_they_are_kept() -> None:
-    assert is_working_day(date(2025, 12, 26))
-    assert not is_working_day(date(2025, 12, 26), "6AE")
+    assert CALENDAR.is_working_day(date(2025, 12, 26))
+    assert not CALENDAR.is_working_day(date(2025, 12, 26), "68")
     good_friday = datetime(2026, 4, 2, 9, tzinfo=UTC)
-    assert paris_date(offers_end(good_friday, 1, "75")) == date(2026, 4, 4)
-    assert paris_date(offers_end(good_friday, 1, "67")) == date(2026, 4, 8)  # Good Friday and Easter Monday are kept
+    assert paris_date(CALENDAR.offers_end(good_friday, 1, "75")) == date(2026, 4, 4)
+    assert paris_date(CALENDAR.offers_end(good_friday, 1, "67")) == date(
+        2026, 4, 8
+    )  # Good Friday and Easter Monday are kept
 
 
 def test_the_end_is_midnight_in_paris_in_winter_and_summer() -> None:
-    assert offers_end(datetime(2026, 11, 23, 9, tzinfo=UTC), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
-    assert offers_end(datetime(2026, 6, 22, 9, tzinfo=UTC), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
+    assert CALENDAR.offers_end(datetime(2026, 11, 23, 9, tzinfo=UTC), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
+    assert CALENDAR.offers_end(datetime(2026, 6, 22, 9, tzinfo=UTC), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
 
 
 def test_the_day_of_an_offer_is_the_day_in_paris() -> None:
     assert paris_date(datetime(2026, 11, 23, 23, 30, tzinfo=UTC)) == date(2026, 11, 24)
+
+
+def easter(year: int) -> date:
+    """Easter Sunday by the anonymous Gregorian algorithm: an oracle of its own for the data."""
+    golden, century, rest = year % 19, year // 100, year % 100
+    epact = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30
+    weekday = (32 + 2 * (century % 4) + 2 * (rest // 4) - epact - rest % 4) % 7
+    month, day = divmod(epact + weekday - 7 * ((golden + 11 * epact + 22 * weekday) // 451) + 114, 31)
+    return date(year, month, day + 1)
+
+
+def test_the_data_holds_the_eleven_public_holidays_of_each_year() -> None:
+    for year in range(2020, 2061):
+        sunday = easter(year)
+        moving = [sunday + timedelta(days=days) for days in (1, 39, 50)]
+        fixed = [(1, 1), (5, 1), (5, 8), (7, 14), (8, 15), (11, 1), (11, 11), (12, 25)]
+        expected = {*moving, *(date(year, month, day) for month, day in fixed)}
+        days = [date(year, 1, 1) + timedelta(days=days) for days in range(366)]
+        resting = {day for day in days if day.weekday() < 5 and day.year == year and not CALENDAR.is_working_day(day)}
+        assert resting == {day for day in expected if day.weekday() < 5}
+
+
+def test_the_calendar_says_when_it_ends() -> None:
+    with pytest.raises(LookupError, match="2060"):
+        CALENDAR.nth_working_day(date(2060, 12, 31), 1)

@@ -129,7 +129,15 @@ def main(connectors: int, aids: int, companies: int) -> None:
     directory.replace([replace(records[0], capacity_30d=3)], figures, territories)
     print(f"one connecteur replaced: {1000 * (time.process_time() - began):.2f} ms")
     catalogue = Catalogue(synthetic_aids(aids), figures)
-    shared = Shared(figures, Profiler(territories, figures.activities), catalogue, directory, Wording(figures), Map())
+    shared = Shared(
+        figures,
+        Profiler(territories, figures.activities),
+        catalogue,
+        directory,
+        settings.calendar(),
+        Wording(figures),
+        Map(),
+    )
     messages = synthetic_messages(companies)
     for label in ("first pass", "second pass"):
         carried, events, offered = shared, 0, 0

@@ -1,25 +1,12 @@
 """Working days in France: the last day of an offer, in the calendar of Paris."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from holidays import country_holidays
-
 PARIS: Final = ZoneInfo("Europe/Paris")
 _ONE_DAY: Final = timedelta(days=1)
-_SUBDIVISIONS: Final = {
-    "57": "57",
-    "67": "6AE",
-    "68": "6AE",
-    "971": "971",
-    "972": "972",
-    "973": "973",
-    "974": "974",
-    "976": "976",
-}
-"""Départements with public holidays of their own (Alsace-Moselle, overseas) → subdivision of `holidays`."""
 
 
 def paris_date(instant: datetime) -> date:
@@ -27,34 +14,49 @@ def paris_date(instant: datetime) -> date:
     return instant.astimezone(PARIS).date()
 
 
-def offers_end(instant: datetime, working_days: int, departement: str) -> datetime:
-    """When an offer made at `instant` expires: the end of the n-th working day after its own day, as aware UTC."""
-    return _end_of(paris_date(instant), working_days, _SUBDIVISIONS.get(departement, ""))
+class WorkingDays:
+    """Monday to Friday without public holidays (Code du travail L3133-1), local ones included."""
 
+    def __init__(self, france: Iterable[date], departements: Mapping[str, Iterable[date]], last_year: int) -> None:
+        """Know the public holidays.
 
-@lru_cache(maxsize=4096)
-def _end_of(day: date, working_days: int, subdivision: str) -> datetime:
-    last = nth_working_day(day, working_days, subdivision)
-    midnight = datetime.combine(last + _ONE_DAY, datetime.min.time(), PARIS)
-    return midnight.astimezone(UTC)
+        Args:
+            france: days kept everywhere.
+            departements: département → days it adds (Alsace-Moselle, overseas).
+            last_year: last year these cover.
+        """
+        everywhere = frozenset(france)
+        self._france = everywhere
+        self._departements = {code: everywhere.union(days) for code, days in departements.items()}
+        self._last_year = last_year
+        self._ends: dict[tuple[date, int, str], datetime] = {}
 
+    def offers_end(self, instant: datetime, working_days: int, departement: str) -> datetime:
+        """When an offer made at `instant` expires: the end of the n-th working day after its own day, as aware UTC."""
+        local = departement if departement in self._departements else ""
+        key = (paris_date(instant), working_days, local)
+        end = self._ends.get(key)
+        if end is None:
+            last = self.nth_working_day(*key)
+            midnight = datetime.combine(last + _ONE_DAY, datetime.min.time(), PARIS)
+            end = self._ends[key] = midnight.astimezone(UTC)
+        return end
 
-def nth_working_day(day: date, count: int, subdivision: str = "") -> date:
-    """The `count`-th working day after `day`: Monday to Friday, public holidays out."""
-    found = day
-    for _ in range(count):
-        found += _ONE_DAY
-        while not is_working_day(found, subdivision):
+    def nth_working_day(self, day: date, count: int, departement: str = "") -> date:
+        """The `count`-th working day after `day`."""
+        found = day
+        for _ in range(count):
             found += _ONE_DAY
-    return found
+            while not self.is_working_day(found, departement):
+                found += _ONE_DAY
+        return found
 
+    def is_working_day(self, day: date, departement: str = "") -> bool:
+        """Whether people work on a day, in a département.
 
-def is_working_day(day: date, subdivision: str = "") -> bool:
-    """Whether people work in France, or in one of its subdivisions, on a day."""
-    return day.weekday() < 5 and day not in public_holidays(day.year, subdivision)
-
-
-@lru_cache(maxsize=512)
-def public_holidays(year: int, subdivision: str) -> frozenset[date]:
-    """Public holidays of a year (Code du travail L3133-1, and local ones), from the `holidays` package."""
-    return frozenset(country_holidays("FR", subdiv=subdivision or None, years=year))
+        Raises:
+            LookupError: the calendar does not reach so far and must be rebuilt.
+        """
+        if day.year > self._last_year:
+            raise LookupError(f"public holidays are known up to {self._last_year}: run tools/build_holidays.py")
+        return day.weekday() < 5 and day not in self._departements.get(departement, self._france)

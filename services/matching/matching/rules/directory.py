@@ -92,8 +92,9 @@ class Directory:
 
     Attributes:
         connectors: every record, whatever its status.
-        zones: zone key (`rules.territory`) → subject → active candidates.
+        zones: zone key (`rules.territory`) → subject → candidates: active, with a capacity.
         shelves: memo of `near`: what covers a place, gathered by subject.
+        nearby: memo of `near` by commune, département and region.
     """
 
     connectors: Mapping[str, Connector] = field(default_factory=dict[str, Connector])
@@ -139,21 +140,27 @@ class Directory:
         come: dict[tuple[str, str], list[Candidate]] = {}
         for connector in {connector.id: connector for connector in changed}.values():
             before = connectors.get(connector.id)
-            if before is not None and before.status == "active":
+            if before is not None and _takes_matches(before):
                 gone[connector.id] = _places_of(before, territories)
             connectors[connector.id] = connector
-            if connector.status == "active":
+            if _takes_matches(connector):
                 candidate = file_candidate(connector, figures)
                 for place in _places_of(connector, territories):
                     come.setdefault(place, []).append(candidate)
-        zones = {key: dict(subjects) for key, subjects in self.zones.items()}
-        for key, subject in {*come, *(place for places in gone.values() for place in places)}:
-            pools = zones.setdefault(key, {})
+        touched = {*come, *(place for places in gone.values() for place in places)}
+        zones = {**self.zones, **{key: dict(self.zones.get(key, {})) for key, _ in touched}}
+        for key, subject in touched:
+            pools = {**zones[key]}
             kept = [candidate for candidate in pools.pop(subject, ()) if candidate.id not in gone]
             pool = (*kept, *come.get((key, subject), ()))
-            if pool:
-                pools[subject] = pool
-        return Directory(connectors, {key: pools for key, pools in zones.items() if pools})
+            zones[key] = {**pools, subject: pool} if pool else pools
+        keys = {key for key, _ in touched}
+        shelves = {reaches: place for reaches, place in self.shelves.items() if keys.isdisjoint(r.key for r in reaches)}
+        return Directory(connectors, {key: pools for key, pools in zones.items() if pools}, shelves)
+
+
+def _takes_matches(connector: Connector) -> bool:
+    return connector.status == "active" and connector.capacity_30d > 0
 
 
 def _places_of(connector: Connector, territories: Territories) -> set[tuple[str, str]]:

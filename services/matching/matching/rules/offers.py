@@ -10,7 +10,6 @@ from common.message import Message
 from matching.events import ConnectorMatched, NeedUnserved, Proposal
 from matching.inputs import OffersExpired
 from matching.model import LoadsMoved, Match, Need, NeedStatus
-from matching.rules.calendar import offers_end
 from matching.rules.explain import Wording, unserved_causes
 from matching.rules.profile import Profile
 from matching.rules.search import Pick, Query, Searcher
@@ -53,7 +52,7 @@ def offer_round(need: Need, shared: Shared, profile: Profile, message: Message[o
     if not picks:
         return _unserved(need, siren, profile, unserved_causes(shared.directory, query, figures, shared.loads))
     number = need.round + 1
-    end = offers_end(now, figures.offer.working_days, profile.company.departement)
+    end = shared.calendar.offers_end(now, figures.offer.working_days, profile.company.departement)
     proposals = tuple(
         [
             _proposal(match_id(need.need_id, number, rank), pick, rank, query, shared.wording)

@@ -151,7 +151,7 @@ class _Board:
         Only lists whose slack has room for sector points look them up: whoever has some stands in such a list too.
         """
         _, fit, slack, pool, subject = item
-        capacity, loads, excluded = self.capacity, self.loads, self.query.excluded
+        capacity, loads = self.capacity, self.loads
         division = self.query.profile.activity.division if slack > capacity else ""
         floor = self.floor
         reachable = floor - fit - slack
@@ -160,17 +160,17 @@ class _Board:
                 break
             limit = candidate.capacity
             load = loads.get(candidate.id, 0)
-            if load >= limit or candidate.institution in excluded:
-                continue
-            score = fit + value + candidate.sectors.get(division, 0) + capacity * (limit - load) // limit
-            if score >= floor and self._enter(score, load, candidate, reach, subject):
+            score = fit + value + capacity * (limit - load) // limit
+            if division:
+                score += candidate.sectors.get(division, 0)
+            if score >= floor and load < limit and self._enter(score, load, candidate, reach, subject):
                 floor = self.floor
                 reachable = floor - fit - slack
 
     def _enter(self, score: int, load: int, candidate: Candidate, reach: Reach, subject: int) -> bool:
         """Put a candidate among the best if no condition refuses it; true when the floor may have moved."""
         query, top = self.query, self.top
-        if query.paid and not candidate.professional:
+        if candidate.institution in query.excluded or (query.paid and not candidate.professional):
             return False
         unknown = _TERRITORY if reach.level == UNKNOWN_LEVEL else _NOTHING
         if candidate.checks:

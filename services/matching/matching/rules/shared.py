@@ -7,6 +7,7 @@ from immutables import Map
 
 from matching.model import LoadsMoved
 from matching.rules.aids import Catalogue
+from matching.rules.calendar import WorkingDays
 from matching.rules.directory import Directory
 from matching.rules.explain import Wording
 from matching.rules.figures import Figures
@@ -22,6 +23,7 @@ class Shared:
         profiler: makes profiles of companies.
         catalogue: aids and resources.
         directory: connecteurs, indexed.
+        calendar: working days.
         wording: sentences of the explanations.
         loads: connecteur → open offers + matches accepted in the last `capacity_days`; absent means 0.
     """
@@ -30,6 +32,7 @@ class Shared:
     profiler: Profiler
     catalogue: Catalogue
     directory: Directory
+    calendar: WorkingDays
     wording: Wording
     loads: Map[str, int]
 
@@ -43,4 +46,6 @@ def with_loads(shared: Shared, rows: Sequence[object]) -> Shared:
                 loads = loads.set(connector_id, max(0, loads.get(connector_id, 0) + row.by))
     if loads is shared.loads:
         return shared
-    return Shared(shared.figures, shared.profiler, shared.catalogue, shared.directory, shared.wording, loads)
+    return Shared(
+        shared.figures, shared.profiler, shared.catalogue, shared.directory, shared.calendar, shared.wording, loads
+    )
