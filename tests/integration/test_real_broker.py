@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -62,7 +62,7 @@ class World:
         await connection.close()
 
     @asynccontextmanager
-    async def process(self, service: Any, instance: str) -> AsyncIterator[None]:
+    async def process(self, service: Any, instance: str) -> AsyncGenerator[None]:
         """One process of a service, in a task."""
         stop = asyncio.Event()
         task = asyncio.create_task(run(service, self.settings(instance), stop))

@@ -1,0 +1,580 @@
+"""What is deployed is what is declared: Compose, the image, Kubernetes, alerts, held against the code."""
+
+import importlib
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from common import runtime
+from common.http import build_app
+from common.provision import installed_services
+from common.service import PARTITIONS, Service, topic_of
+from common.settings import DatabaseSettings, Settings, read_settings
+from common.telemetry import Metrics
+from embedded import kafka, postgres
+
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY, K8S = ROOT / "deploy", ROOT / "deploy" / "k8s"
+SERVICES: dict[str, Service[Any, Any]] = installed_services()
+PASSWORD = "a-password"
+EXAMPLE = ROOT / ".env.example"
+
+
+def tool(name: str) -> str:
+    """A program of the development environment."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def compose(file: Path = ROOT / "docker-compose.yml", **environment: str) -> subprocess.CompletedProcess[str]:
+    """What Compose itself makes of a file, every profile on; no engine is asked."""
+    command = [tool("docker-compose"), "--file", str(file), "--env-file", str(EXAMPLE), "--profile", "*"]
+    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")} | environment
+    return subprocess.run(
+        [*command, "config", "--format", "json"], capture_output=True, text=True, check=False, env=clean, cwd=ROOT
+    )
+
+
+def hadolint(file: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([tool("hadolint"), str(file)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def system() -> dict[str, Any]:
+    """The services of the Compose file as Compose resolves them."""
+    done = compose(POSTGRES_PASSWORD=PASSWORD)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["services"]
+
+
+def documents(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text("utf-8")))
+
+
+def one(file: Path) -> dict[str, Any]:
+    (document,) = documents(file)
+    return document
+
+
+def image_environment() -> dict[str, str]:
+    """What the Dockerfile sets beside Python's own variables."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    return dict(re.findall(r"(CROISSANCE_\w+)=(\S+)", text))
+
+
+def config_map(file: Path) -> dict[str, str]:
+    """The common settings that a kustomization generates."""
+    (generated,) = one(file)["configMapGenerator"]
+    return dict(literal.split("=", 1) for literal in generated["literals"])
+
+
+def pod_environment(pod: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of a pod's only container; those that come from elsewhere are empty."""
+    (container,) = pod["containers"]
+    return {entry["name"]: entry.get("value", "") for entry in container["env"]}
+
+
+# --- Compose and the image are well formed
+
+
+def test_compose_accepts_the_file(system: dict[str, Any]) -> None:
+    assert {"kafka", "postgres", "mail", "provision", "prometheus", "grafana", "jaeger", "otel-collector"} < set(system)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "complaint"),
+    [
+        ("condition: service_healthy", "condition: service_happy", "kafka.condition"),
+        ("    provision: {condition", "    provisions: {condition", "provisions"),
+        ('ports: ["127.0.0.1::8000"]', 'ports: ["127.0.0.1::eight"]', "eight"),
+        ("<<: *service\n", "<<: *services\n", "services"),
+    ],
+)
+def test_compose_refuses_a_broken_copy(tmp_path: Path, right: str, wrong: str, complaint: str) -> None:
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    broken = tmp_path / "docker-compose.yml"
+    broken.write_text(text.replace(right, wrong, 1), "utf-8")
+    assert broken.read_text("utf-8") != text
+    done = compose(broken, POSTGRES_PASSWORD=PASSWORD)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+
+
+def test_compose_wants_a_password() -> None:
+    done = compose()
+    assert done.returncode != 0
+    assert "POSTGRES_PASSWORD" in done.stderr
+
+
+def test_hadolint_passes() -> None:
+    done = hadolint(DEPLOY / "Dockerfile")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_hadolint_refuses_a_broken_copy(tmp_path: Path) -> None:
+    broken = tmp_path / "Dockerfile"
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    broken.write_text(text.replace("python:3.12-slim", "python:latest").replace("--no-cache-dir ", ""), "utf-8")
+    done = hadolint(broken)
+    assert done.returncode != 0
+    assert {"DL3007", "DL3042"} <= set(re.findall(r"DL\d+", done.stdout))
+
+
+def test_images_have_a_tag_and_no_registry(system: dict[str, Any]) -> None:
+    manifests = [*K8S.rglob("*.yaml")]
+    named = re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    named += [service["image"] for service in system.values()]
+    bare = [image for image in named if not re.fullmatch(r"([a-z0-9-]+/)?[a-z0-9-]+:(?!latest)[\w.-]+", image)]
+    assert bare == []
+    images = re.findall(r"(?:image|newName): (\S+)", "\n".join(file.read_text("utf-8") for file in manifests))
+    assert [image for image in images if "." in image] == []
+
+
+def test_what_the_image_copies_reaches_the_builder() -> None:
+    ignored = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert ignored[0] == "*", "everything is left out first"
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert {f"!{source}" for source in sources} == {line for line in ignored if line.startswith("!")}
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+# --- Compose runs the declared services, with our settings
+
+
+def test_compose_runs_the_declared_services(system: dict[str, Any]) -> None:
+    built = {name: service["build"]["args"]["SERVICE"] for name, service in system.items() if "build" in service}
+    everything = built.pop("provision")
+    assert built == {name: name for name in SERVICES}
+    assert everything.split() == list(SERVICES)
+    assert {system[name]["image"] for name in built} == {f"croissance-{name}:dev" for name in SERVICES}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_safe_and_can_be_scaled(system: dict[str, Any], name: str) -> None:
+    service = system[name]
+    assert (service["init"], service["read_only"], service["tmpfs"]) == (True, True, ["/tmp"])  # noqa: S108  in there
+    assert "container_name" not in service
+    assert [port.get("published") for port in service["ports"]] == [None]
+    assert service["depends_on"]["provision"]["condition"] == "service_completed_successfully"
+    assert service["restart"] == "unless-stopped"
+    assert int(service["deploy"]["resources"]["limits"]["memory"]) > 0
+
+
+def test_only_loopback_is_published(system: dict[str, Any]) -> None:
+    hosts = {port.get("host_ip") for service in system.values() for port in service.get("ports", ())}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_no_secret_is_written_down() -> None:
+    text = (ROOT / "docker-compose.yml").read_text("utf-8")
+    values = re.findall(r"PASSWORD: (.+)", text)
+    assert values
+    assert [value for value in values if not value.startswith("${POSTGRES_PASSWORD:?")] == []
+    assert dict(example())["POSTGRES_PASSWORD"] == ""
+
+
+def example() -> Iterator[tuple[str, str]]:
+    """The variables of `.env.example`."""
+    for line in EXAMPLE.read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            yield name, value
+
+
+def test_the_example_lists_what_compose_reads() -> None:
+    read = set(re.findall(r"\$\{(\w+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    assert {name for name, _ in example()} == read | {"COMPOSE_PROFILES"}
+
+
+def test_the_example_has_the_defaults_of_compose() -> None:
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    assert {name: value for name, value in example() if name in defaults} == defaults
+
+
+def settings_class(name: str) -> type[Settings]:
+    """The settings that a service reads: its own class, or the common one."""
+    try:
+        module = importlib.import_module(f"{name}.settings")
+    except ModuleNotFoundError:
+        return Settings
+    own = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Settings)]
+    return next((kind for kind in own if kind is not Settings), Settings)
+
+
+def variables(kind: type[BaseModel], prefix: str = "CROISSANCE_") -> set[str]:
+    """Every environment variable that a settings class reads."""
+    names: set[str] = set()
+    for name, field in kind.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names |= variables(inner, f"{prefix}{name.upper()}__")
+        else:
+            names.add(field.alias or f"{prefix}{name.upper()}")
+    return names
+
+
+def unknown(environment: Mapping[str, str], kind: type[Settings]) -> set[str]:
+    """Variables of ours that nobody reads."""
+    return {name for name in environment if name.startswith("CROISSANCE_")} - variables(kind)
+
+
+def test_a_variable_that_nobody_reads_is_found() -> None:
+    assert unknown({"CROISSANCE_KAFKA__BOOTSTRAP_SERVERS": "", "LOG_LEVEL": ""}, Settings) == set()
+    assert unknown({"CROISSANCE_KAFKA__SERVERS": ""}, Settings) == {"CROISSANCE_KAFKA__SERVERS"}
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without any variable of ours."""
+    for name in [name for name in os.environ if name.startswith("CROISSANCE_")]:
+        monkeypatch.delenv(name)
+    return monkeypatch
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_starts_with_the_environment_of_compose(
+    system: dict[str, Any], name: str, bare: pytest.MonkeyPatch
+) -> None:
+    environment: dict[str, str] = image_environment() | system[name]["environment"]
+    kind = settings_class(name)
+    assert unknown(environment, kind) == set()
+    for variable, value in environment.items():
+        bare.setenv(variable, value)
+    settings = read_settings(kind)
+    assert settings.kafka.bootstrap_servers == "kafka:9092"
+    assert settings.database.dsn.get_secret_value() == f"postgresql://croissance:{PASSWORD}@postgres:5432/croissance"
+    assert settings.smtp.url.get_secret_value() == "smtp://mail:1025"
+    assert {"kafka", "postgres", "mail"} < set(system)
+
+
+def test_provisioning_starts_with_the_environment_of_compose(system: dict[str, Any], bare: pytest.MonkeyPatch) -> None:
+    environment: dict[str, str] = system["provision"]["environment"]
+    assert system["provision"]["command"] == ["python", "-m", "common.provision"]
+    assert unknown(environment, Settings) == set()
+    for variable, value in environment.items():
+        bare.setenv(variable, value)
+    assert read_settings(Settings).kafka.bootstrap_servers == "kafka:9092"
+
+
+def test_the_broker_has_the_settings_of_the_embedded_one(system: dict[str, Any]) -> None:
+    own = {
+        "listeners",
+        "advertised.listeners",
+        "listener.security.protocol.map",
+        "controller.quorum.voters",
+        "log.dirs",
+    }
+    wanted: dict[str, str] = dict(re.findall(r"^([\w.]+)=(.*)$", kafka.PROPERTIES, re.MULTILINE))
+    environment: dict[str, str] = dict(system["kafka"]["environment"])
+    heap, options = environment.pop("KAFKA_HEAP_OPTS"), environment.pop("KAFKA_JVM_PERFORMANCE_OPTS")
+    assert environment.pop("CLUSTER_ID") == kafka.CLUSTER_ID
+    given = {name.removeprefix("KAFKA_").lower().replace("_", "."): value for name, value in environment.items()}
+    assert {k: v for k, v in given.items() if k not in own} == {k: v for k, v in wanted.items() if k not in own}
+    assert (*heap.split(), *options.split()) == kafka.JVM
+
+
+def test_the_database_has_the_tuning_of_the_embedded_one(system: dict[str, Any]) -> None:
+    own = {"port", "listen_addresses", "unix_socket_directories", "shared_buffers"}
+    wanted = postgres._settings(5432)  # pyright: ignore[reportPrivateUsage]
+    given = dict(part.removeprefix("-c").split("=", 1) for part in system["postgres"]["command"][1:])
+    assert {k: v for k, v in given.items() if k not in own} == {k: v for k, v in wanted.items() if k not in own}
+    assert (given["fsync"], given["synchronous_commit"]) == ("on", "on")
+
+
+# --- ports, probes, drains
+
+
+async def _ready() -> list[str]:
+    return []
+
+
+def probed_paths(system: dict[str, Any]) -> set[str]:
+    """Every path that something outside asks of a service."""
+    text = (DEPLOY / "Dockerfile").read_text("utf-8") + json.dumps([system[name]["healthcheck"] for name in SERVICES])
+    text += (K8S / "service" / "deployment.yaml").read_text("utf-8")
+    text += (DEPLOY / "observability" / "prometheus.yml").read_text("utf-8")
+    return set(re.findall(r"(?:path: |metrics_path: |'GET', ')(/[\w/]+)", text))
+
+
+async def test_the_application_serves_what_is_probed(system: dict[str, Any]) -> None:
+    paths = probed_paths(system)
+    assert paths == {"/health/live", "/health/ready", "/metrics"}
+    context: Any = SimpleNamespace(service=SERVICES["labels"], settings=Settings(), metrics=Metrics(), log=None)
+    transport = httpx.ASGITransport(build_app(context, None, _ready))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        answers = {path: (await client.get(path)).status_code for path in paths}
+    assert answers == dict.fromkeys(paths, 200)
+
+
+def test_everything_speaks_of_one_port(system: dict[str, Any]) -> None:
+    port = int(image_environment()["CROISSANCE_HTTP__PORT"])
+    dockerfile = (DEPLOY / "Dockerfile").read_text("utf-8")
+    deployment = one(K8S / "service" / "deployment.yaml")["spec"]["template"]
+    (scrape,) = one(DEPLOY / "observability" / "prometheus.yml")["scrape_configs"]
+    (discovery,) = scrape["dns_sd_configs"]
+    found = [
+        int(number)
+        for number in re.findall(r"EXPOSE (\d+)|'127\.0\.0\.1', (\d+)", dockerfile)
+        for number in number
+        if number
+    ]
+    found += [port["target"] for name in SERVICES for port in system[name]["ports"]]
+    found += [
+        int(n) for name in SERVICES for n in re.findall(r"'127\.0\.0\.1', (\d+)", str(system[name]["healthcheck"]))
+    ]
+    found += [deployment["spec"]["containers"][0]["ports"][0]["containerPort"], discovery["port"]]
+    found += [int(deployment["metadata"]["annotations"]["prometheus.io/port"])]
+    assert len(found) == 2 + 2 * len(SERVICES) + 3
+    assert set(found) == {port}
+    assert discovery["names"] == list(SERVICES)
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
+def test_the_health_check_of_the_image_tells_ready_from_not(system: dict[str, Any], status: int, healthy: bool) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/health/ready" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+            pass
+
+    _, python, *arguments = system["labels"]["healthcheck"]["test"]
+    in_image = re.search(r"^ +CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert in_image is not None
+    assert json.loads(in_image[1]) == [python, *arguments]
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        here = [argument.replace("8000", str(server.server_port)) for argument in arguments]
+        done = subprocess.run([sys.executable, *here], capture_output=True, check=False, timeout=30)
+    assert (done.returncode == 0) is healthy, done.stderr
+
+
+def drain_seconds() -> int:
+    """The longest a process takes to stop, as its code says."""
+    code = inspect.getsource(runtime.run) + inspect.getsource(runtime.opened)
+    waits = re.findall(r"asyncio\.wait(?:_for)?\([^\n]*?, (?:timeout=)?(\d+)\)", code)
+    assert len(waits) >= 3, "how the process drains is written differently now: mend this reading of it"
+    return sum(int(seconds) for seconds in waits)
+
+
+def test_nothing_is_killed_while_it_drains(system: dict[str, Any]) -> None:
+    graces = {int(system[name]["stop_grace_period"].removesuffix("s")) for name in SERVICES}
+    assert min(graces) > drain_seconds()
+    pod = one(K8S / "service" / "deployment.yaml")["spec"]["template"]["spec"]
+    before = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > before + drain_seconds()
+
+
+# --- Kubernetes
+
+
+def consumed_topics(service: Service[Any, Any]) -> set[str]:
+    return {topic_of(producer) for producer in service.consumes}
+
+
+def test_the_base_has_the_declared_services_and_topics() -> None:
+    base = one(K8S / "base" / "kustomization.yaml")
+    listed = {entry.removeprefix("../services/") for entry in base["resources"] if entry.startswith("../services/")}
+    assert listed == set(SERVICES) == {folder.name for folder in (K8S / "services").iterdir()}
+    topics = [document["metadata"]["name"] for document in documents(K8S / "base" / "topics.yaml")]
+    assert sorted(topics) == sorted(t for s in SERVICES.values() for t in (s.topic, s.dead_letter_topic))
+    (patch,) = [patch for patch in base["patches"] if patch["target"] == {"kind": "KafkaTopic"}]
+    operations = {operation["path"]: operation["value"] for operation in yaml.safe_load(patch["patch"])}
+    assert operations["/spec"]["partitions"] == PARTITIONS
+    assert operations["/spec"]["replicas"] == int(
+        config_map(K8S / "base" / "kustomization.yaml")["CROISSANCE_KAFKA__REPLICATION_FACTOR"]
+    )
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_may_do_what_it_declares_and_no_more(name: str) -> None:
+    service, user = SERVICES[name], one(K8S / "services" / name / "user.yaml")
+    assert user["metadata"]["name"] == f"croissance-{name}"
+    acls = user["spec"]["authorization"]["acls"]
+    may = {
+        (acl["resource"]["type"], acl["resource"]["name"], operation) for acl in acls for operation in acl["operations"]
+    }
+    wanted = {("topic", topic, "Write") for topic in (service.topic, service.dead_letter_topic)}
+    wanted |= {("topic", topic, "Read") for topic in consumed_topics(service)}
+    wanted |= {("topic", topic, "Describe") for _, topic, _ in wanted}
+    if service.consumes:
+        wanted.add(("group", service.group, "Read"))
+        assert acls[0]["resource"]["name"] == service.group, "scaling takes the group from the first one"
+    assert may == wanted
+    components = one(K8S / "services" / name / "kustomization.yaml")["components"]
+    assert ("../../consumer" in components) is bool(service.consumes)
+    assert "../../service" in components
+
+
+def test_scaling_ends_at_the_partitions() -> None:
+    spec = one(K8S / "consumer" / "scaledobject.yaml")["spec"]
+    assert spec["maxReplicaCount"] == PARTITIONS
+    assert spec["minReplicaCount"] >= 2
+    (database,) = documents(K8S / "base" / "postgres.yaml")
+    room = int(database["spec"]["postgresql"]["parameters"]["max_connections"])
+    assert room > len(SERVICES) * PARTITIONS * DatabaseSettings().pool_size
+
+
+def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
+    service = one(K8S / "service" / "deployment.yaml")["spec"]["template"]["spec"]
+    job = next(d for d in documents(K8S / "base" / "provision.yaml") if d["kind"] == "Job")["spec"]["template"]["spec"]
+    common = config_map(K8S / "base" / "kustomization.yaml")
+    common |= config_map(K8S / "overlays" / "production" / "kustomization.yaml")
+    patches = "".join(file.read_text("utf-8") for file in (K8S / "services").rglob("kustomization.yaml"))
+    added = dict.fromkeys(re.findall(r"name: (CROISSANCE_\w+)", patches), "")
+    assert unknown(common | pod_environment(service) | pod_environment(job) | added, Settings) == set()
+    for variable, value in (image_environment() | common).items():
+        bare.setenv(variable, value)
+    settings = read_settings(Settings)
+    assert settings.environment == "prod"
+    cluster = next(d for d in documents(K8S / "base" / "kafka.yaml") if d["kind"] == "Kafka")
+    (listener,) = cluster["spec"]["kafka"]["listeners"]
+    base = one(K8S / "base" / "kustomization.yaml")
+    address = f"{cluster['metadata']['name']}-kafka-bootstrap.{base['namespace']}.svc:{listener['port']}"
+    assert settings.kafka.bootstrap_servers == address
+    assert settings.kafka.security_protocol == ("SASL_SSL" if listener["tls"] else "SASL_PLAINTEXT")
+
+
+def test_credentials_come_from_secrets_that_somebody_makes() -> None:
+    service = (K8S / "service" / "deployment.yaml").read_text("utf-8")
+    named = set(re.findall(r"secretKeyRef: {name: ([\w-]+)", service + (K8S / "base" / "provision.yaml").read_text()))
+    named |= set(
+        re.findall(r"secretKeyRef: {name: ([\w-]+)", (K8S / "services/notifications/kustomization.yaml").read_text())
+    )
+    database = one(K8S / "base" / "postgres.yaml")["metadata"]["name"]
+    by_hand = set(re.findall(r"create secret generic ([\w-]+)", (DEPLOY / "README.md").read_text("utf-8")))
+    assert named == {"service", "croissance-provision", f"{database}-app"} | by_hand
+    replaced = (K8S / "service" / "kustomization.yaml").read_text("utf-8")
+    assert "CROISSANCE_KAFKA__SASL_PASSWORD].valueFrom.secretKeyRef.name" in replaced
+
+
+@pytest.mark.parametrize("file", ["service/deployment.yaml", "base/provision.yaml"])
+def test_pods_are_restricted(file: str) -> None:
+    workload = next(d for d in documents(K8S / file) if d["kind"] in {"Deployment", "Job"})
+    pod = workload["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"requests", "limits"} <= set(container["resources"])
+    if workload["kind"] == "Deployment":
+        assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container)
+    user = re.search(r"^USER (\d+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    assert user is not None
+    assert pod["securityContext"]["runAsUser"] == int(user[1])
+
+
+def test_the_overlay_names_every_image() -> None:
+    images = one(K8S / "overlays" / "production" / "kustomization.yaml")["images"]
+    assert {image["name"] for image in images} == {f"croissance-{name}" for name in (*SERVICES, "provision")}
+    assert {image["newTag"] for image in images} != {"latest"}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
+def test_kustomize_names_everything_after_its_service() -> None:
+    command = ["kubectl", "kustomize", str(K8S / "overlays" / "production")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rendered: list[dict[str, Any]] = list(yaml.safe_load_all(done.stdout))
+    names = {
+        kind: {d["metadata"]["name"] for d in rendered if d["kind"] == kind} for kind in {d["kind"] for d in rendered}
+    }
+    every = {f"croissance-{name}" for name in SERVICES}
+    assert names["Deployment"] == names["Service"] == names["PodDisruptionBudget"] == every
+    assert names["KafkaTopic"] == {t for s in SERVICES.values() for t in (s.topic, s.dead_letter_topic)}
+    for document in rendered:
+        name = document["metadata"]["name"].removeprefix("croissance-")
+        if document["kind"] == "Deployment":
+            template = document["spec"]["template"]
+            assert template["metadata"]["labels"]["app.kubernetes.io/name"] == name
+            assert document["spec"]["selector"]["matchLabels"] == {"app.kubernetes.io/name": name}
+            assert pod_environment(template["spec"])["CROISSANCE_KAFKA__SASL_USERNAME"] == f"croissance-{name}"
+            assert template["spec"]["containers"][0]["image"].startswith(f"croissance-{name}:")
+        if document["kind"] == "ScaledObject":
+            assert document["spec"]["scaleTargetRef"]["name"] == f"croissance-{name}"
+            assert document["spec"]["triggers"][0]["metadata"]["consumerGroup"] == SERVICES[name].group
+    scaled = {f"croissance-{name}" for name, service in SERVICES.items() if service.consumes}
+    assert names["ScaledObject"] == scaled
+
+
+# --- alerts and dashboard
+
+
+def exported() -> set[str]:
+    """Every name a process shows at /metrics."""
+    suffixes = {
+        "counter": ("_total", "_created"),
+        "gauge": ("",),
+        "histogram": ("_bucket", "_sum", "_count", "_created"),
+    }
+    return {family.name + suffix for family in Metrics().registry.collect() for suffix in suffixes.get(family.type, ())}
+
+
+def measured() -> str:
+    """The code that may measure."""
+    return "".join(file.read_text("utf-8") for file in (ROOT / "libs" / "common" / "common").glob("*.py"))
+
+
+def expressions() -> dict[str, str]:
+    """Every query: of the alerts, of the dashboard."""
+    (group,) = one(DEPLOY / "observability" / "alerts.yml")["groups"]
+    found = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    dashboard = json.loads((DEPLOY / "observability" / "grafana" / "croissance.json").read_text("utf-8"))
+    for panel in dashboard["panels"]:
+        found |= {f"{panel['title']} {target['refId']}": target["expr"] for target in panel["targets"]}
+    return found
+
+
+@pytest.mark.parametrize("where", expressions())
+def test_a_query_reads_what_processes_measure(where: str) -> None:
+    expression = expressions()[where]
+    read = set(re.findall(r"\bcroissance_\w+", expression))
+    assert read or "up{" in expression
+    assert read <= exported()
+    names = {re.sub(r"_(total|created|bucket|sum|count)$", "", name).removeprefix("croissance_") for name in read}
+    assert [name for name in names if f'("{name}"' not in measured()] == []
+    assert expression.count("(") == expression.count(")")
+    for listed in re.findall(r'job=~"([^"]+)"', expression):
+        assert listed.split("|") == list(SERVICES)
+
+
+def test_every_alert_has_a_page_in_the_runbook() -> None:
+    (group,) = one(DEPLOY / "observability" / "alerts.yml")["groups"]
+    for rule in group["rules"]:
+        file, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        headings = re.findall(r"^#+ (.+)$", (ROOT / file).read_text("utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, rule[
+            "alert"
+        ]
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+
+
+def test_configuration_files_are_where_compose_mounts_them(system: dict[str, Any]) -> None:
+    mounts = [v for service in system.values() for v in service.get("volumes", ()) if v["type"] == "bind"]
+    assert len(mounts) == 6
+    assert [mount["source"] for mount in mounts if not Path(mount["source"]).is_file() or not mount["read_only"]] == []
+    collector = one(DEPLOY / "observability" / "otel-collector.yml")
+    for pipeline in collector["service"]["pipelines"].values():
+        for part in ("receivers", "processors", "exporters"):
+            assert set(pipeline[part]) <= set(collector[part])
