@@ -8,7 +8,6 @@ from typing import Any, Final, Generic, Self, TypeVar
 import httpx
 import msgspec
 import stamina
-from stamina.instrumentation import set_on_retry_hooks
 
 PATIENCE: Final = 120.0
 """Seconds a request is tried again while a service, the broker or the database is away."""
@@ -46,7 +45,6 @@ class Doors:
         self._turn = count()
         self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, limits=httpx.Limits(max_connections=64))
         self.retries = 0
-        set_on_retry_hooks([])
 
     async def __aenter__(self) -> Self:
         """Ready."""

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import asyncpg
 
 from croissance.proof.wiring import CONSUMES, topic
-from croissance.querying import AWAY, connect
+from croissance.querying import connect
 
 LOOK_EVERY: Final = 0.05
 """Seconds between two looks at the positions."""
@@ -149,15 +149,18 @@ class Flow:
 
     async def _next(self) -> Look:
         """A look begun after this call."""
-        async with self._looked:
-            wanted = self._turn + 2
-            await self._looked.wait_for(lambda: self._turn >= wanted)
-            return self.look
+        try:
+            async with asyncio.timeout(STALL), self._looked:
+                wanted = self._turn + 2
+                await self._looked.wait_for(lambda: self._turn >= wanted)
+                return self.look
+        except TimeoutError:
+            raise StalledError(f"la base ne répond plus depuis {STALL:.0f} s") from None
 
     async def _watch(self) -> None:
-        """Look for ever; connect again when the database comes back."""
+        """Look for ever; whatever goes wrong with a connection, take a new one when the database comes back."""
         while True:
-            with suppress(*AWAY):
+            with suppress(Exception):
                 connection: Any = await asyncpg.connect(self._dsn, timeout=5, command_timeout=10)
                 try:
                     await self._look_on(connection)

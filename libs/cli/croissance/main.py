@@ -1,6 +1,7 @@
 """The commands of `croissance`: each line registers one."""
 
 import typer
+from stamina.instrumentation import set_on_retry_hooks
 
 from croissance import audit, demo, dlq, events, imports, outbox, stack
 
@@ -27,4 +28,5 @@ app.add_typer(outbox.app, name="outbox")
 
 def main() -> None:
     """Entry point of the console script."""
+    set_on_retry_hooks([])
     app()

@@ -1,12 +1,11 @@
-"""Reading the log as a receiver would: numbers in order, repeats dropped, gaps noticed; one partition at a time."""
+"""The log as a receiver takes it: numbers in order, repeats dropped, gaps noticed. Pure: Kafka is read by `reader`."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from croissance.proof.findings import Findings
 
@@ -17,9 +16,6 @@ REQUIRED: Final = ("ce_id", "ce_subject", "ce_time", "ce_correlationid", "ce_cau
 
 FIXED: Final = ("ce_specversion", "ce_type", "ce_source", "ce_dataschema", "content-type")
 """Headers that the type of an event determines."""
-
-PARTITION_BYTES: Final = 4 << 20
-"""Most that one fetch brings of a partition."""
 
 
 class Fact(NamedTuple):
@@ -90,62 +86,19 @@ def short(text: bytes) -> int:
     return hash(text) & MASK
 
 
-class LogReader:
-    """Reads every topic, partition number by partition number, from its beginning to its end when asked."""
+class Receiver:
+    """Takes records as a consumer must, and keeps what the audit needs of them."""
 
     def __init__(
-        self, bootstrap: str, wanted: frozenset[str], read_content: Callable[[str, bytes], object], findings: Findings
+        self, wanted: frozenset[str], read_content: Callable[[str, bytes], object], findings: Findings
     ) -> None:
         """`wanted` names the events that are kept, with what `read_content` takes of their data."""
         self._wanted = wanted
         self._read_content = read_content
         self._findings = findings
         self._names: dict[tuple[bytes | None, ...], str] = {}
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=PARTITION_BYTES,
-            fetch_max_bytes=8 * PARTITION_BYTES,
-            fetch_max_wait_ms=100,
-        )
 
-    async def __aenter__(self) -> Self:
-        """Connect."""
-        await self._consumer.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Disconnect."""
-        await self._consumer.stop()
-
-    async def topics(self) -> set[str]:
-        """The topics that exist."""
-        return set(await self._consumer.topics())
-
-    async def read(self, topics: Sequence[str], partition: int) -> dict[str, PartitionLog]:
-        """The same partition number of every topic."""
-        places = [TopicPartition(topic, partition) for topic in topics]
-        logs = {topic: PartitionLog(topic, partition) for topic in topics}
-        if not places:
-            return logs
-        self._consumer.assign(places)
-        first = await self._consumer.beginning_offsets(places)
-        ends = await self._consumer.end_offsets(places)
-        open_places = {place for place in places if first[place] < ends[place]}
-        truncated = {place.topic for place in places if first[place] > 0}
-        while open_places:
-            batches: dict[Any, list[Any]] = await self._consumer.getmany(*open_places, timeout_ms=1000)
-            for place, records in batches.items():
-                self._take(logs[place.topic], records, ends[place], truncated=place.topic in truncated)
-            for place in list(open_places):
-                if await self._consumer.position(place) >= ends[place]:
-                    open_places.discard(place)
-        for log in logs.values():
-            self._close(log)
-        return logs
-
-    def _take(self, log: PartitionLog, records: list[Any], end: int, *, truncated: bool) -> None:
+    def take(self, log: PartitionLog, records: list[Any], end: int, *, truncated: bool) -> None:
         """Add records as a receiver does: the next number is taken, a lower one compared, a higher one waits."""
         for record in records:
             if record.offset >= end:
@@ -210,7 +163,8 @@ class LogReader:
             self._findings.fault("altered", log.name, f"numéro {sequence} : {error}")
             return None
 
-    def _close(self, log: PartitionLog) -> None:
+    def close(self, log: PartitionLog) -> None:
+        """Count what was read; what waits beyond a gap is missing."""
         self._findings.checked["events"] += len(log.prints)
         self._findings.checked["partitions"] += 1
         if log.ahead > log.last:

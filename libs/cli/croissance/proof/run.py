@@ -12,8 +12,9 @@ from croissance.proof.books import check_books
 from croissance.proof.database import Place, Schema, outbox, schemas
 from croissance.proof.equations import WANTED, Chain, check_joined, check_messages, read_content
 from croissance.proof.findings import Findings
-from croissance.proof.log import LogReader, PartitionLog
+from croissance.proof.log import PartitionLog, Receiver
 from croissance.proof.mechanism import Marks, check_consumer, check_order, check_publishing, compare_outbox
+from croissance.proof.reader import LogReader
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic
 
 PARTITIONS: Final = 12
@@ -83,7 +84,7 @@ def _under_way(services: dict[str, Schema], namespace: str) -> int:
 async def _read_all(connection: Any, where: Where, services: dict[str, Schema], findings: Findings) -> None:
     chain, ids = Chain(findings, services), Marks()
     truncated = False
-    async with LogReader(where.bootstrap, WANTED, read_content, findings) as reader:
+    async with LogReader(where.bootstrap, Receiver(WANTED, read_content, findings)) as reader:
         existing = await reader.topics()
         owners = _owners(services, where.namespace)
         for name in sorted(owners.keys() - existing):

@@ -22,7 +22,7 @@ TOLD: Final = frozenset(
         *("matching.MatchAccepted", "matching.AidsRecommended", "labels.LabelApplied", "labels.LabelGranted"),
         *("labels.LabelRefused", "labels.LabelWaitlisted", "vouchers.VoucherRequested", "vouchers.VoucherGranted"),
         *("vouchers.VoucherRefused", "vouchers.VoucherWaitlisted", "vouchers.VoucherRenounced"),
-        "vouchers.VoucherExpired",
+        *("vouchers.VoucherExpired", "labels.LabelExpired"),
     }
 )
 """Events that companies are told of: exactly one message each."""
