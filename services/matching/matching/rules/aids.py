@@ -35,6 +35,9 @@ _DATUM: Final[dict[str, Callable[[Profile], object]]] = {
 }
 """The datum each criterion depends on."""
 
+_Case: TypeAlias = tuple[tuple[str, ...], int, tuple[tuple[str, int], ...]]
+"""Subjects, aids excluded, aids left open by each criterion: what a recommendation depends on."""
+
 _Masks: TypeAlias = dict[object, tuple[int, int]]
 
 
@@ -96,20 +99,33 @@ class Catalogue:
                 tests.setdefault(criterion, []).append((bit, test))
         self._kinds = tuple((mask, figures.aids.quotas[kind]) for kind, mask in kinds.items())
         self._criteria = tuple(_Criterion(name, _DATUM[name], tuple(found), {}) for name, found in tests.items())
+        self._known: dict[_Case, tuple[Programme, ...]] = {}
         self._plain: dict[tuple[int, str], Programme] = {}
         self._doubtful: dict[tuple[int, str, tuple[str, ...]], Programme] = {}
 
-    def recommend(self, profile: Profile, subjects: Sequence[str]) -> tuple[Programme, ...]:
+    def recommend(self, profile: Profile, subjects: tuple[str, ...]) -> tuple[Programme, ...]:
         """The programmes to show: none that excludes the company, main subject first inside each kind."""
         excluded = 0
-        open_by: list[tuple[str, int]] = []
-        opened = 0
+        open_by: tuple[tuple[str, int], ...] = ()
         for criterion in self._criteria:
             no, unknown = criterion.masks(profile)
             excluded |= no
             if unknown:
-                open_by.append((criterion.name, unknown))
-                opened |= unknown
+                open_by += ((criterion.name, unknown),)
+        case = (subjects, excluded, open_by)
+        found = self._known.get(case)
+        if found is None:
+            if len(self._known) >= CACHE_LIMIT:
+                self._known.clear()
+            found = self._known[case] = self._select(subjects, excluded, open_by)
+        return found
+
+    def _select(
+        self, subjects: tuple[str, ...], excluded: int, open_by: tuple[tuple[str, int], ...]
+    ) -> tuple[Programme, ...]:
+        opened = 0
+        for _, mask in open_by:
+            opened |= mask
         masks = [self._subjects.get(subject, 0) & ~excluded for subject in subjects]
         main, other = masks[0], 0
         for mask in masks[1:]:
