@@ -6,7 +6,7 @@ MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports contracts up down audit compose lock clean ci
+.PHONY: help setup demo test check format lint types imports contracts up down audit chaos lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ types: $(READY) ## Strict types
 
 imports: $(READY) ## Which way imports may point
 	@$(BIN)/lint-imports
+
+chaos: $(READY) ## Kill every process in turn under load, then audit (COMPANIES=20000)
+	@CHAOS_COMPANIES=$(or $(COMPANIES),20000) CHAOS_PAUSE=4 $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 contracts: $(READY) ## Write the JSON Schemas and the AsyncAPI document from the declarations
 	@$(BIN)/python tools/write_contracts.py

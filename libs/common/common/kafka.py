@@ -1,6 +1,7 @@
 """Kafka with safe settings: topics, the batch subscriber on FastStream, the publisher of the relay."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.helpers import create_ssl_context
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
@@ -36,16 +38,25 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
             "sasl_plain_username": settings.sasl_username,
             "sasl_plain_password": settings.sasl_password.get_secret_value(),
         }
+    if settings.security_protocol == "SASL_SSL":
+        options["ssl_context"] = _trust(settings)
     return options
+
+
+def _trust(settings: KafkaSettings) -> ssl.SSLContext:
+    """Which certificates are believed: those of `ca_file`, or the machine's."""
+    return create_ssl_context(cafile=settings.ca_file or None)
 
 
 def _security(settings: KafkaSettings) -> BaseSecurity | None:
     if settings.security_protocol == "PLAINTEXT":
         return None
+    encrypted = settings.security_protocol == "SASL_SSL"
     return SASLScram512(
         username=settings.sasl_username,
         password=settings.sasl_password.get_secret_value(),
-        use_ssl=settings.security_protocol == "SASL_SSL",
+        use_ssl=encrypted,
+        ssl_context=_trust(settings) if encrypted else None,
     )
 
 

@@ -1,7 +1,7 @@
 """The relay: outbox → Kafka, in order, from where it is published. Any process may relay; two at once break nothing."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -67,7 +67,7 @@ class Relay:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     poll: float = 0.05
     cursors: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
-    sent: int = 0
+    on_published: Callable[[int], None] = lambda _: None
 
     async def run(self, open_publisher: OpenPublisher) -> None:
         """Relay until cancelled or until a step fails; the caller pauses and calls again."""
@@ -102,7 +102,7 @@ class Relay:
             ranges[where] = (self.cursors[where], row.sequence)
         await self.outbox.advance(ranges)
         self.cursors.update({where: last for where, (_, last) in ranges.items()})
-        self.sent += len(rows)
+        self.on_published(len(rows))
         return len(rows)
 
     async def _idle(self, longest: float) -> None:

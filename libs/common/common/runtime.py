@@ -48,6 +48,8 @@ BUGS_BEFORE_EXIT = 5
 
 _POSITIONS = """select topic, partition, next_offset from positions
     where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
+_WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
+    from outbox_heads h join outbox_published p using (topic, partition)"""
 _PROVISIONED = "select to_regclass('outbox_published') is not null"
 
 
@@ -212,6 +214,8 @@ class Process(Generic[State, Shared]):
         """Publish what the outbox holds, until cancelled or failed."""
         settings = self.context.settings
         opener = publisher_opener(settings.kafka, f"{self.context.codec.group}-{settings.instance}-relay")
+        metrics = self.context.metrics
+        self.context.relay.on_published = lambda count: metrics.add("events_published", count)
         await self.context.relay.run(opener)
 
     async def timers(self) -> None:
@@ -255,6 +259,7 @@ class Process(Generic[State, Shared]):
                 waiting = frozenset(w for w, (_, since) in context.progress.gaps.items() if now - since > 5)
                 await self.subscription.seek(waiting & self.subscription.assigned)
             context.metrics.set("sequence_gaps", len(context.progress.gaps))
+            context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
             if total == 0:
                 context.progress.moved_at = now
             if context.progress.stuck(total, now):

@@ -19,6 +19,7 @@ class KafkaSettings(BaseModel):
     security_protocol: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
+    ca_file: Annotated[str, Field(description="certificates to believe; the machine's when empty")] = ""
     replication_factor: Annotated[int, Field(ge=1, le=5, description="of the topics this installation creates")] = 1
     session_timeout_ms: Annotated[int, Field(ge=6000, le=60000)] = 10000
     batch_records: Annotated[int, Field(ge=1, le=20000, description="most records in one transaction")] = 4000
@@ -124,6 +125,18 @@ def log_level() -> str:
 def otlp_endpoint() -> str:
     """The standard OTLP endpoint variable, or ""."""
     return os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+
+
+def database_address() -> str:
+    """The DSN that the environment names: what tests on the real database run on.
+
+    Raises:
+        Misconfigured: none is named.
+    """
+    found = os.environ.get("CROISSANCE_DATABASE__DSN", "")
+    if not found:
+        raise Misconfigured("no database: run through `make test`, or set CROISSANCE_DATABASE__DSN")
+    return found
 
 
 def show(settings: BaseSettings) -> None:

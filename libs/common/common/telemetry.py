@@ -34,6 +34,7 @@ CounterName = Literal[
 ]
 GaugeName = Literal[
     "consumer_lag",  # records not handled yet, by topic
+    "outbox_waiting",  # events committed and not published yet, of the whole service
     "sequence_gaps",  # partitions that wait for a missing number: must be 0
 ]
 HistogramName = Literal[

