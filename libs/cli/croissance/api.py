@@ -38,12 +38,19 @@ class Doors:
         retries: requests that had to be sent again so far.
     """
 
-    def __init__(self, locate: Callable[[], Mapping[str, tuple[str, ...]]], patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        locate: Callable[[], Mapping[str, tuple[str, ...]]],
+        patience: float = PATIENCE,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
         self._locate = locate
         self._patience = patience
         self._urls = dict(locate())
         self._turn = count()
-        self._client = httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, limits=httpx.Limits(max_connections=64))
+        self._client = httpx.AsyncClient(
+            timeout=TIMEOUT, trust_env=False, limits=httpx.Limits(max_connections=64), transport=transport
+        )
         self.retries = 0
 
     async def __aenter__(self) -> Self:

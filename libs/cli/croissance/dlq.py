@@ -112,7 +112,7 @@ def show(
       croissance dlq show matching/12
     """  # noqa: D301
     here = find(data, bootstrap, dsn, namespace=namespace)
-    ((service, (number,)),) = _parsed([letter]).items()
+    ((service, (number,)),) = parse_letters([letter]).items()
 
     async def work(connection: Any) -> Any:
         services = await _services(connection, here, service)
@@ -190,7 +190,7 @@ def _settle(
     """Change the status of the letters named, or of all open ones."""
     if bool(letters) == every:
         raise typer.BadParameter("nommez des lettres (SERVICE/NUMÉRO), ou --all")
-    named = _parsed(letters or [])
+    named = parse_letters(letters or [])
 
     async def work(connection: Any) -> list[str]:
         services = await _services(connection, here, service)
@@ -225,7 +225,7 @@ async def _change(connection: Any, schema: str, statement: str, ids: list[int]) 
     return [row["id"] for row in changed]
 
 
-def _parsed(letters: list[str]) -> dict[str, list[int]]:
+def parse_letters(letters: list[str]) -> dict[str, list[int]]:
     """`SERVICE/NUMBER` → service → numbers.
 
     Raises:

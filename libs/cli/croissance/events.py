@@ -109,7 +109,7 @@ async def _tail(here: Addresses, wanted: Filter, since: str | int, limit: int, *
     await consumer.start()
     shown = 0
     try:
-        places = _places(await consumer.topics(), here.namespace, wanted.siren)
+        places = places_of(await consumer.topics(), here.namespace, wanted.siren)
         if not places:
             fail("aucun topic d’événements sur ce courtier", "croissance up les crée.")
         consumer.assign(places)
@@ -119,7 +119,7 @@ async def _tail(here: Addresses, wanted: Filter, since: str | int, limit: int, *
             batches: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=500)
             records = [record for batch in batches.values() for record in batch]
             for record in sorted(records, key=lambda record: (record.timestamp, record.topic, record.offset)):
-                if _show(record, wanted, as_json=as_json):
+                if show_record(record, wanted, as_json=as_json):
                     shown += 1
                     if shown == limit:
                         return
@@ -135,7 +135,7 @@ async def _at_end(consumer: AIOKafkaConsumer, ends: Mapping[Any, int]) -> bool:
     return all([await consumer.position(place) >= end for place, end in ends.items()])
 
 
-def _places(topics: set[str], namespace: str, siren: str) -> list[TopicPartition]:
+def places_of(topics: set[str], namespace: str, siren: str) -> list[TopicPartition]:
     """The partitions to read: one of each topic is enough for one company."""
     prefix = f"{namespace}croissance."
     names = sorted(name for name in topics if name.startswith(prefix) and not name.endswith(".dead-letter.v1"))
@@ -155,7 +155,7 @@ async def _seek(consumer: AIOKafkaConsumer, places: list[TopicPartition], since:
                 consumer.seek(place, at.offset)
 
 
-def _show(record: Any, wanted: Filter, *, as_json: bool) -> bool:
+def show_record(record: Any, wanted: Filter, *, as_json: bool) -> bool:
     """Print a record if it passes; whatever it holds, it never stops the reading."""
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     service, _, name = headers.get("ce_type", "").removeprefix("fr.croissanceconnectee.").rpartition(".")
