@@ -271,3 +271,9 @@ def test_a_line_of_the_directory_is_written_once(make: Any) -> None:
 def test_an_undeclared_input_is_an_error(make: Any) -> None:
     with pytest.raises(TypeError, match="does not decide str"):
         make.decided(None, make.shared(), "text")
+
+
+def test_a_refusal_of_an_unknown_offer_is_a_404(make: Any, opened: Any) -> None:
+    unknown = make.decided(opened.state, opened.shared, DeclineMatch("nope", "autre"))
+    assert unknown.answer.status == 404
+    assert unknown.state is opened.state

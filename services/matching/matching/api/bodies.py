@@ -115,14 +115,14 @@ class ConnectorBody(_Body):
     sujets: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
     zones: Annotated[tuple[ZoneBody, ...], Field(min_length=1, max_length=500)]
     secteurs: Annotated[tuple[Annotated[str, Field(pattern=r"^([A-U]|\d{2})$")], ...], Field(max_length=110)] = ()
-    filters: FiltersBody = FiltersBody()
+    filters: FiltersBody = Field(default_factory=FiltersBody)
     opco: Annotated[str, Field(max_length=40)] = ""
     languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(max_length=20)] = ("fr",)
     capacity_30d: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     absences: Annotated[tuple[AbsenceBody, ...], Field(max_length=100)] = ()
     status: ConnectorStatus = "active"
     siren: Annotated[str, Field(pattern=r"^(\d{9})?$")] = ""
-    quality: QualityBody = QualityBody()
+    quality: QualityBody = Field(default_factory=QualityBody)
 
     @field_validator("type")
     @classmethod
