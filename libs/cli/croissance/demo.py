@@ -37,8 +37,8 @@ from embedded.supervisor import StartError
 CONTACTS: Final = 2000
 """Companies with a contact unless the options say otherwise: the others get no mail."""
 
-MAIL_PATIENCE: Final = 180.0
-"""Seconds for the last mails to leave after the chain has come to rest."""
+MAIL_PATIENCE: Final = 20.0
+"""Seconds without any mail leaving after which the demonstration no longer waits for the others."""
 
 AUDIT_PATIENCE: Final = 60.0
 EXPECTED: Final = (UnavailableError, RefusedError, StalledError, UnreadableFile)
@@ -258,17 +258,19 @@ async def _prepare(wish: Wish, campaign: Campaign, doors: Doors) -> None:
 
 
 async def _mails(here: Addresses, flow: Flow) -> None:
-    """Wait until the mails that may leave now have left."""
+    """Wait until the mails that may leave now have left, as long as their number moves."""
     if "notifications" not in flow.services:
         return
     schema = here.namespace.replace(".", "_").replace("-", "_") + "notifications"
-    limit = time.monotonic() + MAIL_PATIENCE
-    while time.monotonic() < limit:
-        if not await _due_mails(here.dsn, schema):
-            await flow.at_rest()
+    before, moved_at = 0, time.monotonic()
+    while due := await _due_mails(here.dsn, schema):
+        if due != before:
+            before, moved_at = due, time.monotonic()
+        elif time.monotonic() - moved_at > MAIL_PATIENCE:
+            say(f"{due} courriels partiront plus tard (expéditeur arrêté en route, ou serveur lent).")
             return
         await asyncio.sleep(0.25)
-    say("Des courriels restent à envoyer: le bilan n’attend pas plus.")
+    await flow.at_rest()
 
 
 async def _due_mails(dsn: str, schema: str) -> int:
