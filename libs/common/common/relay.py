@@ -65,7 +65,7 @@ class Relay:
     outbox: Outbox
     owner: str
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    poll: float = 0.05
+    poll: float = 0.2
     cursors: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     on_published: Callable[[int], None] = lambda _: None
 
