@@ -22,7 +22,7 @@ class Progress:
     gaps: dict[TopicPartition, tuple[int, float]] = field(default_factory=dict[TopicPartition, tuple[int, float]])
 
     def moved(self, now: float) -> None:
-        """A batch was applied."""
+        """A batch was applied, or consuming began: a backlog found at the start is no sign of being stuck."""
         self.moved_at = now
         self.failing = ""
 

@@ -203,6 +203,7 @@ class Process(Generic[State, Shared]):
         self.subscription.subscribe(codec.topics, codec.group, settings.kafka)
         try:
             await broker.start()
+            self.context.progress.moved(asyncio.get_running_loop().time())
             self.context.progress.started = True
             await asyncio.Event().wait()
         finally:
