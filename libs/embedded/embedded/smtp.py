@@ -3,19 +3,22 @@
 import argparse
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 FROM_LINE = b"From croissance Thu Jan  1 00:00:00 1970\n"
+MARK = b"\n" + FROM_LINE
+BLOCK = 2**20
 
 
 class Inbox:
-    """Appends what arrives to an mbox; each mail is on disk before it is acknowledged."""
+    """Appends what arrives to an mbox; each mail is written, in one piece, before it is acknowledged."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         """Keep one mail."""
@@ -28,26 +31,33 @@ class Inbox:
 
 def count(path: Path) -> int:
     """How many mails an inbox holds."""
-    if not path.exists():
-        return 0
-    with path.open("rb") as file:
-        return sum(1 for line in file if line == FROM_LINE)
+    found, carried = 0, b"\n"
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        while block := file.read(BLOCK):
+            text = carried + block
+            found += text.count(MARK)
+            carried = text[-(len(MARK) - 1) :]
+    return found
 
 
 async def serve(path: Path, port: int) -> None:
     """Receive mail until SIGTERM."""
     loop = asyncio.get_running_loop()
-    inbox = Inbox(path)
-
-    def session() -> Any:
-        return SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True, data_size_limit=2**22, loop=loop)
-
-    server = await loop.create_server(session, "127.0.0.1", port)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with server:
-        await stop.wait()
+    with _append(path) as file:
+        inbox = Inbox(file)
+
+        def session() -> Any:
+            return SMTP(inbox, hostname="localhost", enable_SMTPUTF8=True, data_size_limit=2**22, loop=loop)
+
+        async with await loop.create_server(session, "127.0.0.1", port):
+            await stop.wait()
+
+
+def _append(path: Path) -> IO[bytes]:
+    return path.open("ab", buffering=0)
 
 
 async def answers(port: int) -> bool:

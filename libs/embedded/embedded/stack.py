@@ -4,24 +4,26 @@ import asyncio
 import fcntl
 import json
 import os
-import signal
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from asyncio.subprocess import PIPE
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any
 
-import httpx
 import psutil
 
 from embedded import kafka, postgres, smtp
-from embedded.jars import kafka_jars
+from embedded.archive import ensure_archive
+from embedded.jars import ensure_jars
 from embedded.ports import Ports
-from embedded.supervisor import Say, Spec, StartError, Supervisor, stop_stale
+from embedded.probe import http_status
+from embedded.progress import Say, quiet
+from embedded.supervisor import Child, Spec, StartError, Supervisor, stop_stale
 
 BOOTSTRAP, DSN, SMTP = "CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN", "CROISSANCE_SMTP__URL"
 STATE, DESIRED = "stack.json", "desired.json"
@@ -31,19 +33,30 @@ class BusyError(RuntimeError):
     """Another supervisor already runs on this data directory."""
 
 
-def quiet(_: str) -> None:
-    """Say nothing."""
+def recorded_state(data: Path) -> dict[str, Any]:
+    """What the last supervisor of a data directory wrote, be it alive or not; empty when there is nothing to read."""
+    with suppress(OSError, ValueError):
+        state: Any = json.loads((data / STATE).read_text("utf-8"))
+        if isinstance(state, dict):
+            return state  # pyright: ignore[reportUnknownVariableType]  JSON
+    return {}
 
 
 def state_of(data: Path) -> dict[str, Any] | None:
     """What runs on a data directory as its supervisor last wrote it; None when no supervisor lives there."""
+    state = recorded_state(data)
     try:
-        state: dict[str, Any] = json.loads((data / STATE).read_text("utf-8"))
         process = psutil.Process(state["supervisor"]["pid"])
         alive = abs(process.create_time() - state["supervisor"]["created"]) < 0.05
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+    except (KeyError, TypeError, psutil.Error):
         return None
     return state if alive else None
+
+
+def stop_leftovers(data: Path, say: Say) -> int:
+    """Stop the children that a killed supervisor left behind on a data directory; returns how many."""
+    children = recorded_state(data).get("children", {})
+    return stop_stale(children, say) if isinstance(children, dict) else 0  # pyright: ignore[reportUnknownArgumentType]
 
 
 def service_names() -> list[str]:
@@ -57,9 +70,15 @@ class Stack:
 
     Attributes:
         data: its data directory.
+        say: tells people what happens.
+        supervisor: keeps its processes up.
+        ports: where they listen.
         bootstrap_servers: address of the broker.
         dsn: of the database, with its password.
         smtp_url: where services send mail.
+        status: "starting", "up" or "stopping".
+        started_at: when, in UTC.
+        http: service → process → base URL, of those that are ready.
     """
 
     data: Path
@@ -70,6 +89,7 @@ class Stack:
     dsn: str = ""
     smtp_url: str = ""
     status: str = "starting"
+    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))  # noqa: TID251
     http: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
 
     @property
@@ -86,32 +106,25 @@ class Stack:
         """The user's environment with the addresses of this system."""
         return os.environ | self.environment  # noqa: TID251  children inherit the user's environment
 
+    # --- what other processes may read
+
     def write_state(self) -> None:
         """Tell other processes what runs here: `stack.json`, replaced at once, readable by its owner only."""
         me = psutil.Process()
-        children = {
-            name: {"pid": child.pid, "created": child.created, "restarts": child.restarts}
-            for name, child in self.supervisor.children.items()
-        }
-        services = {
-            name: {
-                "instances": [
-                    {"instance": i, "http_url": url, "pid": children.get(i, {}).get("pid"),
-                     "restarts": children.get(i, {}).get("restarts", 0)}
-                    for i, url in instances.items()
-                ]
-            }
-            for name, instances in self.http.items()
-        }  # fmt: skip
+        children = self.supervisor.children
         state = {
             "status": self.status,
+            "started_at": self.started_at,
             "supervisor": {"pid": me.pid, "created": me.create_time()},
             "bootstrap_servers": self.bootstrap_servers,
             "dsn": self.dsn,
             "smtp_url": self.smtp_url,
             "inbox": str(self.inbox),
-            "children": children,
-            "services": services,
+            "children": {name: child.record() for name, child in children.items()},
+            "services": {
+                service: {"instances": [_instance(name, url, children.get(name)) for name, url in instances.items()]}
+                for service, instances in self.http.items()
+            },
         }
         scratch = self.data / f"{STATE}.new"
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -119,54 +132,97 @@ class Stack:
             json.dump(state, file, indent=1)
         scratch.replace(self.data / STATE)
 
+    def set_status(self, status: str) -> None:
+        """Move to another status and tell."""
+        self.status = status
+        self.write_state()
+
+    # --- broker, database, inbox
+
     async def start_infrastructure(self) -> None:
-        """Broker, database and inbox: ours, unless the environment names the user's."""
+        """Broker, database and inbox: ours, unless the environment names the user's.
+
+        Raises:
+            StartError: one did not start.
+        """
         given = {name: os.environ.get(name, "") for name in (BOOTSTRAP, DSN, SMTP)}  # noqa: TID251  user's own parts
         self.bootstrap_servers, self.dsn, self.smtp_url = given.values()
-        starts: list[Any] = []
-        if not self.bootstrap_servers:
-            jars = await asyncio.to_thread(kafka_jars, self.say)
-            port, controller = self.ports.get("kafka"), self.ports.get("kafka-controller")
-            self.bootstrap_servers = f"127.0.0.1:{port}"
-            command = await asyncio.to_thread(kafka.prepare, self.data / "kafka", jars, port, controller)
-            starts.append(self.supervisor.start(Spec("kafka", command, partial(kafka.answers, self.bootstrap_servers))))
-        if not self.dsn:
-            command, self.dsn = await asyncio.to_thread(postgres.prepare, self.data / "postgres", self.ports.get("postgres"))
-            ready = partial(postgres.answers, self.dsn)
-            starts.append(self.supervisor.start(Spec("postgres", command, ready, stop_signal=signal.SIGINT)))
-        if not self.smtp_url:
-            port = self.ports.get("smtp")
-            self.smtp_url = f"smtp://127.0.0.1:{port}"
-            command = [sys.executable, "-m", "embedded.smtp", str(self.inbox), str(port)]
-            starts.append(self.supervisor.start(Spec("smtp", command, partial(smtp.answers, port))))
-        for start in asyncio.as_completed(starts):
-            child = await start
-            self.say(f"{child.spec.name} est prêt")
+        starts = [
+            start
+            for address, start in (
+                (self.dsn, self._start_database),
+                (self.bootstrap_servers, self._start_broker),
+                (self.smtp_url, self._start_inbox),
+            )
+            if not address
+        ]
+        await _together(start() for start in starts)
+
+    async def _start_database(self) -> None:
+        command, self.dsn = await postgres.prepare(self.data / "postgres", await self.ports.regained("postgres"))
+        ready = partial(postgres.answers, self.dsn)
+        await self._start(
+            Spec("postgres", command, ready, stop_signal=postgres.STOP, death_signal=postgres.DEATH), self.dsn
+        )
+
+    async def _start_broker(self) -> None:
+        home = await ensure_jars(self.say)
+        await ensure_archive(home, self.say)
+        port, controller = await self.ports.regained("kafka"), await self.ports.regained("kafka-controller")
+        command = await kafka.prepare(home, self.data / "kafka", port, controller)
+        self.bootstrap_servers = f"127.0.0.1:{port}"
+        ready = partial(kafka.answers, self.bootstrap_servers)
+        await self._start(Spec("kafka", command, ready), self.bootstrap_servers)
+
+    async def _start_inbox(self) -> None:
+        port = await self.ports.regained("smtp")
+        self.smtp_url = f"smtp://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "embedded.smtp", str(self.inbox), str(port)]
+        await self._start(Spec("smtp", command, partial(smtp.answers, port)), self.smtp_url)
+
+    async def _start(self, spec: Spec, address: str) -> None:
+        await self.supervisor.start(spec)
+        self.say(f"{spec.name} est prêt: {address.rpartition('@')[2]}")
+
+    # --- services
 
     async def provision(self) -> None:
-        """Schemas, migrations and topics."""
+        """Schemas, migrations and topics.
+
+        Raises:
+            StartError: says what is wrong.
+        """
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "common.provision", env=self.process_environment(), stdout=PIPE, stderr=PIPE
+            sys.executable,
+            *("-m", "common.provision"),
+            env=self.process_environment(),
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=PIPE,
         )
         output, errors = await process.communicate()
         if process.returncode != 0:
             raise StartError((errors or output).decode(errors="replace").strip())
 
     async def scale(self, service: str, count: int) -> None:
-        """Bring a service to `count` processes."""
+        """Bring a service to `count` processes.
+
+        Raises:
+            StartError: a new process did not start; the others stay.
+        """
         instances = self.http.setdefault(service, {})
         wanted = [f"{service}-{number}" for number in range(1, count + 1)]
-        for instance in [name for name in instances if name not in wanted]:
-            await self.supervisor.stop_child(instance)
-            del instances[instance]
-        starting = [self._start_service(service, name) for name in wanted if name not in instances]
-        await asyncio.gather(*starting)
-        self.write_state()
+        surplus = [name for name in instances if name not in wanted]
+        try:
+            await asyncio.gather(*(self.supervisor.stop_child(name) for name in surplus))
+            for name in surplus:
+                del instances[name]
+            await _together(self._start_service(service, name) for name in wanted if name not in instances)
+        finally:
+            self.write_state()
 
     async def _start_service(self, service: str, instance: str) -> None:
-        port = self.ports.get(instance)
-        url = f"http://127.0.0.1:{port}"
-        self.http[service][instance] = url
+        port = await self.ports.regained(instance)
         environment = self.environment | {
             "CROISSANCE_HTTP__HOST": "127.0.0.1",
             "CROISSANCE_HTTP__PORT": str(port),
@@ -174,62 +230,106 @@ class Stack:
         }
 
         async def ready() -> bool:
-            with suppress(httpx.HTTPError):
-                async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
-                    return (await client.get(f"{url}/health/ready")).status_code == httpx.codes.OK
-            return False
+            return await http_status(port, "/health/ready") == 200
 
-        command = [sys.executable, "-m", service]
-        await self.supervisor.start(Spec(instance, command, ready, environment, f"{url}/health/live"))
-        self.say(f"{instance} est prêt: {url}")
+        async def live() -> bool:
+            return await http_status(port, "/health/live") is not None
+
+        url = f"http://127.0.0.1:{port}"
+        await self._start(Spec(instance, [sys.executable, "-m", service], ready, environment, live), url)
+        self.http[service][instance] = url
 
     async def follow_desired(self) -> None:
         """Apply what `croissance scale` asks for, until cancelled."""
         file, seen = self.data / DESIRED, ""
         while True:
-            text = file.read_text("utf-8") if file.exists() else ""
-            if text and text != seen:
-                seen = text
-                for service, count in json.loads(text).items():
-                    if service in self.http:
-                        self.say(f"{service}: {count} processus demandés")
-                        await self.scale(service, count)
             await asyncio.sleep(0.5)
+            with suppress(OSError):
+                text = file.read_text("utf-8")
+                if text != seen:
+                    seen = text
+                    await self._apply_desired(text)
+
+    async def _apply_desired(self, text: str) -> None:
+        """One request: a JSON object of service → number of processes. What cannot be done is said and left."""
+        try:
+            counts = {str(name): int(count) for name, count in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            self.say(f"{DESIRED} n'est pas lisible: {error}")
+            return
+        for service, count in counts.items():
+            if service not in self.http or count < 0:
+                self.say(f"{service}={count}: pas un service de ce système")
+                continue
+            self.say(f"{service}: {count} processus demandés")
+            try:
+                await self.scale(service, count)
+            except StartError as error:
+                self.say(str(error))
 
 
-def _lock(data: Path) -> IO[str]:
+def _instance(name: str, url: str, child: Child | None) -> dict[str, Any]:
+    """One process of a service, as `stack.json` shows it."""
+    return {
+        "instance": name,
+        "http_url": url,
+        "pid": child.pid if child else None,
+        "restarts": child.restarts if child else 0,
+    }
+
+
+async def _together(starts: Iterable[Any]) -> None:
+    """Wait for all; when one fails, the others are given up at once and its error is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                group.create_task(start)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+
+
+def _lock(data: Path) -> tuple[Path, IO[str]]:
+    """Make the data directory and hold its lock; returns its absolute path and the file to close in the end."""
+    data = data.absolute()
     data.mkdir(parents=True, exist_ok=True)
     file = (data / "lock").open("w")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise BusyError(f"un système tourne déjà sur {data}: `croissance status`, ou `croissance down` d'abord") from None
-    return file
+        text = f"un système tourne déjà sur {data}: `croissance status`, ou `croissance down` d'abord"
+        raise BusyError(text) from None
+    return data, file
 
 
 @asynccontextmanager
 async def infrastructure(data: Path, say: Say = quiet) -> AsyncGenerator[Stack]:
     """A broker, a database and an inbox on `data`, stopped when the block ends.
 
+    Args:
+        data: the data directory; made when it is missing, kept afterwards.
+        say: tells people what happens.
+
     Raises:
         BusyError: another supervisor runs there.
         StartError: a part did not start; the text has the end of its log.
+        DownloadError: Kafka could not be fetched.
+        ChecksumError: what was fetched is not what this version was tested with.
     """
-    data = data.resolve()
-    lock = _lock(data)
-    stack = Stack(data, say, Supervisor(data / "logs", say), Ports(data / "ports.json"))
-    stack.supervisor.changed = stack.write_state
+    data, lock = _lock(data)
     try:
-        with suppress(OSError, ValueError):
-            stop_stale(json.loads((data / STATE).read_text("utf-8")).get("children", {}), say)
-        await stack.start_infrastructure()
-        stack.write_state()
-        yield stack
+        await asyncio.to_thread(stop_leftovers, data, say)
+        stack = Stack(data, say, Supervisor(data / "logs", say), Ports(data / "ports.json"))
+        stack.supervisor.changed = stack.write_state
+        try:
+            await stack.start_infrastructure()
+            stack.write_state()
+            yield stack
+        finally:
+            stack.status = "stopping"
+            await stack.supervisor.stop()
+            (data / STATE).unlink(missing_ok=True)
     finally:
-        stack.status = "stopping"
-        await stack.supervisor.stop()
-        (data / STATE).unlink(missing_ok=True)
         lock.close()
 
 
@@ -240,21 +340,28 @@ async def running(
     scale: Mapping[str, int] | None = None,
     say: Say = quiet,
 ) -> AsyncGenerator[Stack]:
-    """The whole system on `data`: infrastructure, provisioning, then every service (or those named).
+    """The whole system on `data`: infrastructure, provisioning, then every service, stopped when the block ends.
+
+    Args:
+        data: the data directory.
+        services: which; all that are installed by default.
+        scale: how many processes of a service; one by default.
+        say: tells people what happens.
 
     Raises:
         BusyError: another supervisor runs there.
         StartError: a part did not start.
+        DownloadError: Kafka could not be fetched.
+        ChecksumError: what was fetched is not what this version was tested with.
     """
     names: Iterable[str] = service_names() if services is None else services
     counts = dict.fromkeys(names, 1) | dict(scale or {})
-    (data / DESIRED).unlink(missing_ok=True)
     async with infrastructure(data, say) as stack:
+        (stack.data / DESIRED).unlink(missing_ok=True)
         await stack.provision()
-        await asyncio.gather(*(stack.scale(name, count) for name, count in counts.items()))
-        stack.status = "up"
-        stack.write_state()
-        follower = asyncio.create_task(stack.follow_desired())
+        await _together(stack.scale(name, count) for name, count in counts.items())
+        stack.set_status("up")
+        follower = asyncio.create_task(stack.follow_desired(), name="follow desired")
         try:
             yield stack
         finally:

@@ -3,17 +3,20 @@
 import asyncio
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import time
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
+
+from embedded.progress import Say
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
@@ -25,11 +28,20 @@ STEADY_AFTER = 30.0
 FROZEN_AFTER = 15.0
 """Seconds without an answer on its liveness door after which a child is killed and restarted."""
 
+LOOK_EVERY = 2.0
+"""Seconds between two looks at a child: is it alive, is its log small."""
+
 LOG_LIMIT = 20 * 2**20
-"""Bytes of a log file after which the next start of the child begins a new one (one old one is kept)."""
+"""Bytes of a log file after which it is put aside and begun anew (one old one is kept)."""
+
+DEATHS_AT_START = 3
+"""How often a child may die before it is ready; more is a fault that waiting does not mend."""
+
+NOT_STARTED = 127
+"""Exit code of a child whose program cannot be run at all, as a shell gives it."""
 
 PR_SET_PDEATHSIG = 1
-Say = Callable[[str], None]
+
 Ready = Callable[[], Awaitable[bool]]
 
 
@@ -44,10 +56,11 @@ class Spec:
     Attributes:
         name: of the child and its log file.
         command: argument vector.
-        environment: variables added to ours.
         ready: answers True once the child does its work.
-        live_url: HTTP door that must answer while the child lives, or "".
+        environment: variables added to ours.
+        live: answers True while the child lives, or None when nobody asks; a child that stays silent is killed.
         stop_signal: asks for a graceful stop.
+        death_signal: what the kernel sends when the supervisor dies without stopping it.
         stop_seconds: patience before SIGKILL.
     """
 
@@ -55,17 +68,27 @@ class Spec:
     command: Sequence[str]
     ready: Ready
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
-    live_url: str = ""
+    live: Ready | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
     stop_seconds: float = 20.0
 
 
 @dataclass(slots=True)
 class Child:
-    """A supervised process."""
+    """A supervised process.
+
+    Attributes:
+        spec: what it runs.
+        process: its present or last life.
+        created: when that life began, as the kernel counts; with the pid it names the process for good.
+        restarts: how often it was started again.
+        stopping: it was asked to stop.
+        keeper: the task that runs it again.
+    """
 
     spec: Spec
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     created: float = 0.0
     restarts: int = 0
     stopping: bool = False
@@ -74,19 +97,37 @@ class Child:
     @property
     def pid(self) -> int | None:
         """Its process id while it runs."""
-        alive = self.process is not None and self.process.returncode is None
-        return self.process.pid if alive and self.process else None
+        return self.process.pid if self.process is not None and self.process.returncode is None else None
+
+    def record(self) -> dict[str, Any]:
+        """What a later supervisor needs to stop it, should this one be killed."""
+        return {
+            "pid": self.pid,
+            "created": self.created,
+            "restarts": self.restarts,
+            "stop_signal": int(self.spec.stop_signal),
+        }
 
 
-def _die_with_parent(number: int) -> Callable[[], None]:
-    """Runs in the child before exec: the kernel ends it when the supervisor dies, however it dies (Linux)."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+def die_with_parent(number: signal.Signals) -> Callable[[], None] | None:
+    """What a child does before exec: the kernel then ends it when its parent dies, however it dies (Linux only)."""
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
 
-    def set_signal() -> None:
-        if libc is not None:
-            libc.prctl(PR_SET_PDEATHSIG, number)
+    def ask_kernel() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, int(number))
+        if os.getppid() != parent:  # it died before the kernel knew
+            os._exit(NOT_STARTED)
 
-    return set_signal
+    return ask_kernel
+
+
+def put_aside(log: Path) -> None:
+    """Begin a log anew when it is too large. The child goes on writing to the same file, which it opened to append."""
+    if log.exists() and log.stat().st_size > LOG_LIMIT:
+        shutil.copyfile(log, log.with_suffix(".log.1"))
+        os.truncate(log, 0)
 
 
 @dataclass(slots=True)
@@ -96,7 +137,8 @@ class Supervisor:
     Attributes:
         logs: folder of the log files.
         say: tells people what happens.
-        changed: called after every start and stop of a child.
+        changed: called after every start and end of a child.
+        children: those that are to be up, in the order of their start.
     """
 
     logs: Path
@@ -104,19 +146,18 @@ class Supervisor:
     changed: Callable[[], None] = lambda: None
     children: dict[str, Child] = field(default_factory=dict[str, Child])
 
-    async def start(self, spec: Spec, patience: float = 60.0) -> Child:
+    async def start(self, spec: Spec, patience: float = 120.0) -> Child:
         """Start a child and wait until it is ready.
 
         Raises:
-            StartError: it is not ready in time, or died thrice before.
+            StartError: it is not ready in time, or keeps dying; it is stopped.
         """
         child = self.launch(spec)
         deadline = time.monotonic() + patience
-        while not await spec.ready():
-            if time.monotonic() > deadline or child.restarts >= 3:
-                tail = self._log(spec.name).read_bytes()[-2000:].decode(errors="replace")
+        while not (child.pid is not None and await spec.ready()):
+            if time.monotonic() > deadline or child.restarts >= DEATHS_AT_START:
                 await self.stop_child(spec.name)
-                raise StartError(f"{spec.name} ne démarre pas. Fin de son journal:\n{tail}")
+                raise StartError(f"{spec.name} ne démarre pas. Fin de son journal:\n{self.log_tail(spec.name)}")
             await asyncio.sleep(0.1)
         return child
 
@@ -135,8 +176,8 @@ class Supervisor:
         process = child.process
         if process is not None and process.returncode is None:
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)  # a frozen child cannot hear the next signal
                 process.send_signal(child.spec.stop_signal)
+                process.send_signal(signal.SIGCONT)  # a frozen child hears the signal only when it goes on
             try:
                 await asyncio.wait_for(process.wait(), child.spec.stop_seconds)
             except TimeoutError:
@@ -147,98 +188,122 @@ class Supervisor:
         if child.keeper is not None:
             child.keeper.cancel()
             await asyncio.gather(child.keeper, return_exceptions=True)
-        del self.children[name]
-        self.changed()
+        self.children.pop(name, None)
+        self._tell_changed()
 
     async def stop(self) -> None:
-        """Stop every child in the reverse order of its start; services of the same kind together."""
-        names = list(self.children)
-        services = [name for name in names if self.children[name].spec.live_url]
+        """Stop every child: those that serve together, then what they stand on, last started first."""
+        services = [name for name, child in self.children.items() if child.spec.live is not None]
         await asyncio.gather(*(self.stop_child(name) for name in services))
-        for name in reversed([name for name in names if name not in services]):
+        for name in reversed(list(self.children)):
             await self.stop_child(name)
+
+    def log_tail(self, name: str, size: int = 2000) -> str:
+        """The end of a child's log."""
+        log = self._log(name)
+        return log.read_bytes()[-size:].decode(errors="replace") if log.exists() else ""
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"
 
+    def _tell_changed(self) -> None:
+        """A full disk must not keep a child from being restarted."""
+        try:
+            self.changed()
+        except OSError as error:
+            self.say(f"l'état ne peut pas être écrit: {error}")
+
     async def _keep(self, child: Child) -> None:
         """Run the child again whenever it ends, until it is asked to stop."""
         pause = FIRST_PAUSE
-        while not child.stopping:
+        while True:
             began = time.monotonic()
             code = await self._run(child)
             if child.stopping:
                 return
-            pause = FIRST_PAUSE if time.monotonic() - began > STEADY_AFTER else min(LONGEST_PAUSE, pause * 2)
+            if time.monotonic() - began > STEADY_AFTER:
+                pause = FIRST_PAUSE
             child.restarts += 1
+            self._tell_changed()
             self.say(f"{child.spec.name} s'est arrêté ({_reason(code)}): redémarrage dans {pause:.1f} s")
             await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 2)
 
     async def _run(self, child: Child) -> int:
         """One life of the child; returns its exit code."""
         spec = child.spec
         log = self._log(spec.name)
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_LIMIT:
-            log.replace(log.with_suffix(".log.1"))
-        death = signal.SIGQUIT if spec.stop_signal == signal.SIGINT else signal.SIGKILL
+        put_aside(log)
         with log.open("ab") as output:
-            child.process = await asyncio.create_subprocess_exec(
-                *spec.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=os.environ | dict(spec.environment),  # noqa: TID251  children inherit the user's environment
-                cwd="/",
-                start_new_session=True,
-                preexec_fn=_die_with_parent(death),
-            )
+            try:
+                process = child.process = await asyncio.create_subprocess_exec(
+                    *spec.command,
+                    stdin=DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env=os.environ | dict(spec.environment),  # noqa: TID251  children inherit the user's environment
+                    cwd="/",
+                    start_new_session=True,
+                    preexec_fn=die_with_parent(spec.death_signal),
+                )
+            except (OSError, ValueError) as error:
+                output.write(f"{spec.command[0]}: {error}\n".encode())
+                return NOT_STARTED
         with suppress(psutil.Error):
-            child.created = psutil.Process(child.process.pid).create_time()
-        self.changed()
-        watcher = asyncio.create_task(self._watch(child, child.process)) if spec.live_url else None
+            child.created = psutil.Process(process.pid).create_time()
+        self._tell_changed()
+        watcher = asyncio.create_task(self._watch(spec, process, log), name=f"watch {spec.name}")
         try:
-            return await child.process.wait()
+            return await process.wait()
         finally:
-            if watcher is not None:
-                watcher.cancel()
-            self.changed()
+            watcher.cancel()
 
-    async def _watch(self, child: Child, process: asyncio.subprocess.Process) -> None:
-        """Kill a child that stopped answering: a frozen process holds its partitions and helps nobody."""
+    async def _watch(self, spec: Spec, process: Process, log: Path) -> None:
+        """Keep the log small; kill a child that stopped answering: frozen, it holds its partitions and helps nobody."""
         answered = time.monotonic() + STEADY_AFTER  # it may need that long to start
-        async with httpx.AsyncClient(timeout=3.0, trust_env=False) as client:
-            while process.returncode is None:
-                await asyncio.sleep(2)
-                with suppress(httpx.HTTPError):
-                    await client.get(child.spec.live_url)
-                    answered = max(answered, time.monotonic())
-                if time.monotonic() - answered > FROZEN_AFTER:
-                    self.say(f"{child.spec.name} ne répond plus: arrêt forcé")
-                    with suppress(ProcessLookupError):
-                        process.kill()
-                    return
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            with suppress(OSError):
+                put_aside(log)
+            if spec.live is None:
+                continue
+            if await spec.live():
+                answered = time.monotonic()
+            elif time.monotonic() - answered > FROZEN_AFTER:
+                self.say(f"{spec.name} ne répond plus: arrêt forcé")
+                with suppress(ProcessLookupError):
+                    process.kill()
+                return
 
 
 def _reason(code: int) -> str:
-    if code < 0:
-        return signal.Signals(-code).name
-    return f"code {code}"
+    return signal.Signals(-code).name if code < 0 else f"code {code}"
 
 
-def stop_stale(recorded: Mapping[str, Any], say: Say) -> int:
-    """Stop children that a supervisor left behind, known by process id and start time; returns how many."""
-    stopped = 0
+def stale(recorded: Mapping[str, Any]) -> dict[str, psutil.Process]:
+    """Children of a former supervisor that still run, by name: known by process id and start time, never by name."""
+    found: dict[str, psutil.Process] = {}
     for name, entry in recorded.items():
-        with suppress(psutil.Error, KeyError, TypeError):
+        with suppress(psutil.Error, KeyError, TypeError, ValueError):
             process = psutil.Process(entry["pid"])
-            if abs(process.create_time() - entry["created"]) < 0.05:
-                say(f"{name} (processus {entry['pid']}) est resté d'une session précédente: arrêt")
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-                with suppress(psutil.TimeoutExpired):
-                    process.wait(10)
-                if process.is_running():
-                    process.kill()
-                stopped += 1
-    return stopped
+            if abs(process.create_time() - entry["created"]) < 0.05 and process.status() != psutil.STATUS_ZOMBIE:
+                found[name] = process
+    return found
+
+
+def stop_stale(recorded: Mapping[str, Any], say: Say, patience: float = 10.0) -> int:
+    """Stop the children that a killed supervisor left behind, last started first; returns how many."""
+    left = stale(recorded)
+    for name, process in reversed(left.items()):
+        say(f"{name} (processus {process.pid}) est resté d'une session précédente: arrêt")
+        with suppress(psutil.Error):
+            process.send_signal(recorded[name].get("stop_signal", signal.SIGTERM))
+            process.send_signal(signal.SIGCONT)
+        try:
+            process.wait(patience)
+        except psutil.TimeoutExpired:
+            with suppress(psutil.Error):
+                process.kill()
+                process.wait(patience)
+    return len(left)
