@@ -1,0 +1,80 @@
+"""The small parts: ports, the inbox, the pid file of a dead server."""
+
+import asyncio
+import os
+import smtplib
+import socket
+from pathlib import Path
+
+import pytest
+
+from embedded import smtp
+from embedded.ports import FIRST, LAST, Ports
+from embedded.postgres import clear_stale_pid
+from embedded.probe import http_status
+
+
+def test_ports_are_remembered_distinct_and_never_lent_by_the_kernel(tmp_path: Path) -> None:
+    file = tmp_path / "ports.json"
+    first = {name: Ports(file).get(name) for name in ("kafka", "postgres", "smtp")}
+    assert len(set(first.values())) == 3
+    assert all(FIRST <= port <= LAST for port in first.values())
+    assert {name: Ports(file).get(name) for name in first} == first
+
+
+async def test_a_busy_port_is_given_time_then_replaced(tmp_path: Path) -> None:
+    port = Ports(tmp_path / "ports.json").get("kafka")
+    with socket.create_server(("127.0.0.1", port)) as holder:
+        waiting = asyncio.create_task(Ports(tmp_path / "ports.json").regained("kafka"))
+        await asyncio.sleep(0.2)
+        holder.close()
+        assert await waiting == port
+    with socket.create_server(("127.0.0.1", port)):
+        assert await Ports(tmp_path / "ports.json").regained("kafka", 0.2) != port
+
+
+@pytest.mark.parametrize("distance", range(-3, 4))
+def test_mails_are_counted_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distance: int) -> None:
+    inbox = tmp_path / "inbox.mbox"
+    assert smtp.count(inbox) == 0
+    mail = smtp.FROM_LINE + b"Subject: x\n\nbody From croissance\n\n"
+    inbox.write_bytes(mail * 5)
+    monkeypatch.setattr(smtp, "BLOCK", len(mail) + distance)
+    assert smtp.count(inbox) == 5
+
+
+async def test_every_mail_is_kept(tmp_path: Path) -> None:
+    port, inbox = Ports(tmp_path / "ports.json").get("smtp"), tmp_path / "inbox.mbox"
+    server = asyncio.create_task(smtp.serve(inbox, port))
+
+    def send() -> None:
+        with smtplib.SMTP("127.0.0.1", port) as client:
+            for number in range(20):
+                text = f"Subject: n° {number}\r\n\r\nFrom here on\r\n.\r\nend"
+                client.sendmail("a@example.org", ["b@example.org"], text.encode())
+
+    try:
+        async with asyncio.timeout(10):
+            while not await smtp.answers(port):  # noqa: ASYNC110  another process, no event
+                await asyncio.sleep(0.02)
+        await asyncio.to_thread(send)
+    finally:
+        server.cancel()
+        await asyncio.gather(server, return_exceptions=True)
+    assert smtp.count(inbox) == 20
+    assert inbox.read_bytes().count(b"\n>From here on\n.\nend\n") == 20
+
+
+def test_only_the_pid_file_of_another_process_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "postmaster.pid"
+    clear_stale_pid(tmp_path)
+    file.write_text(f"{os.getpid()}\n{tmp_path}\n1000000000\n5432\n", "utf-8")
+    clear_stale_pid(tmp_path)
+    assert not file.exists()
+
+
+async def test_a_silent_door_has_no_status(tmp_path: Path) -> None:
+    port = Ports(tmp_path / "ports.json").get("http")
+    assert await http_status(port, "/health/live", 0.5) is None
+    with socket.create_server(("127.0.0.1", port)):
+        assert await http_status(port, "/health/live", 0.2) is None
