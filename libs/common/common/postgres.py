@@ -224,6 +224,10 @@ class PostgresTransaction(Generic[State, Shared]):
         if positions:
             await self.connection.execute(_MOVE_POSITIONS, *_columns([(*w, *at) for w, at in positions.items()], 5))
 
+    async def pulse(self) -> None:
+        """See `Transaction.pulse`."""
+        await self.connection.execute("select 1")
+
     async def blocked(self, keys: set[str]) -> set[str]:
         """See `Transaction.blocked`."""
         return {row[0] for row in await self.connection.fetch(_BLOCKED, list(keys))} if keys else set()

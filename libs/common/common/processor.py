@@ -23,7 +23,7 @@ Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 
 CHUNK = 256
-"""Decisions taken before the event loop gets a turn (health checks, HTTP reads)."""
+"""Decisions taken before the event loop gets a turn (health checks, HTTP reads) and the database a sign of life."""
 
 TIMER_IDS = 1_000_000
 """Deadline ids derive from their cause at indexes from here, clear of event ids."""
@@ -382,7 +382,7 @@ async def _decide(
                 outcome.failures.append(Failure(message, error))
                 outcome.answers.append(INTERNAL)
                 stopped.add(message.key)
-        await asyncio.sleep(0)
+        await transaction.pulse()
     return outcome
 
 

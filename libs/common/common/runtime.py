@@ -30,7 +30,7 @@ from common.http import build_app, render_batch, render_one, rendered
 from common.inbox import TopicPartition
 from common.kafka import Records, Subscription, make_broker, publisher_opener
 from common.postgres import Connection, Pool, PostgresOutbox, connect_pool, postgres
-from common.processor import apply_commands, apply_due, apply_records, apply_replay, apply_request
+from common.processor import Report, apply_commands, apply_due, apply_records, apply_replay, apply_request
 from common.relay import Relay
 from common.service import Service
 from common.settings import Settings, read_settings, show
@@ -42,6 +42,9 @@ Shared = TypeVar("Shared")
 
 STUCK_EXIT = 70
 """Exit code of a process that ends itself because it does not move; its supervisor starts it again."""
+
+SMALLEST_SLICE = 50
+"""Records of the smallest transaction a struggling process falls back to."""
 
 BUGS_BEFORE_EXIT = 5
 """How often in a row a batch may fail for a reason nobody foresaw before the process ends itself."""
@@ -145,7 +148,21 @@ class Process(Generic[State, Shared]):
     # --- consuming
 
     async def on_batch(self, records: Records) -> None:
-        """Apply one batch; an exception makes the subscriber hand the same records over again."""
+        """Apply what was fetched, slice by slice; an exception makes the subscriber hand the same records over again.
+
+        A slice that fails for now (it may be too much for a slow machine) is halved, and doubled as it goes well.
+        """
+        largest = self.context.settings.kafka.batch_records
+        done = 0
+        while done < len(records):
+            size = max(SMALLEST_SLICE, largest >> self.failures)
+            await self._apply(records[done : done + size])
+            done += size
+            self.failures = max(0, self.failures - 1)
+        self.bugs = 0
+
+    async def _apply(self, records: Records) -> None:
+        """One transaction, with what it means for health, logs, metrics and spans."""
         context = self.context
         started, started_ns = time.monotonic(), time.time_ns()
         try:
@@ -167,7 +184,15 @@ class Process(Generic[State, Shared]):
                 self.stop.set()
             await asyncio.sleep(backoff(self.bugs))
             raise
-        self.failures = self.bugs = 0
+        self._note(report, records)
+        for message in report.sampled:
+            telemetry.span_of(context.tracer, message, started_ns, time.time_ns())
+        context.metrics.observe("batch_records", len(records))
+        context.metrics.observe("batch_seconds", time.monotonic() - started)
+
+    def _note(self, report: Report, records: Records) -> None:
+        """What a batch did, for health, relay, logs and metrics."""
+        context = self.context
         now = asyncio.get_running_loop().time()
         healed = {TopicPartition(r.topic, r.partition) for r in records} - report.gaps.keys()
         context.progress.note_gaps(report.gaps, healed, now)
@@ -178,15 +203,11 @@ class Process(Generic[State, Shared]):
         for letter in report.dead:
             where = f"{letter.record.topic}/{letter.record.partition}@{letter.record.offset}"
             context.log.warning("dead letter", record=where, key=letter.key, reason=letter.reason)
-        for message in report.sampled:
-            telemetry.span_of(context.tracer, message, started_ns, time.time_ns())
         metrics = context.metrics
         metrics.add("events_applied", report.fresh)
         metrics.add("duplicates_dropped", report.duplicates)
         metrics.add("dead_letters", len(report.dead))
         metrics.add("parked", report.parked)
-        metrics.observe("batch_records", len(records))
-        metrics.observe("batch_seconds", time.monotonic() - started)
 
     async def read_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Where PostgreSQL says these partitions are to be read on from."""

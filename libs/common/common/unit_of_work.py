@@ -80,6 +80,10 @@ class Transaction(Protocol[State, Shared]):
         """Write the positions that moved."""
         ...
 
+    async def pulse(self) -> None:
+        """Let others run and show that this process lives: the server ends a transaction it hears nothing of."""
+        ...
+
     async def blocked(self, keys: set[str]) -> set[str]:
         """Those of `keys` that have an open dead letter."""
         ...

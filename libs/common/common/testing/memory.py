@@ -141,6 +141,10 @@ class MemoryTransaction(Generic[State, Shared]):
         await self.step()
         self.pending.append(lambda: self.database.positions.update(positions))
 
+    async def pulse(self) -> None:
+        """See `Transaction.pulse`."""
+        await self.step()
+
     async def blocked(self, keys: set[str]) -> set[str]:
         """See `Transaction.blocked`."""
         await self.step()
