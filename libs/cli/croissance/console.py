@@ -23,7 +23,7 @@ people = Console(stderr=True, highlight=False)
 
 def say(text: str) -> None:
     """Tell people what happens."""
-    people.print(text, markup=False)
+    people.print(text, markup=False, soft_wrap=True)
 
 
 def fail(text: str, mend: str = "") -> NoReturn:
