@@ -28,16 +28,16 @@ def test_the_third_working_day(day: date, expected: date) -> None:
 def test_local_holidays_count_where_they_are_kept() -> None:
     assert CALENDAR.is_working_day(date(2025, 12, 26))
     assert not CALENDAR.is_working_day(date(2025, 12, 26), "68")
-    good_friday = datetime(2026, 4, 2, 9, tzinfo=UTC)
-    assert paris_date(CALENDAR.offers_end(good_friday, 1, "75")) == date(2026, 4, 4)
-    assert paris_date(CALENDAR.offers_end(good_friday, 1, "67")) == date(
+    before_good_friday = date(2026, 4, 2)
+    assert paris_date(CALENDAR.offers_end(before_good_friday, 1, "75")) == date(2026, 4, 4)
+    assert paris_date(CALENDAR.offers_end(before_good_friday, 1, "67")) == date(
         2026, 4, 8
     )  # Good Friday and Easter Monday are kept
 
 
 def test_the_end_is_midnight_in_paris_in_winter_and_summer() -> None:
-    assert CALENDAR.offers_end(datetime(2026, 11, 23, 9, tzinfo=UTC), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
-    assert CALENDAR.offers_end(datetime(2026, 6, 22, 9, tzinfo=UTC), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
+    assert CALENDAR.offers_end(date(2026, 11, 23), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
+    assert CALENDAR.offers_end(date(2026, 6, 22), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
 
 
 def test_the_day_of_an_offer_is_the_day_in_paris() -> None:

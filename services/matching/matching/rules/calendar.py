@@ -31,10 +31,10 @@ class WorkingDays:
         self._last_year = last_year
         self._ends: dict[tuple[date, int, str], datetime] = {}
 
-    def offers_end(self, instant: datetime, working_days: int, departement: str) -> datetime:
-        """When an offer made at `instant` expires: the end of the n-th working day after its own day, as aware UTC."""
+    def offers_end(self, day: date, working_days: int, departement: str) -> datetime:
+        """When an offer of `day` expires: the end, in Paris, of the n-th working day after it, as aware UTC."""
         local = departement if departement in self._departements else ""
-        key = (paris_date(instant), working_days, local)
+        key = (day, working_days, local)
         end = self._ends.get(key)
         if end is None:
             last = self.nth_working_day(*key)

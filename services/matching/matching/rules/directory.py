@@ -68,18 +68,28 @@ Pool: TypeAlias = tuple[Entry, ...]
 """Candidates, highest value first."""
 
 
-class Shelf(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Shelf:
     """The candidates of one subject at one place.
 
     Attributes:
         every: all of them.
-        experienced: NAF section → those with experience in it.
         free: the non-commercial ones.
+        halves: memo of `split`.
     """
 
     every: Pool
-    experienced: Mapping[str, Pool]
     free: Pool
+    halves: dict[str, tuple[Pool, Pool]] = field(default_factory=dict[str, tuple[Pool, Pool]], compare=False)
+
+    def split(self, section: str) -> tuple[Pool, Pool]:
+        """Those with experience in a NAF section, and the others; worked out once a section."""
+        found = self.halves.get(section)
+        if found is None:
+            known = tuple(entry for entry in self.every if section in entry.candidate.sections)
+            rest = tuple(entry for entry in self.every if section not in entry.candidate.sections)
+            found = self.halves[section] = (known, rest)
+        return found
 
 
 Place: TypeAlias = Mapping[str, Shelf]
@@ -186,12 +196,8 @@ def _gather(zones: Sequence[tuple[Reach, Mapping[str, tuple[Candidate, ...]]]], 
 
 def _shelf(entries: Iterable[Entry], figures: Figures) -> Shelf:
     every = tuple(sorted(entries, key=lambda entry: (-entry.value, entry.candidate.id)))
-    experienced: dict[str, list[Entry]] = {}
-    for entry in every:
-        for section in entry.candidate.sections:
-            experienced.setdefault(section, []).append(entry)
     free = tuple(entry for entry in every if entry.candidate.connector.type in figures.offer.non_commercial)
-    return Shelf(every, {section: tuple(found) for section, found in experienced.items()}, free)
+    return Shelf(every, free)
 
 
 def build_directory(connectors: Iterable[Connector], figures: Figures, territories: Territories) -> Directory:

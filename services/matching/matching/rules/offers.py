@@ -1,5 +1,6 @@
 """A round of offers: who is asked, until when, and what to say when nobody is left."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -52,13 +53,8 @@ def offer_round(need: Need, shared: Shared, profile: Profile, message: Message[o
     if not picks:
         return _unserved(need, siren, profile, unserved_causes(shared.directory, query, figures, shared.loads))
     number = need.round + 1
-    end = shared.calendar.offers_end(now, figures.offer.working_days, profile.company.departement)
-    proposals = tuple(
-        [
-            _proposal(match_id(need.need_id, number, rank), pick, rank, query, shared.wording)
-            for rank, pick in enumerate(picks, 1)
-        ]
-    )
+    end = shared.calendar.offers_end(profile.today, figures.offer.working_days, profile.company.departement)
+    proposals = _proposals(picks, need.need_id, number, query, shared.wording)
     matches = [
         Match(p.match_id, p.connector_id, p.institution_id, p.rank, p.score, number, "propose", now) for p in proposals
     ]
@@ -113,18 +109,25 @@ def match_id(need_id: str, number: int, rank: int) -> str:
     return f"{need_id[:-4]}{int(need_id[-4:], 16) ^ (number << 8 | rank):04x}"
 
 
-def _proposal(offer_id: str, pick: Pick, rank: int, query: Query, wording: Wording) -> Proposal:
-    connector = pick.candidate.connector
-    return Proposal(
-        offer_id,
-        connector.id,
-        connector.name,
-        connector.institution,
-        connector.type,
-        connector.tier,
-        rank,
-        pick.score / 100,
-        wording.reasons(pick, query),
-        wording.missing(pick),
-        connector.institution_id,
-    )
+def _proposals(
+    picks: Sequence[Pick], need_id: str, number: int, query: Query, wording: Wording
+) -> tuple[Proposal, ...]:
+    found: list[Proposal] = []
+    for rank, pick in enumerate(picks, 1):
+        connector = pick.candidate.connector
+        found.append(
+            Proposal(
+                match_id(need_id, number, rank),
+                connector.id,
+                connector.name,
+                connector.institution,
+                connector.type,
+                connector.tier,
+                rank,
+                pick.score / 100,
+                wording.reasons(pick, query),
+                wording.missing(pick),
+                connector.institution_id,
+            )
+        )
+    return tuple(found)

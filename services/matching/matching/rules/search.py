@@ -99,11 +99,11 @@ class Searcher:
             for index, subject in enumerate(query.subjects):
                 shelf = place.get(subject)
                 if shelf is not None:
-                    every, experienced, _ = shelf
-                    lists.append((fit + narrow + every[0][0], fit, narrow, every, index))
-                    known = experienced.get(section)
-                    if known is not None:
+                    known, rest = shelf.split(section)
+                    if known:
                         lists.append((fit + wide + known[0][0], fit, wide, known, index))
+                    if rest:
+                        lists.append((fit + narrow + rest[0][0], fit, narrow, rest, index))
                 fit = 100 * score.second_subject
         lists.sort(key=_BOUND, reverse=True)
         return lists
@@ -148,7 +148,7 @@ class _Board:
     def read(self, item: _List) -> None:
         """Read a list as far as its next candidate can reach the floor.
 
-        Only lists whose slack has room for sector points look them up: whoever has some stands in such a list too.
+        Sector points are looked up only in lists of the experienced, those whose slack has room for them.
         """
         _, fit, slack, pool, subject = item
         capacity, loads = self.capacity, self.loads
