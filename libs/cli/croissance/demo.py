@@ -34,7 +34,7 @@ from embedded import smtp
 from embedded.stack import BusyError, running, state_of
 from embedded.supervisor import StartError
 
-CONTACTS: Final = 2000
+CONTACTS: Final = 500
 """Companies with a contact unless the options say otherwise: the others get no mail."""
 
 MAIL_PATIENCE: Final = 20.0
