@@ -13,7 +13,9 @@ DEFAULT_DATA = ".croissance"
 
 Data = Annotated[
     Path,
-    typer.Option("--data", help="Dossier des données (variable CROISSANCE_DATA).", envvar="CROISSANCE_DATA", show_default=True),
+    typer.Option(
+        "--data", help="Dossier des données (variable CROISSANCE_DATA).", envvar="CROISSANCE_DATA", show_default=True
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Résultat en JSON sur la sortie standard.")]
 
@@ -28,9 +30,9 @@ def say(text: str) -> None:
 
 def fail(text: str, mend: str = "") -> NoReturn:
     """Say what is wrong and how to mend it; exit 1."""
-    people.print(f"Erreur: {text}", style="red", markup=False)
+    people.print(f"Erreur: {text}", style="red", markup=False, soft_wrap=True)
     if mend:
-        people.print(mend, markup=False)
+        people.print(mend, markup=False, soft_wrap=True)
     raise typer.Exit(1)
 
 
