@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 import msgspec
@@ -122,14 +122,14 @@ class Tally:
     regions: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
     refused: list[str] = field(default_factory=list[str])
     companies: int = 0
-    labelled: set[str] = field(default_factory=set[str])
-    financed: set[str] = field(default_factory=set[str])
+    labelled: dict[str, None] = field(default_factory=dict[str, None])
+    financed: dict[str, None] = field(default_factory=dict[str, None])
 
     @property
     def example(self) -> str:
-        """A company worth telling the story of: labelled and financed if there is one; "" if there is none."""
-        best = self.labelled & self.financed or self.labelled or self.financed
-        return min(best, default="")
+        """A company worth telling the story of: the first labelled and financed one, else either; "" without any."""
+        both = (siren for siren in self.labelled if siren in self.financed)
+        return next(chain(both, self.labelled, self.financed), "")
 
     def region(self, code: str) -> Counter[str]:
         """The counters of a region."""
@@ -246,7 +246,7 @@ class Campaign:
             self.tally.steps["labels"].outcomes[answer.state] += 1
             self.tally.region(who.region)[f"label {answer.state}"] += 1
             if answer.state == "attribue":
-                self.tally.labelled.add(who.siren)
+                self.tally.labelled[who.siren] = None
 
     async def _ask_for_vouchers(self, scored: list[tuple[Participant, Score]]) -> None:
         asking: list[Participant] = []
@@ -269,7 +269,7 @@ class Campaign:
             counters[f"voucher {answer.outcome}"] += 1
             counters["granted_cents"] += answer.granted_cents
             if answer.granted_cents:
-                self.tally.financed.add(who.siren)
+                self.tally.financed[who.siren] = None
 
     async def _insist(self, step: str, door: tuple[str, str], bodies: list[bytes], kind: type[Any]) -> list[Any]:
         """Post items, and again those that the service cannot know yet."""

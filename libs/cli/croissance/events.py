@@ -115,19 +115,41 @@ async def _tail(here: Addresses, wanted: Filter, since: str | int, limit: int, *
         consumer.assign(places)
         await _seek(consumer, places, since)
         ends = await consumer.end_offsets(places)
-        while True:
-            batches: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=500)
-            records = [record for batch in batches.values() for record in batch]
-            for record in sorted(records, key=lambda record: (record.timestamp, record.topic, record.offset)):
-                if show_record(record, wanted, as_json=as_json):
-                    shown += 1
-                    if shown == limit:
-                        return
-            if limit and not records and since == "beginning" and await _at_end(consumer, ends):
+        if wanted.siren and since != "end":
+            for record in in_time(await _history(consumer, ends, wanted)):
+                shown += show_record(record, wanted, as_json=as_json)
+                if shown == limit:
+                    return
+        while not (limit and shown == limit):
+            records = in_time(await _batch(consumer))
+            for record in records:
+                shown += show_record(record, wanted, as_json=as_json)
+                if shown == limit:
+                    return
+            if limit and not records and since != "end" and await _at_end(consumer, ends):
                 return
     finally:
         with suppress(KafkaError):
             await consumer.stop()
+
+
+async def _batch(consumer: AIOKafkaConsumer) -> list[Any]:
+    batches: dict[Any, list[Any]] = await consumer.getmany(timeout_ms=500)
+    return [record for batch in batches.values() for record in batch]
+
+
+async def _history(consumer: AIOKafkaConsumer, ends: Mapping[Any, int], wanted: Filter) -> list[Any]:
+    """What one company went through up to now: few enough to be put in order of time."""
+    key = wanted.siren.encode()
+    kept: list[Any] = []
+    while not await _at_end(consumer, ends):
+        kept += [record for record in await _batch(consumer) if record.key == key]
+    return kept
+
+
+def in_time(records: list[Any]) -> list[Any]:
+    """Records in the order of their facts; those of one partition keep theirs."""
+    return sorted(records, key=lambda record: (dict(record.headers).get("ce_time") or b"", record.timestamp))
 
 
 async def _at_end(consumer: AIOKafkaConsumer, ends: Mapping[Any, int]) -> bool:

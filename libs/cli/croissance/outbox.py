@@ -64,8 +64,15 @@ def status(
     for line in lines:
         counts = [number(line[name]) for name in ("head", "published", "waiting")]
         oldest = "" if line["oldest"] is None else f"{line['oldest']:%H:%M:%S}"
-        table.add_row(line["service"], line["topic"], *counts, oldest, ", ".join(line["owners"]) or "-")
+        table.add_row(
+            line["service"], line["topic"], *counts, oldest, ", ".join(map(process_of, line["owners"])) or "-"
+        )
     out.print(table)
+
+
+def process_of(owner: str) -> str:
+    """The process behind a claim: its instance and process number, without the unique end."""
+    return owner.rsplit("-", 5)[0]
 
 
 @app.command()

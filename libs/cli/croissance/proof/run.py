@@ -12,7 +12,7 @@ from croissance.proof.books import check_books
 from croissance.proof.database import Place, Schema, outbox, schemas
 from croissance.proof.equations import WANTED, Chain, check_joined, check_messages, read_content
 from croissance.proof.findings import Findings
-from croissance.proof.log import PartitionLog, Receiver
+from croissance.proof.log import PartitionLog, Receiver, short
 from croissance.proof.mechanism import Marks, check_consumer, check_order, check_publishing, compare_outbox
 from croissance.proof.reader import LogReader
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic
@@ -99,9 +99,10 @@ async def _read_all(connection: Any, where: Where, services: dict[str, Schema], 
                 schema = owners[log.topic]
                 rows = outbox(connection, schema.name, Place(log.topic, partition))
                 await compare_outbox(findings, log, schema, rows)
-                ids.add(log.ids)
+                source = short(schema.service.encode())
+                ids.add(mark ^ source for mark in log.ids)
             _check_partition(findings, chain, services, logs, where.namespace)
-    findings.fault("duplicated", "identifiants", "des événements ont le même ce_id", ids.repeated())
+    findings.fault("duplicated", "identifiants", "des événements d’un service ont le même ce_id", ids.repeated())
     after = await schemas(connection, where.namespace)
     moved = any(after[name].heads != schema.heads for name, schema in services.items() if name in after)
     await _check_domain(connection, services, findings, chain, moved=moved, truncated=truncated)
