@@ -4,6 +4,7 @@ The index of the directory is kept by the process and brought up to date when `d
 by the horizon of the last read. Both are optimistic: what counts is the conditional update when a batch is saved.
 """
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
-from immutables import Map
 
 from common.errors import Conflict
 from common.message import Message
 from common.service import Changes
 from matching import settings
 from matching.model import CompanyNeeds, Connector, ConnectorSaved, LoadsMoved
-from matching.rules.directory import Directory
+from matching.rules.directory import Directory, Loads
 from matching.rules.explain import Wording
 from matching.rules.profile import Profiler
 from matching.rules.shared import Shared
@@ -77,7 +77,7 @@ class _Known:
     version: int
     directory: Directory
     horizon: str
-    loads: Map[str, int]
+    loads: Loads
 
 
 _known: dict[UUID, _Known] = {}
@@ -105,15 +105,20 @@ async def load(connection: "Connection", messages: Sequence[Message[object]]) ->
     identity, version, horizon = row
     known = _known.get(identity)
     if known is None or known.version > version:
-        known = _Known(-1, Directory(), "0", Map())
+        known = _Known(-1, Directory(), "0", array("i"))
     directory = known.directory
     if version != known.version:
         docs = await connection.fetch(_CHANGED, known.version)
         changed = [_decode(doc) for (doc,) in docs]
         directory = directory.replace(changed, settings.figures(), settings.territories())
     moved = await connection.fetch(_LOADS, known.horizon)
-    counts: dict[str, int] = {connector_id: count for connector_id, count in moved}  # noqa: C416  typed rows
-    loads = known.loads.update(counts) if counts else known.loads
+    loads = known.loads
+    if moved or len(loads) < len(directory.numbers):
+        loads = loads + array("i", bytes(loads.itemsize * (len(directory.numbers) - len(loads))))
+        for connector_id, count in moved:
+            number = directory.numbers.get(connector_id)
+            if number is not None:
+                loads[number] = count
     _remember(identity, _Known(version, directory, horizon, loads))
     return Shared(
         settings.figures(), profiler(), settings.catalogue(), directory, settings.calendar(), wording(), loads
@@ -129,7 +134,7 @@ def _remember(identity: UUID, known: _Known) -> None:
 def _forget_loads() -> None:
     """Read every load anew at the next batch."""
     for identity, known in _known.items():
-        _known[identity] = _Known(known.version, known.directory, "0", Map())
+        _known[identity] = _Known(known.version, known.directory, "0", array("i"))
 
 
 async def save(connection: "Connection", changes: Changes[CompanyNeeds, Shared]) -> None:

@@ -1,5 +1,6 @@
 """Builders of companies, connecteurs and messages, and a real PostgreSQL for the store and the doors."""
 
+from array import array
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -7,7 +8,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from immutables import Map
 
 from common.message import Message
 from common.runtime import Context
@@ -17,7 +17,7 @@ from matching.decide import decide
 from matching.inputs import DiagnosticCompleted, Measure
 from matching.model import Company, CompanyNeeds, Connector, Zone
 from matching.rules.aids import Catalogue
-from matching.rules.directory import build_directory
+from matching.rules.directory import Directory, Loads, build_directory
 from matching.rules.explain import Wording
 from matching.rules.profile import Profile, Profiler
 from matching.rules.shared import Shared
@@ -65,7 +65,14 @@ class Make:
         """The shared aggregate over these connecteurs."""
         directory = build_directory(connectors, self.figures, self.territories)
         aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.figures)
-        return Shared(self.figures, self.profiler, aids, directory, self.calendar, self.wording, Map(loads))
+        return Shared(
+            self.figures, self.profiler, aids, directory, self.calendar, self.wording, self.loads(directory, loads)
+        )
+
+    def loads(self, directory: Directory, loads: Iterable[tuple[str, int]]) -> Loads:
+        """Loads in the order of a directory."""
+        known = dict(loads)
+        return array("i", [known.get(connector_id, 0) for connector_id in directory.numbers])
 
     def diagnosis(self, *subjects: str, diagnostic_id: str = "d1", band: str = "intermediaire", **changes: Any) -> Any:
         """A completed diagnosis whose plan has these subjects."""

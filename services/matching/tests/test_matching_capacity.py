@@ -21,7 +21,7 @@ from common.message import Message
 from matching.decide import decide, initial
 from matching.inputs import AcceptMatch, DeclineMatch
 from matching.model import CompanyNeeds, LoadsMoved, Match
-from matching.rules.shared import Shared
+from matching.rules.shared import Shared, load_of
 
 SIRENS = ("732829320", "552100554", "542051180", "443061841")
 
@@ -101,7 +101,7 @@ class Life(RuleBasedStateMachine):
     def never_above_capacity(self) -> None:
         """No connecteur holds more than it can take."""
         for connector in self.shared.directory.connectors.values():
-            assert 0 <= self.shared.loads.get(connector.id, 0) <= connector.capacity_30d
+            assert 0 <= load_of(self.shared, connector.id) <= connector.capacity_30d
 
     @invariant()
     def loads_are_what_is_open_or_lately_accepted(self) -> None:
@@ -113,7 +113,8 @@ class Life(RuleBasedStateMachine):
             if match.status == "propose"
             or (match.status == "accepte" and match.answered_at is not None and match.answered_at + days > self.now)
         )
-        assert {c: n for c, n in self.shared.loads.items() if n} == dict(expected)
+        carried = {c: load_of(self.shared, c) for c in self.shared.directory.numbers}
+        assert {c: n for c, n in carried.items() if n} == dict(expected)
         assert {c: n for c, n in self.moved.items() if n} == dict(expected)
 
     @invariant()

@@ -120,7 +120,7 @@ def test_every_refusal_has_a_french_sentence_and_is_counted(make: Any) -> None:
     ]
     directory = build_directory(connectors, make.figures, make.territories)
     query = Query(make.profile(), ("cybersecurite",), paid=False, excluded=frozenset({"asked"}), seed=1)
-    counts = why_not(directory, query, {"c6": 10}, make.figures, make.territories)
+    counts = why_not(directory, query, make.loads(directory, [("c6", 10)]), make.figures, make.territories)
 
     expected = {"statut": 1, "territoire": 1, "sujet": 1, "effectif": 1, "capacite": 1, "institution": 1}
     assert counts.excluded == expected
@@ -132,7 +132,7 @@ def test_unknown_never_excludes_but_costs_points_and_is_named(make: Any) -> None
     sure, unsure = make.connector(1), make.connector(2, filters=Filters(effectif_min=15))
     directory = build_directory([sure, unsure], make.figures, make.territories)
     query = Query(make.profile(), ("cybersecurite",), paid=False, excluded=frozenset[str](), seed=1)
-    first, second = Searcher(directory, make.figures).best(query, {})
+    first, second = Searcher(directory, make.figures).best(query, make.loads(directory, ()))
 
     assert (first.candidate.id, first.unknown) == ("c1", ())
     assert (second.candidate.id, second.unknown) == ("c2", ("effectif",))

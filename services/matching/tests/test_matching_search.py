@@ -32,7 +32,8 @@ def query_of(make: Any, *subjects: str, paid: bool = False, seed: int = 7, **com
 
 
 def best(make: Any, connectors: list[Connector], query: Query, loads: dict[str, int] | None = None) -> list[Any]:
-    return Searcher(build_directory(connectors, make.figures, make.territories), make.figures).best(query, loads or {})
+    directory = build_directory(connectors, make.figures, make.territories)
+    return Searcher(directory, make.figures).best(query, make.loads(directory, (loads or {}).items()))
 
 
 @pytest.mark.parametrize(

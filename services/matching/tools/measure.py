@@ -8,11 +8,10 @@ whole country; one in three has filters. Companies come from real communes, in a
 import random
 import sys
 import time
+from array import array
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
-
-from immutables import Map
 
 from common.message import Message
 from matching import settings
@@ -23,7 +22,7 @@ from matching.rules.aids import Catalogue
 from matching.rules.directory import build_directory
 from matching.rules.explain import Wording
 from matching.rules.profile import Profiler
-from matching.rules.shared import Shared
+from matching.rules.shared import Shared, load_of
 from matching.rules.territory import departement_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -136,7 +135,7 @@ def main(connectors: int, aids: int, companies: int) -> None:
         directory,
         settings.calendar(),
         Wording(figures),
-        Map(),
+        array("i", bytes(4 * connectors)),
     )
     messages = synthetic_messages(companies)
     for label in ("first pass", "second pass"):
@@ -152,7 +151,7 @@ def main(connectors: int, aids: int, companies: int) -> None:
             f"{label}: {1e6 * spent / companies:.1f} µs of CPU a company, {events / companies:.2f} events, "
             f"{100 * offered / companies:.0f} % served"
         )
-        over = [c.id for c in records if carried.loads.get(c.id, 0) > c.capacity_30d]
+        over = [c.id for c in records if load_of(carried, c.id) > c.capacity_30d]
         print(f"connecteurs above capacity: {len(over)}")
 
 

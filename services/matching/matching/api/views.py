@@ -14,7 +14,7 @@ from matching.rules.figures import Figures
 from matching.rules.offers import query_of
 from matching.rules.profile import Profile
 from matching.rules.search import Pick, Query, Searcher
-from matching.rules.shared import Shared
+from matching.rules.shared import Shared, load_of
 from matching.rules.verdict import NO
 from matching.store import Listed
 
@@ -120,7 +120,7 @@ def explain_view(need: Need, profile: Profile, shared: Shared, siren: str, now: 
 
 def connector_explain_view(connector: Connector, need: Need, profile: Profile, shared: Shared) -> View:
     """Every criterion of one connecteur for one need."""
-    load, territories = shared.loads.get(connector.id, 0), shared.profiler.territories
+    load, territories = load_of(shared, connector.id), shared.profiler.territories
     verdicts = assess(connector, query_of(need, profile), load, shared.figures, territories)
     return {
         "connector_id": connector.id,

@@ -4,9 +4,11 @@ What never depends on the company (past help, response speed) is scored when a c
 up by NAF section. A search then reads only the head of a few lists instead of ten thousand connecteurs.
 """
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from matching.model import Connector
@@ -16,7 +18,12 @@ from matching.rules.profile import CACHE_LIMIT, Profile
 from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
 
+Loads: TypeAlias = "array[int]"
+"""Load of every connecteur, by its number in the directory. Never changed in place: a decision that moves loads copies
+them, which is one block of memory."""
+
 PROFESSIONAL: Final = "professionnel"
+_ORDER: Final = itemgetter(0, 1)
 NARROW: Final = frozenset({"commune", "epci"})
 
 
@@ -26,9 +33,12 @@ class Candidate:
 
     Attributes:
         connector: the record.
+        id: of the record.
+        number: its place in the loads.
         institution: its institution.
         capacity: matches it can take in 30 days.
         professional: may take paid missions.
+        free: not commercial.
         static: past help + response speed.
         sectors: NAF division → points of sector experience.
         sections: NAF sections it has experience in.
@@ -39,9 +49,11 @@ class Candidate:
 
     connector: Connector
     id: str
+    number: int
     institution: str
     capacity: int
     professional: bool
+    free: bool
     static: int
     sectors: Mapping[str, int]
     sections: frozenset[str]
@@ -50,50 +62,86 @@ class Candidate:
     reasons: tuple[str, ...]
 
 
-class Entry(NamedTuple):
-    """A candidate in a zone.
+class Pool(NamedTuple):
+    """Candidates, best first, in columns: reading on costs a few packed integers, not an object a candidate.
 
     Attributes:
-        value: points of the zone + static score, hundredths.
-        candidate: the connecteur.
-        reach: the zone.
+        values: points of the zone + static score, hundredths.
+        numbers: place in the loads.
+        limits: capacity.
+        candidates: the connecteurs.
+        reaches: the zone each was found through.
     """
 
-    value: int
-    candidate: Candidate
-    reach: Reach
+    values: "array[int]"
+    numbers: "array[int]"
+    limits: "array[int]"
+    candidates: tuple[Candidate, ...]
+    reaches: tuple[Reach, ...]
 
 
-Pool: TypeAlias = tuple[Entry, ...]
-"""Candidates, highest value first."""
+def _pool(entries: Sequence[tuple[int, str, Candidate, Reach]]) -> Pool:
+    """A pool of (−value, id, candidate, zone) in order."""
+    return Pool(
+        array("i", [-entry[0] for entry in entries]),
+        array("i", [entry[2].number for entry in entries]),
+        array("i", [entry[2].capacity for entry in entries]),
+        tuple([entry[2] for entry in entries]),
+        tuple([entry[3] for entry in entries]),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
-    """The candidates of one subject at one place.
+class Shelf(NamedTuple):
+    """The candidates of one subject at one place. Who serves several of its zones stands in it several times.
 
     Attributes:
         every: all of them.
-        free: the non-commercial ones.
-        halves: memo of `split`.
+        experienced: NAF section → those with experience in it.
+        free: the non-commercial ones, or None.
     """
 
     every: Pool
-    free: Pool
-    halves: dict[str, tuple[Pool, Pool]] = field(default_factory=dict[str, tuple[Pool, Pool]], compare=False)
-
-    def split(self, section: str) -> tuple[Pool, Pool]:
-        """Those with experience in a NAF section, and the others; worked out once a section."""
-        found = self.halves.get(section)
-        if found is None:
-            known = tuple(entry for entry in self.every if section in entry.candidate.sections)
-            rest = tuple(entry for entry in self.every if section not in entry.candidate.sections)
-            found = self.halves[section] = (known, rest)
-        return found
+    experienced: Mapping[str, Pool]
+    free: Pool | None
 
 
-Place: TypeAlias = Mapping[str, Shelf]
-"""subject → candidates."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Zones that cover, or may cover, the same companies.
+
+    Attributes:
+        zones: each with its candidates by subject.
+        penalty: hundredths taken where the zone is only possible.
+        shelves: memo of `shelf`.
+    """
+
+    zones: tuple[tuple[Reach, Mapping[str, tuple[Candidate, ...]]], ...]
+    penalty: int
+    shelves: dict[str, Shelf | None] = field(default_factory=dict[str, Shelf | None], compare=False, repr=False)
+
+    def shelf(self, subject: str) -> Shelf | None:
+        """The candidates of a subject, None without any; gathered once."""
+        try:
+            return self.shelves[subject]
+        except KeyError:
+            found = self.shelves[subject] = self._gather(subject)
+            return found
+
+    def _gather(self, subject: str) -> Shelf | None:
+        every: list[tuple[int, str, Candidate, Reach]] = []
+        for reach, pools in self.zones:
+            points = self.penalty - reach.points if reach.level == UNKNOWN_LEVEL else -reach.points
+            every += [(points - found.static, found.id, found, reach) for found in pools.get(subject, ())]
+        if not every:
+            return None
+        every.sort(key=_ORDER)
+        experienced: dict[str, list[tuple[int, str, Candidate, Reach]]] = {}
+        for entry in every:
+            for section in entry[2].sections:
+                experienced.setdefault(section, []).append(entry)
+        free = [entry for entry in every if entry[2].free]
+        known = {section: _pool(entries) for section, entries in experienced.items()}
+        return Shelf(_pool(every), known, _pool(free) if free else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +150,18 @@ class Directory:
 
     Attributes:
         connectors: every record, whatever its status.
+        numbers: id → place of a connecteur in the loads, kept for good.
         zones: zone key (`rules.territory`) → subject → candidates: active, with a capacity.
-        shelves: memo of `near`: what covers a place, gathered by subject.
+        places: memo of `near` by zones.
         nearby: memo of `near` by commune, département and region.
     """
 
     connectors: Mapping[str, Connector] = field(default_factory=dict[str, Connector])
+    numbers: Mapping[str, int] = field(default_factory=dict[str, int])
     zones: Mapping[str, Mapping[str, tuple[Candidate, ...]]] = field(
         default_factory=dict[str, Mapping[str, tuple[Candidate, ...]]]
     )
-    shelves: dict[tuple[Reach, ...], Place] = field(
+    places: dict[tuple[Reach, ...], Place] = field(
         default_factory=dict[tuple[Reach, ...], Place], compare=False, repr=False
     )
     nearby: dict[tuple[str, str, str], tuple[Place, ...]] = field(
@@ -132,20 +182,21 @@ class Directory:
             held = [reach for reach in profile.reaches if reach.key in self.zones]
             narrow = tuple(reach for reach in held if reach.level in NARROW)
             wide = tuple(reach for reach in held if reach.level not in NARROW)
-            found = self.nearby[where] = tuple(self._gathered(part, figures) for part in (narrow, wide) if part)
+            found = self.nearby[where] = tuple(self._place(part, figures) for part in (narrow, wide) if part)
         return found
 
-    def _gathered(self, reaches: tuple[Reach, ...], figures: Figures) -> Place:
-        place = self.shelves.get(reaches)
+    def _place(self, reaches: tuple[Reach, ...], figures: Figures) -> Place:
+        place = self.places.get(reaches)
         if place is None:
-            if len(self.shelves) >= CACHE_LIMIT:
-                self.shelves.clear()
-            place = self.shelves[reaches] = _gather([(reach, self.zones[reach.key]) for reach in reaches], figures)
+            if len(self.places) >= CACHE_LIMIT:
+                self.places.clear()
+            zones = tuple((reach, self.zones[reach.key]) for reach in reaches)
+            place = self.places[reaches] = Place(zones, 100 * figures.score.unknown_penalty)
         return place
 
     def replace(self, changed: Iterable[Connector], figures: Figures, territories: Territories) -> "Directory":
         """The directory with these records new or replaced; only the lists they touch are made again."""
-        connectors = dict(self.connectors)
+        connectors, numbers = dict(self.connectors), dict(self.numbers)
         gone: dict[str, set[tuple[str, str]]] = {}
         come: dict[tuple[str, str], list[Candidate]] = {}
         for connector in {connector.id: connector for connector in changed}.values():
@@ -153,8 +204,9 @@ class Directory:
             if before is not None and _takes_matches(before):
                 gone[connector.id] = _places_of(before, territories)
             connectors[connector.id] = connector
+            number = numbers.setdefault(connector.id, len(numbers))
             if _takes_matches(connector):
-                candidate = file_candidate(connector, figures)
+                candidate = file_candidate(connector, number, figures)
                 for place in _places_of(connector, territories):
                     come.setdefault(place, []).append(candidate)
         touched = {*come, *(place for places in gone.values() for place in places)}
@@ -165,8 +217,8 @@ class Directory:
             pool = (*kept, *come.get((key, subject), ()))
             zones[key] = {**pools, subject: pool} if pool else pools
         keys = {key for key, _ in touched}
-        shelves = {reaches: place for reaches, place in self.shelves.items() if keys.isdisjoint(r.key for r in reaches)}
-        return Directory(connectors, {key: pools for key, pools in zones.items() if pools}, shelves)
+        places = {reaches: place for reaches, place in self.places.items() if keys.isdisjoint(r.key for r in reaches)}
+        return Directory(connectors, numbers, {key: pools for key, pools in zones.items() if pools}, places)
 
 
 def _takes_matches(connector: Connector) -> bool:
@@ -178,34 +230,12 @@ def _places_of(connector: Connector, territories: Territories) -> set[tuple[str,
     return {(key, subject) for key in keys for subject in connector.sujets}
 
 
-def _gather(zones: Sequence[tuple[Reach, Mapping[str, tuple[Candidate, ...]]]], figures: Figures) -> Place:
-    """The shelves of a place, by subject; a candidate found in several zones counts by the best one."""
-    place: dict[str, Shelf] = {}
-    for subject in {subject for _, pools in zones for subject in pools}:
-        best: dict[str, Entry] = {}
-        for reach, pools in zones:
-            penalty = 100 * figures.score.unknown_penalty if reach.level == UNKNOWN_LEVEL else 0
-            for candidate in pools.get(subject, ()):
-                entry = Entry(candidate.static + reach.points - penalty, candidate, reach)
-                held = best.get(candidate.id)
-                if held is None or entry.value > held.value:
-                    best[candidate.id] = entry
-        place[subject] = _shelf(best.values(), figures)
-    return place
-
-
-def _shelf(entries: Iterable[Entry], figures: Figures) -> Shelf:
-    every = tuple(sorted(entries, key=lambda entry: (-entry.value, entry.candidate.id)))
-    free = tuple(entry for entry in every if entry.candidate.connector.type in figures.offer.non_commercial)
-    return Shelf(every, free)
-
-
 def build_directory(connectors: Iterable[Connector], figures: Figures, territories: Territories) -> Directory:
     """A directory of these records."""
     return Directory().replace(connectors, figures, territories)
 
 
-def file_candidate(connector: Connector, figures: Figures) -> Candidate:
+def file_candidate(connector: Connector, number: int, figures: Figures) -> Candidate:
     """Score what does not depend on the company, and compile the conditions."""
     past, speed = static_points(connector, figures.score)
     quality = connector.quality
@@ -213,9 +243,11 @@ def file_candidate(connector: Connector, figures: Figures) -> Candidate:
     return Candidate(
         connector,
         connector.id,
+        number,
         connector.institution_id,
         connector.capacity_30d,
         connector.tier == PROFESSIONAL,
+        connector.type in figures.offer.non_commercial,
         past + speed,
         sectors,
         frozenset(figures.activities.sections[division] for division in sectors),

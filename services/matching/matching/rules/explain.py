@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from matching.model import Connector
 from matching.rules import text
-from matching.rules.directory import PROFESSIONAL, Candidate, Directory, Place
+from matching.rules.directory import PROFESSIONAL, Candidate, Directory, Loads, Place
 from matching.rules.figures import Figures
 from matching.rules.profile import CACHE_LIMIT
 from matching.rules.search import Pick, Query
@@ -122,14 +122,12 @@ class WhyNot(NamedTuple):
     covering: int
 
 
-def why_not(
-    directory: Directory, query: Query, loads: Mapping[str, int], figures: Figures, territories: Territories
-) -> WhyNot:
+def why_not(directory: Directory, query: Query, loads: Loads, figures: Figures, territories: Territories) -> WhyNot:
     """Count, over the whole directory, the first criterion that excludes each connecteur."""
     excluded: Counter[str] = Counter()
     covering = 0
     for connector in directory.connectors.values():
-        verdicts = assess(connector, query, loads.get(connector.id, 0), figures, territories)
+        verdicts = assess(connector, query, loads[directory.numbers[connector.id]], figures, territories)
         refusal = next((criterion.code for criterion in verdicts if criterion.verdict == NO), "")
         excluded[refusal] += 1
         covering += refusal not in {"statut", "territoire", "sujet"}
@@ -137,25 +135,25 @@ def why_not(
     return WhyNot(eligible, dict(excluded.most_common()), covering)
 
 
-def unserved_causes(directory: Directory, query: Query, figures: Figures, loads: Mapping[str, int]) -> tuple[str, ...]:
+def unserved_causes(directory: Directory, query: Query, figures: Figures, loads: Loads) -> tuple[str, ...]:
     """Why nobody can take a need, one `cause:subject` for each of its subjects."""
     places = directory.near(query.profile, figures)
     return tuple([f"{_cause(places, query, loads, subject)}:{subject}" for subject in query.subjects])
 
 
-def _cause(places: Iterable[Place], query: Query, loads: Mapping[str, int], subject: str) -> str:
+def _cause(places: Iterable[Place], query: Query, loads: Loads, subject: str) -> str:
     """The last obstacle of the connecteur that came closest: capacity, institution asked already, or criteria."""
-    shelves = [place[subject] for place in places if subject in place]
+    shelves = [shelf for place in places if (shelf := place.shelf(subject)) is not None]
     if not shelves:
         return "aucun_connecteur"
     cause = "criteres"
     for shelf in shelves:
-        for _, candidate, _ in shelf.every:
+        for candidate in shelf.every.candidates:
             if not _fits(candidate, query):
                 continue
             if candidate.institution in query.excluded:
                 cause = "institutions_deja_sollicitees"
-            elif loads.get(candidate.id, 0) >= candidate.capacity:
+            elif loads[candidate.number] >= candidate.capacity:
                 return "capacite"
     return cause
 

@@ -4,12 +4,12 @@ A list is left as soon as its next candidate, even with full free capacity and s
 best found: the result is that of scoring everybody. Scores are hundredths of a point.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from matching.rules.directory import Candidate, Directory, Pool
+from matching.rules.directory import Candidate, Directory, Loads, Pool
 from matching.rules.figures import Figures
 from matching.rules.profile import Profile
 from matching.rules.territory import UNKNOWN_LEVEL, Reach
@@ -73,7 +73,7 @@ class Searcher:
     directory: Directory
     figures: Figures
 
-    def best(self, query: Query, loads: Mapping[str, int]) -> list[Pick]:
+    def best(self, query: Query, loads: Loads) -> list[Pick]:
         """Up to `proposals` connecteurs of distinct institutions, best first, one non-commercial if one is eligible.
 
         Between equal scores, fewest matches first, then a hash of need and connecteur: stable, and fair over needs.
@@ -97,13 +97,13 @@ class Searcher:
         for place in self.directory.near(query.profile, self.figures):
             fit = 100 * score.main_subject
             for index, subject in enumerate(query.subjects):
-                shelf = place.get(subject)
+                shelf = place.shelf(subject)
                 if shelf is not None:
-                    known, rest = shelf.split(section)
-                    if known:
+                    every, experienced, _ = shelf
+                    lists.append((fit + narrow + every[0][0], fit, narrow, every, index))
+                    known = experienced.get(section)
+                    if known is not None:
                         lists.append((fit + wide + known[0][0], fit, wide, known, index))
-                    if rest:
-                        lists.append((fit + narrow + rest[0][0], fit, narrow, rest, index))
                 fit = 100 * score.second_subject
         lists.sort(key=_BOUND, reverse=True)
         return lists
@@ -115,14 +115,14 @@ class Searcher:
         lists: list[_List] = []
         for place in self.directory.near(query.profile, self.figures):
             for index, subject in enumerate(query.subjects):
-                shelf = place.get(subject)
-                if shelf is not None and shelf.free:
+                shelf = place.shelf(subject)
+                if shelf is not None and shelf.free is not None:
                     fit = 100 * (score.second_subject if index else score.main_subject)
-                    lists.append((fit + wide + shelf.free[0].value, fit, wide, shelf.free, index))
+                    lists.append((fit + wide + shelf.free.values[0], fit, wide, shelf.free, index))
         lists.sort(key=_BOUND, reverse=True)
         return lists
 
-    def _top(self, query: Query, loads: Mapping[str, int], lists: list[_List], count: int) -> list[_Found]:
+    def _top(self, query: Query, loads: Loads, lists: list[_List], count: int) -> list[_Found]:
         """The best `count` of distinct institutions."""
         score = self.figures.score
         board = _Board(query, loads, count, 100 * score.free_capacity, 100 * score.unknown_penalty)
@@ -138,7 +138,7 @@ class _Board:
     """The best entries found so far; `floor` is the score that an entry must reach to matter."""
 
     query: Query
-    loads: Mapping[str, int]
+    loads: Loads
     count: int
     capacity: int
     penalty: int
@@ -148,22 +148,25 @@ class _Board:
     def read(self, item: _List) -> None:
         """Read a list as far as its next candidate can reach the floor.
 
-        Sector points are looked up only in lists of the experienced, those whose slack has room for them.
+        Only lists whose slack has room for sector points look them up: whoever has some stands in such a list too.
         """
         _, fit, slack, pool, subject = item
-        capacity, loads = self.capacity, self.loads
-        division = self.query.profile.activity.division if slack > capacity else ""
-        floor = self.floor
+        capacity, loads, floor = self.capacity, self.loads, self.floor
+        sector = slack - capacity
+        division = self.query.profile.activity.division if sector else ""
+        values, numbers, limits, candidates, reaches = pool
         reachable = floor - fit - slack
-        for value, candidate, reach in pool:
+        for index, (value, number, limit) in enumerate(zip(values, numbers, limits, strict=True)):
             if value < reachable:
                 break
-            limit = candidate.capacity
-            load = loads.get(candidate.id, 0)
+            load = loads[number]
             score = fit + value + capacity * (limit - load) // limit
-            if division:
+            if score + sector < floor or load >= limit:
+                continue
+            candidate = candidates[index]
+            if sector:
                 score += candidate.sectors.get(division, 0)
-            if score >= floor and load < limit and self._enter(score, load, candidate, reach, subject):
+            if score >= floor and self._enter(score, load, candidate, reaches[index], subject):
                 floor = self.floor
                 reachable = floor - fit - slack
 

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from immutables import Map
-
 from matching.model import LoadsMoved
 from matching.rules.aids import Catalogue
 from matching.rules.calendar import WorkingDays
-from matching.rules.directory import Directory
+from matching.rules.directory import Directory, Loads
 from matching.rules.explain import Wording
 from matching.rules.figures import Figures
 from matching.rules.profile import Profiler
@@ -25,7 +23,7 @@ class Shared:
         directory: connecteurs, indexed.
         calendar: working days.
         wording: sentences of the explanations.
-        loads: connecteur → open offers + matches accepted in the last `capacity_days`; absent means 0.
+        loads: open offers + matches accepted in the last `capacity_days`, by number of the connecteur.
     """
 
     figures: Figures
@@ -34,18 +32,24 @@ class Shared:
     directory: Directory
     calendar: WorkingDays
     wording: Wording
-    loads: Map[str, int]
+    loads: Loads
+
+
+def load_of(shared: Shared, connector_id: str) -> int:
+    """The load of one connecteur of the directory."""
+    return shared.loads[shared.directory.numbers[connector_id]]
 
 
 def with_loads(shared: Shared, rows: Sequence[object]) -> Shared:
     """The shared aggregate with the loads these rows move; never below zero."""
-    loads = shared.loads
-    for row in rows:
-        if isinstance(row, LoadsMoved):
-            for connector_id in row.connector_ids:
-                loads = loads.set(connector_id, max(0, loads.get(connector_id, 0) + row.by))
-    if loads is shared.loads:
+    moves = [row for row in rows if isinstance(row, LoadsMoved)]
+    if not moves:
         return shared
+    loads, numbers = shared.loads[:], shared.directory.numbers
+    for row in moves:
+        for connector_id in row.connector_ids:
+            number = numbers[connector_id]
+            loads[number] = max(0, loads[number] + row.by)
     return Shared(
         shared.figures, shared.profiler, shared.catalogue, shared.directory, shared.calendar, shared.wording, loads
     )
