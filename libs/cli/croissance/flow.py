@@ -12,7 +12,7 @@ import asyncpg
 from croissance.proof.wiring import CONSUMES, topic
 from croissance.querying import connect
 
-LOOK_EVERY: Final = 0.05
+LOOK_EVERY: Final = 0.08
 """Seconds between two looks at the positions."""
 
 STALL: Final = 240.0

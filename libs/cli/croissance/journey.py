@@ -54,7 +54,8 @@ def describe(event: str, data: dict[str, Any]) -> str:
 def _registered(data: dict[str, Any]) -> str:
     company = data["company"]
     name = company["name"] or "entreprise"
-    return f"{name}, {company['naf']}, commune {company['commune']} ({company['sme_category']})"
+    place = f", commune {company['commune']}" if company["commune"] else ""
+    return f"{name}, {company['naf']}{place} ({company['sme_category']})"
 
 
 def _diagnosed(data: dict[str, Any]) -> str:
