@@ -340,7 +340,9 @@ def test_faults_keep_a_few_examples() -> None:
     assert (findings.faults["gaps"], len(findings.examples)) == (20, 5)
 
 
-def test_nothing_to_reach_is_said(tmp_path: Any) -> None:
+def test_nothing_to_reach_is_said(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN"):
+        monkeypatch.delenv(name, raising=False)
     from typer.testing import CliRunner  # noqa: PLC0415
 
     from croissance.main import app  # noqa: PLC0415

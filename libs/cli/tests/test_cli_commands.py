@@ -65,7 +65,9 @@ def test_wrong_usage_is_status_2(command: list[str], tmp_path: Path, monkeypatch
     assert RUNNER.invoke(app, command).exit_code == 2
 
 
-def test_nothing_running_is_said(tmp_path: Path) -> None:
+def test_nothing_running_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN"):
+        monkeypatch.delenv(name, raising=False)
     result = RUNNER.invoke(app, ["outbox", "status", "--data", str(tmp_path)])
     assert result.exit_code == 1
     assert "croissance up" in result.output

@@ -124,7 +124,7 @@ class Codec(Generic[State, Shared]):
     def dead_lettered(self, record: Record, reason: str, at: datetime) -> Outgoing:
         """The announcement of a dead letter on the dead-letter topic; same record, same id."""
         event = DeadLettered(key_text(record) or "", record.topic, record.partition, record.offset, reason)
-        event_id = uuid5(NAMESPACE_URL, f"{record.topic}/{record.partition}/{record.offset}")
+        event_id = uuid5(NAMESPACE_URL, f"{self.service.name}/{record.topic}/{record.partition}/{record.offset}")
         meta = Meta(iso(at), "", str(event_id), str(event_id), "")
         return Outgoing(
             self.dead_letter_topic,
