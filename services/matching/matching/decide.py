@@ -61,12 +61,13 @@ def decide(state: CompanyNeeds, shared: Shared, message: Message[object]) -> Res
 
 def _diagnosed(state: CompanyNeeds, shared: Shared, message: Message[object], event: DiagnosticCompleted) -> Result:
     """Open a need, offer it and recommend aids; or join the need that is open on the same subject."""
-    figures = shared.figures
+    basis = shared.basis
+    figures = basis.figures
     subjects = subjects_of(event, figures.need)
     if not subjects:
         return Decision(state, shared)
-    profile = shared.profiler.profile(event.company, paris_date(message.time))
-    programmes = shared.catalogue.recommend(profile, subjects)
+    profile = basis.profiler.profile(event.company, paris_date(message.time))
+    programmes = basis.catalogue.recommend(profile, subjects)
     known = joinable(state, subjects[0], message.time, figures.offer.dedupe_days)
     if known is not None:
         return _joined(state, shared, event, known, programmes)
@@ -158,7 +159,7 @@ def _accepted(state: CompanyNeeds, shared: Shared, message: Message[object], mat
         tuple(other.match_id for other in released),
         message.region or _region(state),
     )
-    free_at = message.time + timedelta(days=shared.figures.offer.capacity_days)
+    free_at = message.time + timedelta(days=shared.basis.figures.offer.capacity_days)
     timers = (
         Cancel(offers_timer(need)),
         Schedule(f"capacity:{match_id}", free_at, CapacityFreed(match_id, match.connector_id)),
@@ -220,7 +221,7 @@ def _next_round(done: Result, message: Message[object], need: Need) -> Result:
     state, shared = done.state, done.shared
     if state.company is None:
         raise TypeError(f"need {need.need_id} has no company")
-    profile = shared.profiler.profile(state.company, paris_date(message.time))
+    profile = shared.basis.profiler.profile(state.company, paris_date(message.time))
     offer = offer_round(need, shared, profile, message)
     return Decision(
         _with_need(state, offer.need),
@@ -244,7 +245,7 @@ def _freed(state: CompanyNeeds, shared: Shared, connector_id: str) -> Result:
 def _put(state: CompanyNeeds, shared: Shared, command: PutConnector) -> Result:
     """Write a line of the directory; the same line again changes nothing. Later batches see it."""
     connector = command.connector
-    changed = shared.directory.connectors.get(connector.id) != connector
+    changed = shared.basis.directory.connectors.get(connector.id) != connector
     answer = ConnectorAnswer(connector.id, connector.status, changed)
     return Decision(state, shared, rows=(ConnectorSaved(connector),) if changed else (), answer=answer)
 

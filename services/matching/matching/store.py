@@ -4,12 +4,11 @@ The index of the directory is kept by the process and brought up to date when `d
 by the horizon of the last read. Both are optimistic: what counts is the conditional update when a batch is saved.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -19,10 +18,12 @@ from common.message import Message
 from common.service import Changes
 from matching import settings
 from matching.model import CompanyNeeds, Connector, ConnectorSaved, LoadsMoved
-from matching.rules.directory import Directory, Loads
+from matching.rules.directory import Directory
 from matching.rules.explain import Wording
+from matching.rules.loads import NONE, Loads, reaching, with_counts
 from matching.rules.profile import Profiler
-from matching.rules.shared import Shared
+from matching.rules.search import Searcher
+from matching.rules.shared import Basis, Shared
 
 if TYPE_CHECKING:
     from common.postgres import Connection
@@ -76,6 +77,7 @@ class _Known:
 
     version: int
     directory: Directory
+    basis: Basis
     horizon: str
     loads: Loads
 
@@ -87,7 +89,7 @@ _KNOWN_LIMIT: Final = 8
 @lru_cache(maxsize=1)
 def profiler() -> Profiler:
     """The profiler of the package data."""
-    return Profiler(settings.territories(), settings.figures().activities)
+    return Profiler(settings.figures().activities)
 
 
 @lru_cache(maxsize=1)
@@ -105,24 +107,30 @@ async def load(connection: "Connection", messages: Sequence[Message[object]]) ->
     identity, version, horizon = row
     known = _known.get(identity)
     if known is None or known.version > version:
-        known = _Known(-1, Directory(), "0", array("i"))
+        nobody = Directory(settings.figures(), settings.territories())
+        known = _Known(-1, nobody, _basis(nobody), "0", NONE)
     directory = known.directory
     if version != known.version:
         docs = await connection.fetch(_CHANGED, known.version)
         changed = [_decode(doc) for (doc,) in docs]
-        directory = directory.replace(changed, settings.figures(), settings.territories())
+        directory = directory.replace(changed)
     moved = await connection.fetch(_LOADS, known.horizon)
-    loads = known.loads
-    if moved or len(loads) < len(directory.numbers):
-        loads = loads + array("i", bytes(loads.itemsize * (len(directory.numbers) - len(loads))))
-        for connector_id, count in moved:
-            number = directory.numbers.get(connector_id)
-            if number is not None:
-                loads[number] = count
-    _remember(identity, _Known(version, directory, horizon, loads))
-    return Shared(
-        settings.figures(), profiler(), settings.catalogue(), directory, settings.calendar(), wording(), loads
-    )
+    loads = with_counts(reaching(known.loads, len(directory.numbers)), _numbered(directory, moved))
+    basis = known.basis if directory is known.directory else _basis(directory)
+    _remember(identity, _Known(version, directory, basis, horizon, loads))
+    return Shared(basis, loads)
+
+
+def _numbered(directory: Directory, rows: Iterable[Any]) -> list[tuple[int, int]]:
+    """Loads read, by number; a connecteur that came since is read again with the next version."""
+    numbers = directory.numbers
+    return [(numbers[connector_id], load) for connector_id, load in rows if connector_id in numbers]
+
+
+def _basis(directory: Directory) -> Basis:
+    figures = settings.figures()
+    searcher = Searcher(directory, figures)
+    return Basis(figures, profiler(), settings.catalogue(), settings.calendar(), wording(), directory, searcher)
 
 
 def _remember(identity: UUID, known: _Known) -> None:
@@ -134,7 +142,7 @@ def _remember(identity: UUID, known: _Known) -> None:
 def _forget_loads() -> None:
     """Read every load anew at the next batch."""
     for identity, known in _known.items():
-        _known[identity] = _Known(known.version, known.directory, "0", array("i"))
+        _known[identity] = replace(known, horizon="0")
 
 
 async def save(connection: "Connection", changes: Changes[CompanyNeeds, Shared]) -> None:

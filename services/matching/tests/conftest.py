@@ -1,6 +1,5 @@
 """Builders of companies, connecteurs and messages, and a real PostgreSQL for the store and the doors."""
 
-from array import array
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,10 +16,12 @@ from matching.decide import decide
 from matching.inputs import DiagnosticCompleted, Measure
 from matching.model import Company, CompanyNeeds, Connector, Zone
 from matching.rules.aids import Catalogue
-from matching.rules.directory import Directory, Loads, build_directory
+from matching.rules.directory import Directory, build_directory
 from matching.rules.explain import Wording
+from matching.rules.loads import NONE, Loads, reaching, with_counts
 from matching.rules.profile import Profile, Profiler
-from matching.rules.shared import Shared
+from matching.rules.search import Searcher
+from matching.rules.shared import Basis, Shared
 from matching.service import SERVICE
 
 LYON = Company("69123", "69", "84", "62.01Z", "NAFRev2", "5710", "11", date(2020, 1, 15))
@@ -33,7 +34,7 @@ class Make:
     siren = "732829320"
     figures = settings.figures()
     territories = settings.territories()
-    profiler = Profiler(territories, figures.activities)
+    profiler = Profiler(figures.activities)
     calendar = settings.calendar()
     wording = Wording(figures)
 
@@ -65,14 +66,14 @@ class Make:
         """The shared aggregate over these connecteurs."""
         directory = build_directory(connectors, self.figures, self.territories)
         aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.figures)
-        return Shared(
-            self.figures, self.profiler, aids, directory, self.calendar, self.wording, self.loads(directory, loads)
-        )
+        searcher = Searcher(directory, self.figures)
+        basis = Basis(self.figures, self.profiler, aids, self.calendar, self.wording, directory, searcher)
+        return Shared(basis, self.loads(directory, loads))
 
     def loads(self, directory: Directory, loads: Iterable[tuple[str, int]]) -> Loads:
         """Loads in the order of a directory."""
-        known = dict(loads)
-        return array("i", [known.get(connector_id, 0) for connector_id in directory.numbers])
+        room = reaching(NONE, len(directory.numbers))
+        return with_counts(room, [(directory.numbers[connector_id], load) for connector_id, load in loads])
 
     def diagnosis(self, *subjects: str, diagnostic_id: str = "d1", band: str = "intermediaire", **changes: Any) -> Any:
         """A completed diagnosis whose plan has these subjects."""

@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def never_above_capacity(self) -> None:
         """No connecteur holds more than it can take."""
-        for connector in self.shared.directory.connectors.values():
+        for connector in self.shared.basis.directory.connectors.values():
             assert 0 <= load_of(self.shared, connector.id) <= connector.capacity_30d
 
     @invariant()
@@ -113,7 +113,7 @@ class Life(RuleBasedStateMachine):
             if match.status == "propose"
             or (match.status == "accepte" and match.answered_at is not None and match.answered_at + days > self.now)
         )
-        carried = {c: load_of(self.shared, c) for c in self.shared.directory.numbers}
+        carried = {c: load_of(self.shared, c) for c in self.shared.basis.directory.numbers}
         assert {c: n for c, n in carried.items() if n} == dict(expected)
         assert {c: n for c, n in self.moved.items() if n} == dict(expected)
 

@@ -27,7 +27,9 @@ def names(decision: Any) -> list[str]:
 
 
 def loads_of(shared: Shared) -> dict[str, int]:
-    return {connector_id: load for connector_id in shared.directory.numbers if (load := load_of(shared, connector_id))}
+    return {
+        connector_id: load for connector_id in shared.basis.directory.numbers if (load := load_of(shared, connector_id))
+    }
 
 
 @pytest.fixture

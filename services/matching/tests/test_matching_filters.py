@@ -120,7 +120,7 @@ def test_every_refusal_has_a_french_sentence_and_is_counted(make: Any) -> None:
     ]
     directory = build_directory(connectors, make.figures, make.territories)
     query = Query(make.profile(), ("cybersecurite",), paid=False, excluded=frozenset({"asked"}), seed=1)
-    counts = why_not(directory, query, make.loads(directory, [("c6", 10)]), make.figures, make.territories)
+    counts = why_not(directory, query, make.loads(directory, [("c6", 10)]))
 
     expected = {"statut": 1, "territoire": 1, "sujet": 1, "effectif": 1, "capacite": 1, "institution": 1}
     assert counts.excluded == expected

@@ -198,7 +198,7 @@ def scored_one_by_one(make: Any, connectors: list[Connector], query: Query, load
         if any(verdict.verdict == NO for verdict in verdicts):
             continue
         keys = make.territories.keys_of(connector.zones)
-        territory = max(reach.points for reach in query.profile.reaches if reach.key in keys)
+        territory = max(reach.points for reach in make.territories.reaches(query.profile.company) if reach.key in keys)
         fit = score.main_subject if query.subjects[0] in connector.sujets else score.second_subject
         activity = query.profile.activity
         listed = set(connector.secteurs)
@@ -275,7 +275,7 @@ def test_a_directory_brought_up_to_date_equals_one_built_anew(
     make: Any, connectors: list[Connector], changed: list[Connector]
 ) -> None:
     directory = build_directory(connectors, make.figures, make.territories)
-    updated = directory.replace(changed, make.figures, make.territories)
+    updated = directory.replace(changed)
     merged = {connector.id: connector for connector in [*connectors, *changed]}
     anew = build_directory(merged.values(), make.figures, make.territories)
 

@@ -70,7 +70,7 @@ async def test_a_line_comes_back_as_it_was_written(context: MatchingContext, mak
         siren="732829320",
     )
     await put(context, full)
-    assert (await loaded(context)).directory.connectors == {"c1": full}
+    assert (await loaded(context)).basis.directory.connectors == {"c1": full}
     async with context.reading() as connection:
         assert await store.find_connector(connection, "c1") == store.Listed(full, 0)
         assert await store.find_connector(connection, "c2") is None
@@ -80,18 +80,19 @@ async def test_a_line_comes_back_as_it_was_written(context: MatchingContext, mak
 async def test_the_index_is_kept_until_the_directory_changes(context: MatchingContext, make: Any) -> None:
     await put(context, make.connector(1), make.connector(2))
     first = await loaded(context)
-    assert (await loaded(context)).directory is first.directory
+    assert (await loaded(context)).basis.directory is first.basis.directory
 
     await put(context, make.connector(2, status="archived"), make.connector(3))
     second = await loaded(context)
-    assert set(second.directory.connectors) == {"c1", "c2", "c3"}
-    assert second.directory.connectors["c2"].status == "archived"
-    assert first.directory.connectors["c2"].status == "active"
+    assert set(second.basis.directory.connectors) == {"c1", "c2", "c3"}
+    assert second.basis.directory.connectors["c2"].status == "archived"
+    assert first.basis.directory.connectors["c2"].status == "active"
 
 
 async def test_loads_are_read_again_when_they_move(context: MatchingContext, make: Any) -> None:
     await put(context, make.connector(1), make.connector(2))
-    assert list((await loaded(context)).loads) == [0, 0]
+    untouched = await loaded(context)
+    assert (load_of(untouched, "c1"), load_of(untouched, "c2")) == (0, 0)
     await move(context, ("c1", 2), ("c2", 1))
     shared = await loaded(context)
     assert (load_of(shared, "c1"), load_of(shared, "c2")) == (2, 1)

@@ -2,13 +2,14 @@
 """Measure the CPU of one decision: `python tools/measure.py [connecteurs] [aids] [companies]`.
 
 The directory is synthetic: half of the desks serve a département, a quarter a region, the rest communes, EPCI or the
-whole country; one in three has filters. Companies come from real communes, in a fixed random order.
+whole country; one in three has filters. Companies come from real communes, in a fixed random order, and their plans
+from five hundred different ones.
 """
 
+import gc
 import random
 import sys
 import time
-from array import array
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
@@ -21,8 +22,10 @@ from matching.model import Aid, Company, Connector, Filters, Quality, Zone
 from matching.rules.aids import Catalogue
 from matching.rules.directory import build_directory
 from matching.rules.explain import Wording
+from matching.rules.loads import NONE, reaching
 from matching.rules.profile import Profiler
-from matching.rules.shared import Shared, load_of
+from matching.rules.search import Searcher
+from matching.rules.shared import Basis, Shared, load_of
 from matching.rules.territory import departement_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -93,6 +96,7 @@ def synthetic_messages(count: int, seed: int = 2) -> list[Message[object]]:
     territories = settings.territories()
     communes = list(territories.epci)
     subjects = list(settings.figures().subjects)
+    plans = [tuple(Measure(draw.choice(subjects), ("conseil_strategie",)) for _ in range(6)) for _ in range(500)]
     messages: list[Message[object]] = []
     for number in range(count):
         commune = draw.choice(communes)
@@ -107,7 +111,7 @@ def synthetic_messages(count: int, seed: int = 2) -> list[Message[object]]:
             draw.choice(("NN", "00", "01", "02", "03", "11", "12", "21")),
             date(2026, 11, 1) - timedelta(days=draw.randint(30, 9000)),
         )
-        measures = tuple(Measure(draw.choice(subjects), ("conseil_strategie",)) for _ in range(6))
+        measures = draw.choice(plans)
         band = draw.choice(("debutant", "intermediaire", "avance"))
         siren = f"{number:09d}"
         event = DiagnosticCompleted(siren, f"d{number}", band, (), measures, company)
@@ -125,19 +129,15 @@ def main(connectors: int, aids: int, companies: int) -> None:
     directory = build_directory(records, figures, territories)
     print(f"index of {connectors} connecteurs: {1000 * (time.process_time() - began):.0f} ms")
     began = time.process_time()
-    directory.replace([replace(records[0], capacity_30d=3)], figures, territories)
+    directory.replace([replace(records[0], capacity_30d=3)])
     print(f"one connecteur replaced: {1000 * (time.process_time() - began):.2f} ms")
     catalogue = Catalogue(synthetic_aids(aids), figures)
-    shared = Shared(
-        figures,
-        Profiler(territories, figures.activities),
-        catalogue,
-        directory,
-        settings.calendar(),
-        Wording(figures),
-        array("i", bytes(4 * connectors)),
-    )
+    profiler, searcher = Profiler(figures.activities), Searcher(directory, figures)
+    basis = Basis(figures, profiler, catalogue, settings.calendar(), Wording(figures), directory, searcher)
+    shared = Shared(basis, reaching(NONE, connectors))
     messages = synthetic_messages(companies)
+    gc.freeze()  # as the runtime does
+    gc.set_threshold(50_000, 20, 50)
     for label in ("first pass", "second pass"):
         carried, events, offered = shared, 0, 0
         began = time.process_time()

@@ -114,10 +114,10 @@ def _needs(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
         now = clock.now()
         if state.company is None:
             raise Problem(_unknown_company(siren))
-        profile = shared.profiler.profile(state.company, paris_date(now))
+        profile = shared.basis.profiler.profile(state.company, paris_date(now))
         view = views.explain_view(need, profile, shared, siren, now)
         if connecteur is not None:
-            connector = shared.directory.connectors.get(connecteur)
+            connector = shared.basis.directory.connectors.get(connecteur)
             if connector is None:
                 raise Problem(_unknown_connector(connecteur))
             view["connector"] = views.connector_explain_view(connector, need, profile, shared)

@@ -13,7 +13,7 @@ from matching.rules.explain import Criterion, WhyNot, Wording, assess, why_not
 from matching.rules.figures import Figures
 from matching.rules.offers import query_of
 from matching.rules.profile import Profile
-from matching.rules.search import Pick, Query, Searcher
+from matching.rules.search import Pick, Query
 from matching.rules.shared import Shared, load_of
 from matching.rules.verdict import NO
 from matching.store import Listed
@@ -61,8 +61,8 @@ def needs_view(state: CompanyNeeds, connectors: Mapping[str, Connector], shared:
 
 def need_view(need: Need, connectors: Mapping[str, Connector], shared: Shared) -> View:
     """One need with its offers and the aids recommended."""
-    figures = shared.figures
-    aids = {aid.id: aid for aid in shared.catalogue.aids}
+    figures = shared.basis.figures
+    aids = {aid.id: aid for aid in shared.basis.catalogue.aids}
     recommended: list[View] = []
     for entry in need.aids:
         aid_id, _, verdict = entry.rpartition(":")
@@ -104,24 +104,24 @@ def match_view(match: Match, connector: Connector | None, figures: Figures) -> V
 def explain_view(need: Need, profile: Profile, shared: Shared, siren: str, now: datetime) -> View:
     """Who would be proposed now and why, and who is excluded and why, for one need."""
     query = query_of(need, profile)
-    picks = Searcher(shared.directory, shared.figures).best(query, shared.loads)
-    counts = why_not(shared.directory, query, shared.loads, shared.figures, shared.profiler.territories)
+    picks = shared.basis.searcher.best(query, shared.loads)
+    counts = why_not(shared.basis.directory, query, shared.loads)
     return {
         "siren": siren,
         "need_id": need.need_id,
         "status": need.status,
         "evaluated_at": now,
-        "ruleset_version": shared.figures.ruleset_version,
-        "directory_size": len(shared.directory.connectors),
+        "ruleset_version": shared.basis.figures.ruleset_version,
+        "directory_size": len(shared.basis.directory.connectors),
         **_counts(counts),
-        "next_candidates": [_pick_view(pick, rank, query, shared.wording) for rank, pick in enumerate(picks, 1)],
+        "next_candidates": [_pick_view(pick, rank, query, shared.basis.wording) for rank, pick in enumerate(picks, 1)],
     }
 
 
 def connector_explain_view(connector: Connector, need: Need, profile: Profile, shared: Shared) -> View:
     """Every criterion of one connecteur for one need."""
-    load, territories = load_of(shared, connector.id), shared.profiler.territories
-    verdicts = assess(connector, query_of(need, profile), load, shared.figures, territories)
+    load, territories = load_of(shared, connector.id), shared.basis.directory.territories
+    verdicts = assess(connector, query_of(need, profile), load, shared.basis.figures, territories)
     return {
         "connector_id": connector.id,
         "name": connector.name,

@@ -100,7 +100,7 @@ class Catalogue:
         self._kinds = tuple((mask, figures.aids.quotas[kind]) for kind, mask in kinds.items())
         self._criteria = tuple(_Criterion(name, _DATUM[name], tuple(found), {}) for name, found in tests.items())
         self._known: dict[_Case, tuple[Programme, ...]] = {}
-        self._plain: dict[tuple[int, str], Programme] = {}
+        self._plain: dict[str, list[Programme | None]] = {subject: [None] * len(aids) for subject in self._subjects}
         self._doubtful: dict[tuple[int, str, tuple[str, ...]], Programme] = {}
 
     def recommend(self, profile: Profile, subjects: tuple[str, ...]) -> tuple[Programme, ...]:
@@ -133,8 +133,12 @@ class Catalogue:
         shown: list[Programme] = []
         for mains, others, room in self._rooms(main, other & ~main):
             for bit in _lowest(mains, others, room):
-                place = 0 if bit & main else next(i for i, mask in enumerate(masks) if mask & bit)
-                shown.append(self._programme(bit, subjects[place], open_by if opened & bit else ()))
+                place = 0
+                while not masks[place] & bit:
+                    place += 1
+                index = bit.bit_length() - 1
+                found = None if opened & bit else self._plain[subjects[place]][index]
+                shown.append(self._programme(index, subjects[place], open_by) if found is None else found)
         return tuple(shown)
 
     def _rooms(self, main: int, other: int) -> list[tuple[int, int, int]]:
@@ -159,21 +163,19 @@ class Catalogue:
             rooms.append((main & mask, other & mask, kept + extra))
         return rooms
 
-    def _programme(self, bit: int, subject: str, open_by: Sequence[tuple[str, int]]) -> Programme:
+    def _programme(self, index: int, subject: str, open_by: Sequence[tuple[str, int]]) -> Programme:
         """An aid as recommended for a subject; made once for each set of criteria left open."""
-        if not open_by:
-            found = self._plain.get((bit, subject))
-            if found is None:
-                found = self._plain[bit, subject] = self._make(bit, subject, ())
-            return found
-        unknown = tuple([name for name, mask in open_by if mask & bit])
-        found = self._doubtful.get((bit, subject, unknown))
+        unknown = tuple([name for name, mask in open_by if mask >> index & 1])
+        if not unknown:
+            made = self._plain[subject][index] = self._make(index, subject, ())
+            return made
+        found = self._doubtful.get((index, subject, unknown))
         if found is None:
-            found = self._doubtful[bit, subject, unknown] = self._make(bit, subject, unknown)
+            found = self._doubtful[index, subject, unknown] = self._make(index, subject, unknown)
         return found
 
-    def _make(self, bit: int, subject: str, unknown: tuple[str, ...]) -> Programme:
-        aid = self.aids[bit.bit_length() - 1]
+    def _make(self, index: int, subject: str, unknown: tuple[str, ...]) -> Programme:
+        aid = self.aids[index]
         label = self._figures.subjects.get(subject, subject)
         reasons = (f"Répond à votre besoin : {label}.", *_common_reasons(aid, unknown))
         absent = tuple(text.CRITERIA[criterion, UNKNOWN] for criterion in unknown)

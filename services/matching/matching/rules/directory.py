@@ -9,18 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from operator import itemgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from matching.model import Connector
+from matching.model import Company, Connector
 from matching.rules import text
 from matching.rules.figures import ActivityFigures, Figures, ScoreFigures
-from matching.rules.profile import CACHE_LIMIT, Profile
 from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
-
-Loads: TypeAlias = "array[int]"
-"""Load of every connecteur, by its number in the directory. Never changed in place: a decision that moves loads copies
-them, which is one block of memory."""
 
 PROFESSIONAL: Final = "professionnel"
 _ORDER: Final = itemgetter(0, 1)
@@ -43,7 +38,7 @@ class Candidate:
         sectors: NAF division → points of sector experience.
         sections: NAF sections it has experience in.
         checks: conditions a company must meet.
-        salt: 64 bits of a hash of its id, for fair ties.
+        salt: 32 bits of a hash of its id, for fair ties.
         reasons: sentences of the static score.
     """
 
@@ -149,52 +144,73 @@ class Directory:
     """An immutable directory; `replace` gives the next one.
 
     Attributes:
+        figures: the rule set it is scored by.
+        territories: the map it is filed on.
         connectors: every record, whatever its status.
         numbers: id → place of a connecteur in the loads, kept for good.
         zones: zone key (`rules.territory`) → subject → candidates: active, with a capacity.
-        places: memo of `near` by zones.
-        nearby: memo of `near` by commune, département and region.
+        local: communes and EPCI that somebody serves.
+        places: memo of `near` by the zones of a place.
+        wide: memo of `near` by département and region.
+        narrow: memo of `near` by the commune or EPCI that somebody serves.
     """
 
+    figures: Figures
+    territories: Territories
     connectors: Mapping[str, Connector] = field(default_factory=dict[str, Connector])
     numbers: Mapping[str, int] = field(default_factory=dict[str, int])
     zones: Mapping[str, Mapping[str, tuple[Candidate, ...]]] = field(
         default_factory=dict[str, Mapping[str, tuple[Candidate, ...]]]
     )
+    local: frozenset[str] = frozenset()
     places: dict[tuple[Reach, ...], Place] = field(
         default_factory=dict[tuple[Reach, ...], Place], compare=False, repr=False
     )
-    nearby: dict[tuple[str, str, str], tuple[Place, ...]] = field(
-        default_factory=dict[tuple[str, str, str], tuple[Place, ...]], compare=False, repr=False
+    wide: dict[tuple[str, str], tuple[Place, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[Place, ...]], compare=False, repr=False
+    )
+    narrow: dict[str, tuple[Place, ...]] = field(
+        default_factory=dict[str, tuple[Place, ...]], compare=False, repr=False
     )
 
-    def near(self, profile: Profile, figures: Figures) -> tuple[Place, ...]:
+    def near(self, company: Company) -> tuple[Place, ...]:
         """What covers, or may cover, a company: its own commune and EPCI, then département, region and country as one.
 
         The wide part is gathered once a département, the narrow part only where somebody serves it.
         """
-        company = profile.company
-        where = (company.commune, company.departement, company.region)
-        found = self.nearby.get(where)
-        if found is None:
-            if len(self.nearby) >= CACHE_LIMIT:
-                self.nearby.clear()
-            held = [reach for reach in profile.reaches if reach.key in self.zones]
-            narrow = tuple(reach for reach in held if reach.level in NARROW)
-            wide = tuple(reach for reach in held if reach.level not in NARROW)
-            found = self.nearby[where] = tuple(self._place(part, figures) for part in (narrow, wide) if part)
-        return found
+        commune = company.commune
+        epci = self.territories.epci.get(commune)
+        if epci is None or not company.departement or not company.region:
+            return self._part(company, narrow=True) + self._part(company, narrow=False)
+        where = (company.departement, company.region)
+        wide = self.wide.get(where)
+        if wide is None:
+            wide = self.wide[where] = self._part(company, narrow=False)
+        closest = commune if commune in self.local else epci
+        if closest not in self.local:
+            return wide
+        narrow = self.narrow.get(closest)
+        if narrow is None:
+            narrow = self.narrow[closest] = self._part(company, narrow=True)
+        return narrow + wide
 
-    def _place(self, reaches: tuple[Reach, ...], figures: Figures) -> Place:
+    def _part(self, company: Company, *, narrow: bool) -> tuple[Place, ...]:
+        """The place of the narrow zones of a company, or of the wide ones; nothing where nobody serves them."""
+        reaches = tuple(
+            reach
+            for reach in self.territories.reaches(company)
+            if (reach.level in NARROW) == narrow and reach.key in self.zones
+        )
+        return (self._place(reaches),) if reaches else ()
+
+    def _place(self, reaches: tuple[Reach, ...]) -> Place:
         place = self.places.get(reaches)
         if place is None:
-            if len(self.places) >= CACHE_LIMIT:
-                self.places.clear()
             zones = tuple((reach, self.zones[reach.key]) for reach in reaches)
-            place = self.places[reaches] = Place(zones, 100 * figures.score.unknown_penalty)
+            place = self.places[reaches] = Place(zones, 100 * self.figures.score.unknown_penalty)
         return place
 
-    def replace(self, changed: Iterable[Connector], figures: Figures, territories: Territories) -> "Directory":
+    def replace(self, changed: Iterable[Connector]) -> "Directory":
         """The directory with these records new or replaced; only the lists they touch are made again."""
         connectors, numbers = dict(self.connectors), dict(self.numbers)
         gone: dict[str, set[tuple[str, str]]] = {}
@@ -202,12 +218,12 @@ class Directory:
         for connector in {connector.id: connector for connector in changed}.values():
             before = connectors.get(connector.id)
             if before is not None and _takes_matches(before):
-                gone[connector.id] = _places_of(before, territories)
+                gone[connector.id] = _places_of(before, self.territories)
             connectors[connector.id] = connector
             number = numbers.setdefault(connector.id, len(numbers))
             if _takes_matches(connector):
-                candidate = file_candidate(connector, number, figures)
-                for place in _places_of(connector, territories):
+                candidate = file_candidate(connector, number, self.figures)
+                for place in _places_of(connector, self.territories):
                     come.setdefault(place, []).append(candidate)
         touched = {*come, *(place for places in gone.values() for place in places)}
         zones = {**self.zones, **{key: dict(self.zones.get(key, {})) for key, _ in touched}}
@@ -218,7 +234,9 @@ class Directory:
             zones[key] = {**pools, subject: pool} if pool else pools
         keys = {key for key, _ in touched}
         places = {reaches: place for reaches, place in self.places.items() if keys.isdisjoint(r.key for r in reaches)}
-        return Directory(connectors, numbers, {key: pools for key, pools in zones.items() if pools}, places)
+        zones = {key: pools for key, pools in zones.items() if pools}
+        local = frozenset(key[2:] for key in zones if key.startswith(("c:", "e:")))
+        return Directory(self.figures, self.territories, connectors, numbers, zones, local, places)
 
 
 def _takes_matches(connector: Connector) -> bool:
@@ -232,7 +250,7 @@ def _places_of(connector: Connector, territories: Territories) -> set[tuple[str,
 
 def build_directory(connectors: Iterable[Connector], figures: Figures, territories: Territories) -> Directory:
     """A directory of these records."""
-    return Directory().replace(connectors, figures, territories)
+    return Directory(figures, territories).replace(connectors)
 
 
 def file_candidate(connector: Connector, number: int, figures: Figures) -> Candidate:
@@ -252,7 +270,7 @@ def file_candidate(connector: Connector, number: int, figures: Figures) -> Candi
         sectors,
         frozenset(figures.activities.sections[division] for division in sectors),
         connector_checks(connector, figures.activities),
-        int.from_bytes(sha1(connector.id.encode(), usedforsecurity=False).digest()[:8]),
+        int.from_bytes(sha1(connector.id.encode(), usedforsecurity=False).digest()[:4]),
         (
             text.scored(text.past_help(quality.done, quality.matches), past),
             text.scored(text.response(quality.median_days), speed),

@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from matching.model import Connector
+from matching.model import Company, Connector
 from matching.rules import text
-from matching.rules.directory import PROFESSIONAL, Candidate, Directory, Loads, Place
+from matching.rules.directory import PROFESSIONAL, Candidate, Directory, Place
 from matching.rules.figures import Figures
+from matching.rules.loads import Loads, load_at
 from matching.rules.profile import CACHE_LIMIT
 from matching.rules.search import Pick, Query
-from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
+from matching.rules.territory import UNKNOWN_LEVEL, Territories
 from matching.rules.verdict import NO, UNKNOWN, YES, Check, connector_checks
 
 SUBJECT_FIT: Final = ("Couvre votre besoin principal : {}", "Couvre un autre de vos besoins : {}")
@@ -86,7 +87,7 @@ def assess(
     profile = query.profile
     verdicts = [
         ("statut", YES if connector.status == "active" else NO),
-        ("territoire", _territory(connector, profile.reaches, territories)),
+        ("territoire", _territory(connector, profile.company, territories)),
         ("sujet", NO if set(query.subjects).isdisjoint(connector.sujets) else YES),
         ("niveau", NO if query.paid and connector.tier != PROFESSIONAL else YES),
         *((criterion, test(profile)) for criterion, test in _checks(connector, figures)),
@@ -98,9 +99,9 @@ def assess(
     )
 
 
-def _territory(connector: Connector, reaches: tuple[Reach, ...], territories: Territories) -> str:
+def _territory(connector: Connector, company: Company, territories: Territories) -> str:
     keys = territories.keys_of(connector.zones)
-    level = next((reach.level for reach in reaches if reach.key in keys), None)
+    level = next((reach.level for reach in territories.reaches(company) if reach.key in keys), None)
     return NO if level is None else UNKNOWN if level == UNKNOWN_LEVEL else YES
 
 
@@ -122,12 +123,13 @@ class WhyNot(NamedTuple):
     covering: int
 
 
-def why_not(directory: Directory, query: Query, loads: Loads, figures: Figures, territories: Territories) -> WhyNot:
+def why_not(directory: Directory, query: Query, loads: Loads) -> WhyNot:
     """Count, over the whole directory, the first criterion that excludes each connecteur."""
     excluded: Counter[str] = Counter()
     covering = 0
     for connector in directory.connectors.values():
-        verdicts = assess(connector, query, loads[directory.numbers[connector.id]], figures, territories)
+        load = load_at(loads, directory.numbers[connector.id])
+        verdicts = assess(connector, query, load, directory.figures, directory.territories)
         refusal = next((criterion.code for criterion in verdicts if criterion.verdict == NO), "")
         excluded[refusal] += 1
         covering += refusal not in {"statut", "territoire", "sujet"}
@@ -135,9 +137,9 @@ def why_not(directory: Directory, query: Query, loads: Loads, figures: Figures, 
     return WhyNot(eligible, dict(excluded.most_common()), covering)
 
 
-def unserved_causes(directory: Directory, query: Query, figures: Figures, loads: Loads) -> tuple[str, ...]:
+def unserved_causes(directory: Directory, query: Query, loads: Loads) -> tuple[str, ...]:
     """Why nobody can take a need, one `cause:subject` for each of its subjects."""
-    places = directory.near(query.profile, figures)
+    places = directory.near(query.profile.company)
     return tuple([f"{_cause(places, query, loads, subject)}:{subject}" for subject in query.subjects])
 
 
@@ -153,7 +155,7 @@ def _cause(places: Iterable[Place], query: Query, loads: Loads, subject: str) ->
                 continue
             if candidate.institution in query.excluded:
                 cause = "institutions_deja_sollicitees"
-            elif loads[candidate.number] >= candidate.capacity:
+            elif load_at(loads, candidate.number) >= candidate.capacity:
                 return "capacite"
     return cause
 

@@ -13,7 +13,7 @@ from matching.inputs import OffersExpired
 from matching.model import LoadsMoved, Match, Need, NeedStatus
 from matching.rules.explain import Wording, unserved_causes
 from matching.rules.profile import Profile
-from matching.rules.search import Pick, Query, Searcher
+from matching.rules.search import Pick, Query
 from matching.rules.shared import Shared
 
 NEED_ID: Final = 1000
@@ -40,21 +40,22 @@ class Offer:
 def query_of(need: Need, profile: Profile) -> Query:
     """What is searched for a need: institutions asked already are left out."""
     asked = frozenset([match.institution_id for match in need.matches])
-    return Query(profile, need.subjects, need.paid, asked, int(need.need_id[-12:], 16))
+    return Query(profile, need.subjects, need.paid, asked, int(need.need_id[-8:], 16))
 
 
 def offer_round(need: Need, shared: Shared, profile: Profile, message: Message[object]) -> Offer:
     """Ask the best connecteurs not asked yet; without any, or after the last round, the need is unserved."""
-    figures, siren, now = shared.figures, message.key, message.time
+    basis, siren, now = shared.basis, message.key, message.time
+    figures = basis.figures
     if need.round >= figures.offer.rounds:
         return _unserved(need, siren, profile, tuple([f"sans_reponse:{subject}" for subject in need.subjects]))
     query = query_of(need, profile)
-    picks = Searcher(shared.directory, figures).best(query, shared.loads)
+    picks = basis.searcher.best(query, shared.loads)
     if not picks:
-        return _unserved(need, siren, profile, unserved_causes(shared.directory, query, figures, shared.loads))
+        return _unserved(need, siren, profile, unserved_causes(basis.directory, query, shared.loads))
     number = need.round + 1
-    end = shared.calendar.offers_end(profile.today, figures.offer.working_days, profile.company.departement)
-    proposals = _proposals(picks, need.need_id, number, query, shared.wording)
+    end = basis.calendar.offers_end(profile.today, figures.offer.working_days, profile.company.departement)
+    proposals = _proposals(picks, need.need_id, number, query, basis.wording)
     matches = [
         Match(p.match_id, p.connector_id, p.institution_id, p.rank, p.score, number, "propose", now) for p in proposals
     ]

@@ -7,7 +7,6 @@ from typing import Final
 
 from matching.model import Company
 from matching.rules.figures import ActivityFigures
-from matching.rules.territory import Reach, Territories
 
 HEADCOUNTS: Final = {
     "NN": (0, 0),
@@ -64,7 +63,6 @@ class Profile:
     Attributes:
         today: the day of the decision.
         company: the snapshot.
-        reaches: the zones that cover or may cover it, closest first.
         activity: what its NAF code says.
         headcount: lowest and highest headcount, or None.
         age: whole months since its creation, or None.
@@ -73,7 +71,6 @@ class Profile:
 
     today: date
     company: Company
-    reaches: tuple[Reach, ...]
     activity: Activity
     headcount: tuple[int, int] | None
     age: int | None
@@ -83,8 +80,7 @@ class Profile:
 class Profiler:
     """Makes profiles; activities are worked out once per code."""
 
-    def __init__(self, territories: Territories, figures: ActivityFigures) -> None:
-        self.territories = territories
+    def __init__(self, figures: ActivityFigures) -> None:
         self._figures = figures
         self._activities: dict[tuple[str, str], Activity] = {}
 
@@ -94,7 +90,6 @@ class Profiler:
         return Profile(
             today,
             company,
-            self.territories.reaches(company.commune, company.departement, company.region),
             self._activity(company.naf, company.naf_nomenclature),
             HEADCOUNTS.get(company.headcount_code),
             None if created is None else months_between(created, today),

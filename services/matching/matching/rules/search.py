@@ -4,22 +4,23 @@ A list is left as soon as its next candidate, even with full free capacity and s
 best found: the result is that of scoring everybody. Scores are hundredths of a point.
 """
 
+from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from matching.rules.directory import Candidate, Directory, Loads, Pool
+from matching.rules.directory import Candidate, Directory, Pool
 from matching.rules.figures import Figures
+from matching.rules.loads import MASK, SHIFT, Loads
 from matching.rules.profile import Profile
-from matching.rules.territory import UNKNOWN_LEVEL, Reach
+from matching.rules.territory import Reach
 from matching.rules.verdict import NO, UNKNOWN
 
-_MASK: Final = (1 << 64) - 1
+_MASK: Final = (1 << 32) - 1
 _NOBODY: Final = -1_000_000
 _BOUND: Final = itemgetter(0)
 _NOTHING: Final[tuple[str, ...]] = ()
-_TERRITORY: Final = ("territoire",)
 
 _List: TypeAlias = tuple[int, int, int, Pool, int]
 """bound, points of the subject, slack, candidates, index of the subject."""
@@ -79,13 +80,17 @@ class Searcher:
         Between equal scores, fewest matches first, then a hash of need and connecteur: stable, and fair over needs.
         """
         count = self.figures.offer.proposals
-        free = self.figures.offer.non_commercial
         found = self._top(query, loads, self._lists(query), count)
-        if found and not any(entry[4].connector.type in free for entry in found):
-            others = self._top(query, loads, self._free_lists(query), 1)
-            if others:
-                found = _with_free(found, others[0], count)
-        return [Pick(max(0, -entry[0]), entry[1], *entry[4:]) for entry in found]
+        for entry in found:
+            if entry[4].free:
+                break
+        else:
+            others = self._top(query, loads, self._free_lists(query), 1) if found else []
+            found = _with_free(found, others[0], count) if others else found
+        return [
+            Pick(max(0, -minus), load, candidate, reach, subject, unknown)
+            for minus, load, _, _, candidate, reach, subject, unknown in found
+        ]
 
     def _lists(self, query: Query) -> list[_List]:
         """Every list worth reading, highest bound first."""
@@ -94,7 +99,7 @@ class Searcher:
         wide = narrow + 100 * score.sector_division
         section = query.profile.activity.section
         lists: list[_List] = []
-        for place in self.directory.near(query.profile, self.figures):
+        for place in self.directory.near(query.profile.company):
             fit = 100 * score.main_subject
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
@@ -113,7 +118,7 @@ class Searcher:
         score = self.figures.score
         wide = 100 * (score.free_capacity + score.sector_division)
         lists: list[_List] = []
-        for place in self.directory.near(query.profile, self.figures):
+        for place in self.directory.near(query.profile.company):
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
                 if shelf is not None and shelf.free is not None:
@@ -125,7 +130,16 @@ class Searcher:
     def _top(self, query: Query, loads: Loads, lists: list[_List], count: int) -> list[_Found]:
         """The best `count` of distinct institutions."""
         score = self.figures.score
-        board = _Board(query, loads, count, 100 * score.free_capacity, 100 * score.unknown_penalty)
+        board = _Board(
+            query.profile,
+            query.paid,
+            query.excluded,
+            query.seed | 1,
+            loads,
+            count,
+            100 * score.free_capacity,
+            100 * score.unknown_penalty,
+        )
         for item in lists:
             if item[0] < board.floor:
                 break
@@ -137,7 +151,10 @@ class Searcher:
 class _Board:
     """The best entries found so far; `floor` is the score that an entry must reach to matter."""
 
-    query: Query
+    profile: Profile
+    paid: bool
+    excluded: frozenset[str]
+    odd: int
     loads: Loads
     count: int
     capacity: int
@@ -153,13 +170,13 @@ class _Board:
         _, fit, slack, pool, subject = item
         capacity, loads, floor = self.capacity, self.loads, self.floor
         sector = slack - capacity
-        division = self.query.profile.activity.division if sector else ""
+        division = self.profile.activity.division if sector else ""
         values, numbers, limits, candidates, reaches = pool
         reachable = floor - fit - slack
         for index, (value, number, limit) in enumerate(zip(values, numbers, limits, strict=True)):
             if value < reachable:
                 break
-            load = loads[number]
+            load = loads[number >> SHIFT][number & MASK]
             score = fit + value + capacity * (limit - load) // limit
             if score + sector < floor or load >= limit:
                 continue
@@ -172,17 +189,17 @@ class _Board:
 
     def _enter(self, score: int, load: int, candidate: Candidate, reach: Reach, subject: int) -> bool:
         """Put a candidate among the best if no condition refuses it; true when the floor may have moved."""
-        query, top = self.query, self.top
-        if candidate.institution in query.excluded or (query.paid and not candidate.professional):
+        top = self.top
+        if candidate.institution in self.excluded or (self.paid and not candidate.professional):
             return False
-        unknown = _TERRITORY if reach.level == UNKNOWN_LEVEL else _NOTHING
+        unknown = reach.unknown
         if candidate.checks:
-            opened = _opened(candidate, query.profile)
+            opened = _opened(candidate, self.profile)
             if opened is None:
                 return False
             score -= self.penalty * len(opened)
             unknown += opened
-        tie = (candidate.salt * (query.seed | 1) & _MASK) >> 24
+        tie = (candidate.salt * self.odd & _MASK) >> 8
         found = (-score, load, tie, candidate.id, candidate, reach, subject, unknown)
         if len(top) == self.count and found >= top[-1]:
             return False
@@ -192,8 +209,7 @@ class _Board:
                     return False
                 del top[index]
                 break
-        top.append(found)
-        top.sort()
+        insort(top, found)
         if len(top) > self.count:
             top.pop()
         if len(top) == self.count:

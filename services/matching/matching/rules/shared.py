@@ -6,50 +6,62 @@ from dataclasses import dataclass
 from matching.model import LoadsMoved
 from matching.rules.aids import Catalogue
 from matching.rules.calendar import WorkingDays
-from matching.rules.directory import Directory, Loads
+from matching.rules.directory import Directory
 from matching.rules.explain import Wording
 from matching.rules.figures import Figures
+from matching.rules.loads import Loads, load_at, with_moves
 from matching.rules.profile import Profiler
+from matching.rules.search import Searcher
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """The shared aggregate: rules and directory, which no decision changes, and the loads, which decisions move.
+class Basis:
+    """What no decision changes.
 
     Attributes:
         figures: the rule set.
         profiler: makes profiles of companies.
         catalogue: aids and resources.
-        directory: connecteurs, indexed.
         calendar: working days.
         wording: sentences of the explanations.
-        loads: open offers + matches accepted in the last `capacity_days`, by number of the connecteur.
+        directory: connecteurs, indexed.
+        searcher: searches the directory.
     """
 
     figures: Figures
     profiler: Profiler
     catalogue: Catalogue
-    directory: Directory
     calendar: WorkingDays
     wording: Wording
+    directory: Directory
+    searcher: Searcher
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The shared aggregate.
+
+    Attributes:
+        basis: rules and directory.
+        loads: open offers + matches accepted in the last `capacity_days`, by number of the connecteur.
+    """
+
+    basis: Basis
     loads: Loads
 
 
 def load_of(shared: Shared, connector_id: str) -> int:
     """The load of one connecteur of the directory."""
-    return shared.loads[shared.directory.numbers[connector_id]]
+    return load_at(shared.loads, shared.basis.directory.numbers[connector_id])
 
 
 def with_loads(shared: Shared, rows: Sequence[object]) -> Shared:
     """The shared aggregate with the loads these rows move; never below zero."""
-    moves = [row for row in rows if isinstance(row, LoadsMoved)]
-    if not moves:
-        return shared
-    loads, numbers = shared.loads[:], shared.directory.numbers
-    for row in moves:
-        for connector_id in row.connector_ids:
-            number = numbers[connector_id]
-            loads[number] = max(0, loads[number] + row.by)
-    return Shared(
-        shared.figures, shared.profiler, shared.catalogue, shared.directory, shared.calendar, shared.wording, loads
-    )
+    numbers = shared.basis.directory.numbers
+    moves = [
+        (numbers[connector_id], row.by)
+        for row in rows
+        if isinstance(row, LoadsMoved)
+        for connector_id in row.connector_ids
+    ]
+    return Shared(shared.basis, with_moves(shared.loads, moves)) if moves else shared

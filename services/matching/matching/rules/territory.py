@@ -8,22 +8,29 @@ unknown they may or may not hold the company. `?e:69` gathers the EPCI of a dép
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from matching.model import Zone
+from matching.model import Company, Zone
 
 LEVELS: Final = ("commune", "epci", "departement", "region", "national")
 UNKNOWN_LEVEL: Final = "inconnu"
 NATIONAL: Final = "n"
 _PREFIX: Final = {"commune": "c:", "epci": "e:", "departement": "d:", "region": "r:"}
 _ARRONDISSEMENTS: Final = (("751", "75056"), ("6938", "69123"), ("132", "13055"))
-_CACHE_LIMIT: Final = 50_000
 
 
 class Reach(NamedTuple):
-    """One zone that covers, or may cover, a company: its key, its level and the points (hundredths) it is worth."""
+    """One zone that covers, or may cover, a company.
+
+    Attributes:
+        key: the zone.
+        level: one of `LEVELS`, or `UNKNOWN_LEVEL`.
+        points: what it is worth, hundredths.
+        unknown: the criteria it leaves open.
+    """
 
     key: str
     level: str
     points: int
+    unknown: tuple[str, ...] = ()
 
 
 class Territories:
@@ -41,7 +48,6 @@ class Territories:
         self.departements = departements
         self.regions = frozenset(departements.values())
         self._points = {level: 100 * points[level] for level in LEVELS}
-        self._reaches: dict[tuple[str, str, str], tuple[Reach, ...]] = {}
         self._epci_departements: dict[str, frozenset[str]] = {}
         members: dict[str, set[str]] = {}
         for commune, code in epci.items():
@@ -93,17 +99,9 @@ class Territories:
             keys.update(f"?r:{region}" for d in departements if (region := self.departements.get(d)))
         return frozenset(keys)
 
-    def reaches(self, commune: str, departement: str, region: str) -> tuple[Reach, ...]:
-        """The zones that cover a place, closest first, then those that may cover it (level `inconnu`, no points)."""
-        place = (commune, departement, region)
-        found = self._reaches.get(place)
-        if found is None:
-            if len(self._reaches) >= _CACHE_LIMIT:
-                self._reaches.clear()
-            found = self._reaches[place] = self._find(*place)
-        return found
-
-    def _find(self, commune: str, departement: str, region: str) -> tuple[Reach, ...]:
+    def reaches(self, company: Company) -> tuple[Reach, ...]:
+        """The zones that cover a company, closest first, then those that may cover it (level `inconnu`, no points)."""
+        commune, departement, region = company.commune, company.departement, company.region
         city = city_of(commune)
         departement = departement or (departement_of(commune) if commune else "")
         region = region or self.departements.get(departement, "")
@@ -117,7 +115,7 @@ class Territories:
         sure.append(("national", NATIONAL))
         reaches = [Reach(key, level, self._points[level]) for level, key in sure]
         if not epci:
-            reaches.append(Reach(_doubt(commune, departement, region), UNKNOWN_LEVEL, 0))
+            reaches.append(Reach(_doubt(commune, departement, region), UNKNOWN_LEVEL, 0, ("territoire",)))
         return tuple(reaches)
 
 
