@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from common.commands import Command
 from common.decision import Rejection
-from common.errors import Transient
+from common.errors import Transient, Unstorable
 from common.processor import INTERNAL
 
 if TYPE_CHECKING:
@@ -259,6 +259,11 @@ def _answer_problems(app: FastAPI, context: "Context[Any, Any]") -> None:
         answer.headers["Retry-After"] = "1"
         return answer
 
+    async def on_unstorable(_: Request, error: Exception) -> Response:
+        context.log.warning("values of a request refused by the database", reason=str(error))
+        detail = "Une valeur ne peut pas être enregistrée (caractère interdit ou nombre trop grand)."
+        return problem(Rejection(422, "Contenu invalide", detail))
+
     async def on_error(request: Request, error: Exception) -> Response:
         context.log.error("request failed", path=request.url.path, exc_info=error)
         return problem(INTERNAL)
@@ -267,6 +272,7 @@ def _answer_problems(app: FastAPI, context: "Context[Any, Any]") -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Transient, on_transient)
+    app.add_exception_handler(Unstorable, on_unstorable)
     app.add_exception_handler(Exception, on_error)
 
 
