@@ -1,4 +1,4 @@
-"""Companies for benchmarks: request bodies cut from a few thousand drawn ones, so that making them costs next to nothing.
+"""Companies for benchmarks: request bodies cut from a few thousand drawn ones, so that making them costs little.
 
 A template is a drawn company with everything it will ever send; the n-th company takes the n-th template in turn, with
 a SIREN of its own. Which of them apply for the label or ask for a chèque, and for what, is decided by the real rules.

@@ -17,9 +17,8 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.envelope import headers_of, read_envelope
+from common.envelope import cause_headers, event_headers, read_envelope, type_headers
 from common.event import Event
-from common.outbox import Meta, OutboxRow
 from common.provision import installed_services
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,20 +206,22 @@ def test_the_asyncapi_document_resolves() -> None:
 
 
 def test_the_cloudevents_library_reads_our_headers() -> None:
-    meta = msgspec.json.encode(Meta("2026-01-05T12:00:00.5Z", "84", str(UUID(int=5)), str(UUID(int=6)), "00-a-b-01"))
-    value = b'{"siren":"732829320"}'
-    row = OutboxRow("t", 3, 7, UUID(int=9), "labels.LabelGranted.v1", "732829320", meta.decode(), value)
+    instant = datetime(2026, 1, 5, 12, 0, 0, 500000, UTC)
+    key, value = b"732829320", b'{"siren":"732829320"}'
+    headers = {
+        "ce_sequence": b"7",
+        **dict(type_headers("labels", "LabelGranted", 1)),
+        **dict(event_headers(UUID(int=9).bytes, key, "84")),
+        **dict(cause_headers(UUID(int=6), instant, UUID(int=5), "00-a-b-01")),
+    }
 
-    event = from_binary_event(
-        KafkaMessage(headers=dict(headers_of(row)), key=row.key.encode(), value=row.value),
-        JSONFormat(),
-    )
-    ours = read_envelope(headers_of(row))
+    event = from_binary_event(KafkaMessage(headers=headers, key=key, value=value), JSONFormat())
+    ours = read_envelope(headers)
 
     assert event.get_type() == "fr.croissanceconnectee.labels.LabelGranted"
     assert event.get_id() == str(ours.id) == str(UUID(int=9))
     assert event.get_subject() == "732829320"
-    assert event.get_time() == ours.time == datetime(2026, 1, 5, 12, 0, 0, 500000, UTC)
+    assert event.get_time() == ours.time == instant
     assert event.get_extension("sequence") == "7"
     assert event.get_extension("region") == ours.region == "84"
     assert event.get_data() == {"siren": "732829320"}

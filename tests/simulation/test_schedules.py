@@ -58,7 +58,7 @@ def _without_versions(self: Any) -> None:
 
 async def _advance_before_acknowledgement(self: Relay, publisher: Any) -> int:
     rows = await self.outbox.read(self.cursors, 1000)
-    await self.outbox.advance({TopicPartition(row.topic, row.partition): (0, row.sequence) for row in rows})
+    await self.outbox.advance({TopicPartition(row.topic, row.partition): (0, row.last) for row in rows})
     await publisher.publish(rows)
     return len(rows)
 

@@ -1,6 +1,7 @@
 """What the project uses of aiokafka 0.14, typed: the package ships no types of its own."""
 
 import asyncio
+from aiokafka.producer.message_accumulator import BatchBuilder
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -44,19 +45,6 @@ class ConsumerRecord(Generic[KT, VT]):
     serialized_key_size: int
     serialized_value_size: int
     headers: Sequence[tuple[str, bytes]]
-
-class BatchBuilder:
-    def append(
-        self,
-        *,
-        timestamp: int | None,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes | None]] = ...,
-    ) -> object | None: ...
-    def close(self) -> None: ...
-    def size(self) -> int: ...
-    def record_count(self) -> int: ...
 
 class AIOKafkaProducer:
     def __init__(self, **options: Any) -> None: ...

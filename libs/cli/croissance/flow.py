@@ -9,6 +9,8 @@ from typing import Any, Final, Self
 
 import asyncpg
 
+from common.envelope import event_name
+from common.record_batch import unseal
 from croissance.proof.wiring import CONSUMES, topic
 from croissance.querying import connect
 
@@ -24,10 +26,10 @@ COUNT_EVERY: Final = 1.0
 _HEADS: Final = """select '{name}' as service, topic, h.partition, h.sequence, p.published
     from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)"""
 _POSITIONS: Final = """select '{name}' as service, topic, partition, sequence from "{schema}".positions"""
-_TYPES: Final = """select o.topic, o.partition, o.type, count(*), max(o.sequence)
+_BATCHES: Final = """select o.partition, o.last, o.data
     from unnest($1::text[], $2::int[], $3::bigint[]) c (topic, partition, after)
-    join "{schema}".outbox o on o.topic = c.topic and o.partition = c.partition and o.sequence > c.after
-    group by o.topic, o.partition, o.type"""
+    join "{schema}".outbox o on o.topic = c.topic and o.partition = c.partition and o.last > c.after
+    order by o.partition, o.last limit 200"""
 
 
 @dataclass(slots=True)
@@ -213,17 +215,13 @@ class Flow:
     async def _count(self, connection: Any) -> None:
         for name in self.services:
             places = [place for place in self.look.heads if place[0] == name]
-            moved = [place for place in places if self.look.heads[place] > self._counted[place]]
-            if not moved:
-                continue
-            after = [self._counted[place] for place in moved]
-            where = [topic(self._namespace, name)] * len(moved)
-            numbers = [partition for _, partition in moved]
-            for _, partition, event, count, last in await connection.fetch(
-                self._sql(_TYPES, name), where, numbers, after
-            ):
-                self.events[event.split(".")[1]] += count
-                self._counted[name, partition] = max(self._counted[name, partition], last)
+            while moved := [place for place in places if self.look.heads[place] > self._counted[place]]:
+                after = [self._counted[place] for place in moved]
+                where = [topic(self._namespace, name)] * len(moved)
+                numbers = [partition for _, partition in moved]
+                for partition, last, data in await connection.fetch(self._sql(_BATCHES, name), where, numbers, after):
+                    self.events.update(event_name(dict(entry.headers)["ce_type"]) for entry in unseal(data))
+                    self._counted[name, partition] = last
 
     def _sql(self, statement: str, name: str) -> str:
         return statement.format(name=name, schema=self._prefix + name)

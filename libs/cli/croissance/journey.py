@@ -7,12 +7,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from aiokafka.partitioner import murmur2
 
+from common.envelope import event_name, read_envelope
+from common.record_batch import Entry, unseal
 from croissance.proof.wiring import CONSUMES, topic
 from croissance.querying import connect
 
 PARTITIONS: Final = 12
-STORY: Final = """select type, meta, value from "{schema}".outbox
-    where topic = $1 and partition = $2 and key = $3 order by sequence"""
+BATCHES: Final = 'select data from "{schema}".outbox where topic = $1 and partition = $2 order by last'
 
 
 class Moment(NamedTuple):
@@ -28,21 +29,26 @@ async def journey(dsn: str, siren: str, namespace: str = "") -> list[Moment]:
     connection = await connect(dsn)
     partition = (murmur2(siren.encode()) & 0x7FFFFFFF) % PARTITIONS
     prefix = namespace.replace(".", "_").replace("-", "_")
+    key = siren.encode()
     moments: list[Moment] = []
     try:
         for service in CONSUMES:
             if await connection.fetchval("select to_regclass($1) is null", f"{prefix}{service}.outbox"):
                 continue
-            rows = await connection.fetch(
-                STORY.format(schema=prefix + service), topic(namespace, service), partition, siren
-            )
-            for event_type, meta, value in rows:
-                event = event_type.split(".")[1]
-                instant = datetime.fromisoformat(msgspec.json.decode(meta)[0])
-                moments.append(Moment(instant, event, describe(event, msgspec.json.decode(value))))
+            async with connection.transaction(readonly=True):
+                batches = BATCHES.format(schema=prefix + service)
+                async for (data,) in connection.cursor(batches, topic(namespace, service), partition):
+                    moments += [_moment(entry) for entry in unseal(data) if entry.key == key]
     finally:
         await connection.close()
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _moment(entry: Entry) -> Moment:
+    headers = dict(entry.headers)
+    event = event_name(headers["ce_type"])
+    data = msgspec.json.decode(entry.value or b"")
+    return Moment(read_envelope(headers).time, event, describe(event, data))
 
 
 def describe(event: str, data: dict[str, Any]) -> str:

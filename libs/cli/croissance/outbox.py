@@ -17,14 +17,14 @@ app = typer.Typer(help="Files d’envoi: ce que chaque service a publié.", no_a
 STATUS: Final = """select h.topic, sum(h.sequence)::bigint as head, sum(p.published)::bigint as published,
         sum(h.sequence - p.published)::bigint as waiting,
         array_agg(distinct p.owner) filter (where p.leased_until > now()) as owners,
-        (select min((o.meta::json ->> 0)::timestamptz) from "{schema}".outbox_published q
-            cross join lateral (select meta from "{schema}".outbox
-                where topic = q.topic and partition = q.partition and sequence > q.published
-                order by sequence limit 1) o
+        (select min(o.sealed_at) from "{schema}".outbox_published q
+            cross join lateral (select sealed_at from "{schema}".outbox
+                where topic = q.topic and partition = q.partition and last > q.published
+                order by last limit 1) o
             where q.topic = h.topic) as oldest
     from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)
     group by h.topic order by h.topic"""
-KEPT: Final = """select min(sequence), max(sequence) from "{schema}".outbox where topic = $1 and partition = $2"""
+KEPT: Final = """select min(first), max(last) from "{schema}".outbox where topic = $1 and partition = $2"""
 REWIND: Final = """update "{schema}".outbox_published set published = $3
     where topic = $1 and partition = $2 and published > $3 returning published"""
 

@@ -5,11 +5,13 @@ The chain is written row by row, without the code of the services: what is under
 
 import os
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -20,10 +22,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from common import clock
 from common.codec import partition_of
-from common.envelope import headers_of
+from common.envelope import cause_headers, event_headers, type_headers
 from common.event import derive_id
-from common.outbox import OutboxRow
 from common.postgres import declare_topics, migrate
+from common.record_batch import Entry, seal
 from croissance.proof.findings import Findings
 from croissance.proof.run import Where, audit
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic
@@ -32,7 +34,22 @@ pytestmark = pytest.mark.stack
 
 COMPANIES = 30
 SIRENS = [f"{number:09d}" for number in range(100, 100 + COMPANIES)]
-TIME = "2026-11-23T08:00:00Z"
+TIME = datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+class Row(NamedTuple):
+    """One numbered event."""
+
+    topic: str
+    partition: int
+    sequence: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+    def entry(self, value: bytes | None = None) -> Entry:
+        numbered = [("ce_sequence", b"%d" % self.sequence), *self.headers]
+        return Entry(self.key, self.value if value is None else value, numbered)
 
 
 class Chain:
@@ -40,7 +57,7 @@ class Chain:
 
     def __init__(self, namespace: str) -> None:
         self.namespace = namespace
-        self.rows: dict[str, list[OutboxRow]] = {service: [] for service in CONSUMES}
+        self.rows: dict[str, list[Row]] = {service: [] for service in CONSUMES}
         self.heads: dict[tuple[str, int], int] = {}
         self.told: list[tuple[str, UUID]] = []
 
@@ -48,10 +65,13 @@ class Chain:
         place = (topic(self.namespace, service), partition_of(key))
         self.heads[place] = sequence = self.heads.get(place, 0) + 1
         event_id = derive_id(cause, index)
-        meta = msgspec.json.encode([TIME, "84", str(cause), str(cause), ""]).decode()
+        headers = (
+            *type_headers(service, name, 1),
+            *event_headers(event_id.bytes, key.encode(), "84"),
+            *cause_headers(cause, TIME, cause, ""),
+        )
         value = msgspec.json.encode({"siren": key, **data})
-        row = OutboxRow(*place, sequence, event_id, f"{service}.{name}.v1", key, meta, value)
-        self.rows[service].append(row)
+        self.rows[service].append(Row(*place, sequence, key.encode(), value, headers))
         return event_id
 
     def build(self) -> None:
@@ -69,15 +89,28 @@ class Chain:
     def schema(self, service: str) -> str:
         return self.namespace.replace(".", "_") + service
 
+    def runs(self, service: str) -> Iterator[tuple[tuple[str, int], list[Row]]]:
+        """The events of each output partition."""
+        rows = sorted(self.rows[service], key=lambda row: row[:3])
+        for place, run in groupby(rows, key=lambda row: row[:2]):
+            yield place, list(run)
+
+    def altered(self, service: str, partition: int) -> str:
+        """The batch of a partition with another last event, as hexadecimal text."""
+        run = dict(self.runs(service))[topic(self.namespace, service), partition]
+        return seal([*(row.entry() for row in run[:-1]), run[-1].entry(b"{}")]).hex()
+
     async def store(self, connection: Any) -> None:
         for service, producers in CONSUMES.items():
             schema = self.schema(service)
             own = [topic(self.namespace, service), dead_letter_topic(self.namespace, service)]
             await migrate(connection, schema, Path(str(files(service) / "migrations")))
             await declare_topics(connection, [topic(self.namespace, producer) for producer in producers], own)
-            columns = ("segment", "topic", "partition", "sequence", "id", "type", "key", "meta", "value")
-            records = [(1, *row) for row in self.rows[service]]
-            await connection.copy_records_to_table("outbox_1", schema_name=schema, records=records, columns=columns)
+            columns = ("segment", "topic", "partition", "first", "last", "data")
+            batches = [
+                (1, *place, 1, len(run), seal([row.entry() for row in run])) for place, run in self.runs(service)
+            ]
+            await connection.copy_records_to_table("outbox_1", schema_name=schema, records=batches, columns=columns)
             for place, head in self.heads.items():
                 for table, column in (("outbox_heads", "sequence"), ("outbox_published", "published")):
                     await connection.execute(
@@ -108,10 +141,9 @@ class Chain:
                 for row in rows:
                     await self.send(producer, row)
 
-    async def send(self, producer: Any, row: OutboxRow, value: bytes | None = None) -> None:
-        content = row.value if value is None else value
-        key = row.key.encode()
-        await producer.send_and_wait(row.topic, content, key=key, partition=row.partition, headers=headers_of(row))
+    async def send(self, producer: Any, row: Row, value: bytes | None = None) -> None:
+        key, content, headers = row.entry(value)
+        await producer.send_and_wait(row.topic, content, key=key, partition=row.partition, headers=headers)
 
 
 @pytest.fixture
@@ -153,7 +185,8 @@ TAMPERINGS: dict[str, tuple[str, set[str]]] = {
         {"lost"},
     ),
     "an outbox row changes": (
-        """update "{ns}diagnostic".outbox set value = value || 'x'::bytea where key = '{siren}'""",
+        """update "{ns}diagnostic".outbox set data = '\\x{altered}'
+            where topic = '{topic}' and partition = {partition}""",
         {"altered"},
     ),
     "a movement of money from nowhere": (
@@ -192,7 +225,8 @@ async def test_a_right_chain_is_right_and_each_tampering_is_found(system: tuple[
     assert clean.checked["events"] == clean.checked["outbox_rows"] == sum(map(len, chain.rows.values()))
     assert clean.checked["messages"] == 2 * COMPANIES
     siren, cause = chain.told[0]
-    place = {"topic": topic(chain.namespace, "diagnostic"), "partition": partition_of(siren)}
+    place: dict[str, Any] = {"topic": topic(chain.namespace, "diagnostic"), "partition": partition_of(siren)}
+    place["altered"] = chain.altered("diagnostic", partition_of(siren))
     for name, (statement, expected) in TAMPERINGS.items():
         text = statement.format(ns=chain.schema(""), siren=siren, cause=cause, **place)
         async with tampered(connection, text):

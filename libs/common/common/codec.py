@@ -1,6 +1,6 @@
 """Bytes to inputs, events to bytes: the names and decoders a service needs, compiled once from its declaration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -10,12 +10,13 @@ import msgspec
 from aiokafka.partitioner import murmur2
 
 from common.dead_letter import DeadLettered, key_text
-from common.envelope import event_name, read_envelope
+from common.envelope import cause_headers, event_headers, event_name, read_envelope, type_headers
 from common.errors import Poison
-from common.event import Event, derive_id, event_key
+from common.event import Event, derive_bytes, event_key
 from common.inbox import Record
 from common.message import Message, Source
-from common.outbox import Meta, Outgoing
+from common.outbox import Outgoing
+from common.record_batch import Compression
 from common.service import PARTITIONS, Service, topic_of
 
 State = TypeVar("State")
@@ -30,16 +31,16 @@ def partition_of(key: str) -> int:
     return (murmur2(key.encode()) & 0x7FFFFFFF) % PARTITIONS
 
 
-def iso(time: datetime) -> str:
-    """An instant as RFC 3339 in UTC with `Z`."""
-    return time.isoformat().replace("+00:00", "Z")
+_KNOWN_TYPES = 1024
+"""Most `ce_type`s of a topic whose decoder is remembered: whoever writes them cannot fill the memory."""
 
 
 class Codec(Generic[State, Shared]):
     """Names, decoders and encoders of one service, under an optional namespace that isolates tests and benchmarks."""
 
-    def __init__(self, service: Service[State, Shared], namespace: str = "") -> None:
+    def __init__(self, service: Service[State, Shared], namespace: str = "", compression: Compression = "zstd") -> None:
         self.service = service
+        self.compression: Compression = compression
         self.namespace = namespace
         self.schema = namespace.replace(".", "_").replace("-", "_") + service.name
         self.group = namespace + service.group
@@ -53,8 +54,9 @@ class Codec(Generic[State, Shared]):
         self._timers: dict[str, Callable[[str], Any]] = {
             kind.__name__: msgspec.json.Decoder(kind).decode for kind in timers
         }
-        self._types: dict[type[Event], str] = {
-            kind: f"{service.name}.{kind.__name__}.v{kind.VERSION}" for kind in (*service.publishes, DeadLettered)
+        self._known: dict[str, dict[bytes, Callable[[bytes], object] | None]] = {topic: {} for topic in self._inputs}
+        self._types = {
+            kind: type_headers(service.name, kind.__name__, kind.VERSION) for kind in (*service.publishes, DeadLettered)
         }
         self.decode_state: Callable[[str], State] = msgspec.json.Decoder(service.state).decode
 
@@ -78,20 +80,21 @@ class Codec(Generic[State, Shared]):
         Raises:
             Poison: an envelope header or the data is unusable; the text names the field and the reason.
         """
-        name = event_name(record.headers)
-        if name is None:
+        headers = dict(record.headers)
+        event_type = headers.get("ce_type")
+        if not event_type:
             raise Poison("header ce_type is missing or has no value")
-        decoder = self._inputs[record.topic].get(name)
+        decoder = self._decoder(record.topic, event_type)
         if decoder is None:
             return None
         key = key_text(record)
         if key is None:
             raise Poison("the record has no key, or one that is not UTF-8")
-        envelope = read_envelope(record.headers)
+        envelope = read_envelope(headers)
         try:
             data = decoder(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-            raise Poison(f"data of {name}: {error}") from error
+            raise Poison(f"data of {event_name(event_type)}: {error}") from error
         source = Source(record.topic, record.partition, record.offset, sequence)
         return Message(
             data,
@@ -105,36 +108,45 @@ class Codec(Generic[State, Shared]):
             source,
         )
 
-    def outgoing(self, message: Message[object], index: int, event: Event) -> Outgoing:
-        """The `index`-th event that `message` leads to, ready to be numbered."""
-        key = event_key(event)
-        partition = message.partition if key == message.key else partition_of(key)
-        region: str = getattr(event, "region", "") or message.region
-        meta = Meta(iso(message.time), region, str(message.correlation), str(message.id), message.traceparent)
-        return Outgoing(
-            self.topic,
-            partition,
-            derive_id(message.id, index),
-            self._types[type(event)],
-            key,
-            _encode(meta).decode(),
-            _encode(event),
-        )
+    def _decoder(self, topic: str, event_type: bytes) -> "Callable[[bytes], object] | None":
+        """The decoder of a `ce_type`, by its last word; None when this service does not read such events."""
+        known = self._known[topic]
+        try:
+            return known[event_type]
+        except KeyError:
+            decoder = self._inputs[topic].get(event_name(event_type))
+            if len(known) < _KNOWN_TYPES:
+                known[event_type] = decoder
+            return decoder
+
+    def outgoing(self, message: Message[object], events: Sequence[Event]) -> list[Outgoing]:
+        """The events that `message` leads to, in order, ready to be numbered."""
+        if not events:
+            return []
+        cause = message.id
+        shared = cause_headers(cause, message.time, message.correlation, message.traceparent)
+        published: list[Outgoing] = []
+        for index, event in enumerate(events):
+            key = event_key(event)
+            partition = message.partition if key == message.key else partition_of(key)
+            key_bytes = key.encode()
+            region: str = getattr(event, "region", "") or message.region
+            own = event_headers(derive_bytes(cause, index), key_bytes, region)
+            headers = (*self._types[type(event)], *own, *shared)
+            published.append(Outgoing(self.topic, partition, key_bytes, _encode(event), headers))
+        return published
 
     def dead_lettered(self, record: Record, reason: str, at: datetime) -> Outgoing:
         """The announcement of a dead letter on the dead-letter topic; same record, same id."""
         event = DeadLettered(key_text(record) or "", record.topic, record.partition, record.offset, reason)
         event_id = uuid5(NAMESPACE_URL, f"{self.service.name}/{record.topic}/{record.partition}/{record.offset}")
-        meta = Meta(iso(at), "", str(event_id), str(event_id), "")
-        return Outgoing(
-            self.dead_letter_topic,
-            record.partition % PARTITIONS,
-            event_id,
-            self._types[DeadLettered],
-            event.key,
-            _encode(meta).decode(),
-            _encode(event),
+        key = event.key.encode()
+        headers = (
+            *self._types[DeadLettered],
+            *event_headers(event_id.bytes, key, ""),
+            *cause_headers(event_id, at, event_id, ""),
         )
+        return Outgoing(self.dead_letter_topic, record.partition % PARTITIONS, key, _encode(event), headers)
 
     def encode_input(self, item: object) -> str:
         """The input of a deadline as JSON text."""

@@ -1,104 +1,114 @@
 """CloudEvents 1.0 in Kafka binary mode: headers to and from the envelope."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
 from common.errors import Poison
-from common.inbox import Headers
-from common.outbox import Meta, OutboxRow
+from common.event import id_text
 
 TYPE_PREFIX = "fr.croissanceconnectee"
 """Reverse-DNS prefix of every `ce_type`: `fr.croissanceconnectee.<service>.<EventName>`."""
 
-_meta: Callable[[str], Meta] = msgspec.json.Decoder(Meta).decode
+Header = tuple[str, bytes]
+
+_encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
 class Envelope(NamedTuple):
     """What the core reads of a record's headers."""
 
     id: UUID
-    name: str
     time: datetime
     region: str
     correlation: UUID
     traceparent: str
 
 
-def event_name(headers: Headers) -> str | None:
-    """The event's name (last word of `ce_type`), or None when there is no usable `ce_type`."""
-    for name, value in headers:
-        if name == "ce_type" and value:
-            return value.rpartition(b".")[2].decode(errors="replace")
-    return None
+class _Core(msgspec.Struct, array_like=True, forbid_unknown_fields=True, gc=False):
+    """The headers that are more than text, read in one go."""
+
+    id: UUID
+    time: datetime
+    correlation: UUID
 
 
-def read_envelope(headers: Headers) -> Envelope:
-    """Read the envelope of a record.
+_read_core: Callable[[bytes], _Core] = msgspec.json.Decoder(_Core).decode
+
+
+def event_name(event_type: bytes) -> str:
+    """The event's name: the last word of its `ce_type`."""
+    return event_type.rpartition(b".")[2].decode(errors="replace")
+
+
+def read_envelope(values: Mapping[str, bytes | None]) -> Envelope:
+    """Read the envelope of a record from its headers.
 
     Raises:
         Poison: a required header is missing, empty or malformed; the text names it.
     """
-    values = dict(headers)
-
-    def text(name: str) -> str:
-        value = values.get(name)
-        if not value:
-            raise Poison(f"header {name} is missing or has no value")
-        return value.decode()
-
-    field = "ce_id"
     try:
-        event_id = UUID(text("ce_id"))
-        field = "ce_time"
-        time = datetime.fromisoformat(text("ce_time"))
-        field = "ce_type"
-        name = text("ce_type").rpartition(".")[2]
-        field = "ce_region"
+        event_id = values["ce_id"]
+        core = _read_core(
+            b'["%b","%b","%b"]' % (event_id, values["ce_time"], values.get("ce_correlationid") or event_id)
+        )
         region = (values.get("ce_region") or b"").decode()
-        field = "ce_correlationid"
-        correlation = values.get("ce_correlationid")
-        correlation_id = UUID(correlation.decode()) if correlation else event_id
-        field = "traceparent"
         traceparent = (values.get("traceparent") or b"").decode()
-    except (ValueError, UnicodeDecodeError) as error:
-        raise Poison(f"header {field} is malformed: {error}") from error
-    if time.tzinfo is None:
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+        raise Poison(_fault(values)) from None
+    if core.time.tzinfo is None:
         raise Poison("header ce_time has no time zone")
-    return Envelope(event_id, name, time, region, correlation_id, traceparent)
+    return Envelope(core.id, core.time, region, core.correlation, traceparent)
 
 
-@lru_cache(maxsize=1024)
-def _fixed(event_type: str) -> tuple[tuple[str, bytes], ...]:
-    """The headers that are the same for every event of a type. `event_type` is `<service>.<Name>.v<major>`."""
-    service, name, version = event_type.split(".")
+def _fault(values: Mapping[str, bytes | None]) -> str:
+    """What is wrong with headers that cannot be read."""
+    for name in ("ce_id", "ce_time"):
+        if not values.get(name):
+            return f"header {name} is missing or has no value"
+    readers: dict[str, Callable[[str], object]] = {
+        "ce_id": UUID,
+        "ce_time": datetime.fromisoformat,
+        "ce_region": str,
+        "ce_correlationid": UUID,
+        "traceparent": str,
+    }
+    for name, reader in readers.items():
+        try:
+            reader((values.get(name) or values["ce_id"] or b"").decode())
+        except ValueError as error:
+            return f"header {name} is malformed: {error}"
+    return "the envelope is malformed"
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def type_headers(service: str, name: str, version: int) -> tuple[Header, ...]:
+    """The headers that are the same for every event of a type."""
     return (
         ("ce_specversion", b"1.0"),
         ("ce_type", f"{TYPE_PREFIX}.{service}.{name}".encode()),
         ("ce_source", f"/croissance/{service}".encode()),
-        ("ce_dataschema", f"/schemas/{service}/{name}.{version}.json".encode()),
+        ("ce_dataschema", f"/schemas/{service}/{name}.v{version}.json".encode()),
         ("content-type", b"application/json"),
     )
 
 
-def headers_of(row: OutboxRow) -> list[tuple[str, bytes]]:
-    """The Kafka headers of a numbered event."""
-    meta = _meta(row.meta)
-    headers: list[tuple[str, bytes]] = [
-        ("ce_sequence", b"%d" % row.sequence),
-        *_fixed(row.type),
-        ("ce_id", str(row.id).encode()),
-        ("ce_subject", row.key.encode()),
-        ("ce_time", meta.time.encode()),
-        ("ce_correlationid", meta.correlation.encode()),
-        ("ce_causationid", meta.causation.encode()),
-    ]
-    if meta.region:
-        headers.append(("ce_region", meta.region.encode()))
-    if meta.traceparent:
-        headers.append(("traceparent", meta.traceparent.encode()))
-    return headers
+def cause_headers(cause: UUID, time: datetime, correlation: UUID, traceparent: str) -> tuple[Header, ...]:
+    """The headers that are the same for every event that one input leads to. `time` is aware UTC."""
+    headers = (
+        ("ce_time", _encode(time)[1:-1]),
+        ("ce_correlationid", _encode(correlation)[1:-1]),
+        ("ce_causationid", _encode(cause)[1:-1]),
+    )
+    return (*headers, ("traceparent", traceparent.encode())) if traceparent else headers
+
+
+def event_headers(digest: bytes, key: bytes, region: str) -> tuple[Header, ...]:
+    """The headers of one event. `digest`: the 16 bytes of its id."""
+    headers = (("ce_id", id_text(digest)), ("ce_subject", key))
+    return (*headers, ("ce_region", region.encode())) if region else headers

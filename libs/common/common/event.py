@@ -28,9 +28,20 @@ def event_key(event: Event) -> str:
     return str(getattr(event, type(event).KEY))
 
 
-def derive_id(cause: UUID, index: int) -> UUID:
-    """Id of the `index`-th event (0, 1, …) that `cause` leads to: UUIDv5 of both, so a replay gives the same id."""
+def derive_bytes(cause: UUID, index: int) -> bytes:
+    """The 16 bytes of `derive_id`."""
     digest = bytearray(sha1(cause.bytes + b"%d" % index, usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest))
+    return bytes(digest)
+
+
+def derive_id(cause: UUID, index: int) -> UUID:
+    """Id of the `index`-th event (0, 1, …) that `cause` leads to: UUIDv5 of both, so a replay gives the same id."""
+    return UUID(bytes=derive_bytes(cause, index))
+
+
+def id_text(digest: bytes) -> bytes:
+    """The canonical text of an id given as its 16 bytes."""
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}".encode()

@@ -84,21 +84,32 @@ def accept(positions: Mapping[TopicPartition, Position], records: Iterable[Recor
     redelivered, rewound or sent twice. Does not guarantee progress: a gap waits until the missing record is sent again.
     """
     intake = Intake()
-    current: dict[TopicPartition, Position] = {}
+    fresh = intake.fresh
+    where, last, offset, applied = _NOWHERE, 0, 0, 0
     for record in records:
-        where = TopicPartition(record.topic, record.partition)
+        if record.partition != where.partition or record.topic != where.topic:
+            if applied:
+                intake.positions[where] = Position(last, offset, applied)
+            where = TopicPartition(record.topic, record.partition)
+            known = intake.positions.get(where)
+            last, offset, applied = known or positions[where]._replace(applied=0)
         sequence = sequence_of(record)
         if sequence is None:
             intake.unnumbered.append(record)
-            continue
-        at = current.get(where) or positions[where]
-        if sequence <= at.sequence:
+        elif sequence == last + 1:
+            fresh.append((sequence, record))
+            last, offset, applied = sequence, record.offset + 1, applied + 1
+            if intake.gaps:
+                intake.gaps.pop(where, None)
+        elif sequence <= last:
             intake.duplicates += 1
-        elif sequence == at.sequence + 1:
-            intake.fresh.append((sequence, record))
-            current[where] = Position(sequence, record.offset + 1, at.applied + 1)
-            intake.gaps.pop(where, None)
         else:
-            intake.gaps[where] = at.sequence + 1
-    intake.positions = current
+            intake.gaps[where] = last + 1
+    if applied:
+        intake.positions[where] = Position(last, offset, applied)
+    for where, moved in intake.positions.items():
+        intake.positions[where] = moved._replace(applied=positions[where].applied + moved.applied)
     return intake
+
+
+_NOWHERE = TopicPartition("", -1)

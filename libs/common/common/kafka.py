@@ -16,10 +16,10 @@ from faststream.kafka.message import KafkaAckableMessage
 from faststream.middlewares import AckPolicy
 from faststream.security import BaseSecurity, SASLScram512
 
-from common.envelope import headers_of
 from common.errors import Misconfigured
 from common.inbox import TopicPartition
-from common.outbox import OutboxRow
+from common.outbox import Batch
+from common.record_batch import LARGEST, SealedBatch
 from common.service import PARTITIONS
 from common.settings import KafkaSettings
 
@@ -207,35 +207,19 @@ def make_broker(settings: KafkaSettings, client_id: str, logger: Any = None) -> 
 
 @dataclass(slots=True)
 class KafkaPublisher:
-    """Sends numbered rows as record batches, one partition after the other, and waits for every acknowledgement."""
+    """Sends sealed batches, one partition after the other, and waits for every acknowledgement."""
 
     producer: AIOKafkaProducer
 
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+    async def publish(self, batches: Sequence[Batch]) -> None:
         """See `relay.Publisher.publish`."""
-        waiting: list[asyncio.Future[Any]] = []
-        batch: Any = None
-        where: TopicPartition | None = None
-        for row in rows:
-            target = TopicPartition(row.topic, row.partition)
-            if target != where:
-                if batch is not None and where is not None:
-                    waiting.append(await self._send(batch, where))
-                batch, where = self.producer.create_batch(), target
-            headers = headers_of(row)
-            key = row.key.encode()
-            if batch.append(key=key, value=row.value, timestamp=None, headers=headers) is None:
-                waiting.append(await self._send(batch, target))
-                batch = self.producer.create_batch()
-                if batch.append(key=key, value=row.value, timestamp=None, headers=headers) is None:
-                    raise ValueError(f"event {row.id} is larger than a record batch")
-        if batch is not None and where is not None:
-            waiting.append(await self._send(batch, where))
-        await asyncio.gather(*waiting)
-
-    async def _send(self, batch: Any, where: TopicPartition) -> "asyncio.Future[Any]":
-        batch.close()
-        return await self.producer.send_batch(batch, where.topic, partition=where.partition)
+        sent = [
+            await self.producer.send_batch(
+                SealedBatch(batch.data, batch.last - batch.first + 1), batch.topic, partition=batch.partition
+            )
+            for batch in batches
+        ]
+        await asyncio.gather(*sent)
 
 
 def publisher_opener(settings: KafkaSettings, client_id: str) -> Callable[[], Any]:
@@ -248,9 +232,8 @@ def publisher_opener(settings: KafkaSettings, client_id: str) -> Callable[[], An
             client_id=client_id,
             acks="all",
             enable_idempotence=True,
-            max_batch_size=524288,
+            max_batch_size=LARGEST,
             max_request_size=1048576,
-            compression_type=None if settings.compression == "none" else settings.compression,
             request_timeout_ms=10000,
         )
         await producer.start()

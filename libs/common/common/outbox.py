@@ -2,46 +2,37 @@
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
-from uuid import UUID
-
-import msgspec
 
 from common.inbox import TopicPartition
+from common.record_batch import Compression, Entry, seal, split
 
 
 class Outgoing(NamedTuple):
-    """One event to publish, not numbered yet."""
+    """One event to publish, not numbered yet: a record whose headers lack `ce_sequence`."""
 
     topic: str
     partition: int
-    id: UUID
-    type: str
-    key: str
-    meta: str
+    key: bytes
     value: bytes
+    headers: tuple[tuple[str, bytes], ...]
 
 
-class OutboxRow(NamedTuple):
-    """One numbered event: a row of the outbox, a record of the topic."""
+class Batch(NamedTuple):
+    """Numbered events of one output partition, sealed as they go to Kafka: a row of the outbox.
+
+    Attributes:
+        topic: of the events.
+        partition: of the topic.
+        first: `ce_sequence` of the first event.
+        last: of the last one; those between follow each other without a hole.
+        data: the record batch, see `common.record_batch`.
+    """
 
     topic: str
     partition: int
-    sequence: int
-    id: UUID
-    type: str
-    key: str
-    meta: str
-    value: bytes
-
-
-class Meta(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The part of an event's envelope that differs from event to event, as kept in `outbox.meta`."""
-
-    time: str
-    region: str
-    correlation: str
-    causation: str
-    traceparent: str
+    first: int
+    last: int
+    data: bytes
 
 
 def heads_of(outgoing: Iterable[Outgoing]) -> list[TopicPartition]:
@@ -50,17 +41,23 @@ def heads_of(outgoing: Iterable[Outgoing]) -> list[TopicPartition]:
 
 
 def number(
-    heads: Mapping[TopicPartition, int], outgoing: Iterable[Outgoing]
-) -> tuple[list[OutboxRow], dict[TopicPartition, int]]:
-    """Number events after the locked heads, in order; returns the rows and the new heads.
+    heads: Mapping[TopicPartition, int], outgoing: Iterable[Outgoing], compression: Compression = "zstd"
+) -> tuple[list[Batch], dict[TopicPartition, int]]:
+    """Number events after the locked heads, in order, and seal them; returns the batches and the new heads.
 
     Guarantee: within a partition the numbers are 1, 2, 3… without a hole in the order of commits, as long as the
     caller holds the locks of `heads` until its transaction ends.
     """
     after = dict(heads)
-    rows: list[OutboxRow] = []
-    for event in outgoing:
-        where = TopicPartition(event.topic, event.partition)
+    runs: dict[TopicPartition, list[Entry]] = {where: [] for where in heads}
+    for topic, partition, key, value, headers in outgoing:
+        where = TopicPartition(topic, partition)
         after[where] = sequence = after[where] + 1
-        rows.append(OutboxRow(event.topic, event.partition, sequence, *event[2:]))
-    return rows, after
+        runs[where].append(Entry(key, value, [("ce_sequence", b"%d" % sequence), *headers]))
+    batches: list[Batch] = []
+    for where, run in runs.items():
+        last = heads[where]
+        for part in split(run) if run else ():
+            first, last = last + 1, last + len(part)
+            batches.append(Batch(*where, first, last, seal(part, compression)))
+    return batches, after

@@ -1,6 +1,8 @@
 """PostgreSQL: the pool, the migrations and the unit of work. With the services' stores, the only place with SQL."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from common.decision import Schedule
 from common.errors import Conflict, Misconfigured, Transient, Unstorable
 from common.inbox import Headers, Position, TopicPartition
 from common.message import Message
-from common.outbox import OutboxRow
+from common.outbox import Batch
 from common.service import PARTITIONS, Changes
 from common.unit_of_work import Begin, Due, Loaded, Remembered, Replay, Timer
 
@@ -47,6 +49,9 @@ TRANSIENT: Final = (
 LOST_RACE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 UNSTORABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
+PULSE: Final = 1.0
+"""Seconds between signs of life in a transaction that decides."""
+
 BATCH_TIMEOUT: Final = timedelta(seconds=20)
 """A transaction longer than this is ended by the server: a frozen process must not hold its row locks."""
 
@@ -65,6 +70,7 @@ async def connect_pool(dsn: str, schema: str, *, size: int = 6) -> Pool:
             max_inactive_connection_lifetime=60,
             timeout=10,
             command_timeout=30,
+            reset=_leave_as_it_is,
             server_settings={
                 "application_name": f"croissance-{schema}",
                 "search_path": schema,
@@ -75,6 +81,10 @@ async def connect_pool(dsn: str, schema: str, *, size: int = 6) -> Pool:
         )
     except TRANSIENT as error:
         raise Transient(f"database: {error}") from error
+
+
+async def _leave_as_it_is(_: object) -> None:
+    """Nothing here changes a session, so that nothing needs to be reset (asyncpg would ask the server each time)."""
 
 
 # --- migrations ------------------------------------------------------------------------------------------------------
@@ -144,11 +154,13 @@ _MOVE_POSITIONS: Final = """update positions p
     from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[])
         u (topic, partition, sequence, next_offset, applied)
     where p.topic = u.topic and p.partition = u.partition"""
+_BLOCKING: Final = """select key from dead_letters
+    where status in ('open', 'replay') and sequence is not null limit 1000"""
 _BLOCKED: Final = """select distinct key from dead_letters
     where key = any($1::text[]) and status in ('open', 'replay') and sequence is not null"""
 _LOAD: Final = "select key, doc, version from states where key = any($1::text[])"
 _SAVE: Final = """insert into states as s (key, version, doc)
-    select * from unnest($1::text[], $2::bigint[], $3::json[])
+    select * from unnest($1::text[], $2::bigint[], $3::text[])
     on conflict (key) do update set version = excluded.version, doc = excluded.doc
     where s.version = excluded.version - 1"""
 _LOCK_HEADS: Final = f"""select topic, partition, sequence, (select max(segment) from outbox_segments) as segment
@@ -163,11 +175,12 @@ _BURY: Final = """insert into dead_letters
     on conflict (topic, partition, "offset") do nothing"""
 _PARK: Final = """insert into parked (topic, partition, sequence, "offset", key, raw_headers, value)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[])"""
-_SET_TIMER: Final = """insert into deadlines (key, name, partition, due, id, type, correlation, region, input)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+_SET_TIMERS: Final = """insert into deadlines (key, name, partition, due, id, type, correlation, region, input)
+    select * from unnest($1::text[], $2::text[], $3::int[], $4::timestamptz[], $5::uuid[], $6::text[], $7::uuid[],
+        $8::text[], $9::text[])
     on conflict (key, name) do update set due = excluded.due, id = excluded.id, type = excluded.type,
         correlation = excluded.correlation, region = excluded.region, input = excluded.input"""
-_CANCEL_TIMER: Final = "delete from deadlines where key = $1 and name = $2"
+_CANCEL_TIMERS: Final = "delete from deadlines where (key, name) in (select * from unnest($1::text[], $2::text[]))"
 _TAKE_DUE: Final = """delete from deadlines where (key, name) in (
         select key, name from deadlines where due <= $1 order by due, key, name limit $2 for update skip locked)
     returning key, name, partition, due, id, type, correlation, region, input"""
@@ -188,7 +201,7 @@ _REMEMBER: Final = (
     "insert into idempotency (key, body_hash, status, answer) values ($1, $2, $3, $4) on conflict do nothing"
 )
 
-_OUTBOX_COLUMNS: Final = ("segment", "topic", "partition", "sequence", "id", "type", "key", "meta", "value")
+_OUTBOX_COLUMNS: Final = ("segment", "topic", "partition", "first", "last", "data")
 
 
 class StoredRecord(NamedTuple):
@@ -209,6 +222,7 @@ class PostgresTransaction(Generic[State, Shared]):
     codec: Codec[State, Shared]
     connection: Connection
     segment: int = 0
+    heard: float = 0.0
 
     async def lock_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Position]:
         """See `Transaction.lock_positions`."""
@@ -226,11 +240,21 @@ class PostgresTransaction(Generic[State, Shared]):
 
     async def pulse(self) -> None:
         """See `Transaction.pulse`."""
-        await self.connection.execute("select 1")
+        now = time.monotonic()
+        if now - self.heard > PULSE:
+            await self.connection.execute("select 1")
+            self.heard = now
+        else:
+            await asyncio.sleep(0)
 
     async def blocked(self, keys: set[str]) -> set[str]:
         """See `Transaction.blocked`."""
-        return {row[0] for row in await self.connection.fetch(_BLOCKED, list(keys))} if keys else set()
+        if not keys:
+            return set()
+        rows = await self.connection.fetch(_BLOCKING)
+        if len(rows) == 1000:
+            rows = await self.connection.fetch(_BLOCKED, list(keys))
+        return {row[0] for row in rows} & keys
 
     async def load(self, messages: Sequence[Message[object]]) -> Loaded[State, Shared]:
         """See `Transaction.load`."""
@@ -259,11 +283,11 @@ class PostgresTransaction(Generic[State, Shared]):
         self.segment = rows[0]["segment"]
         return {TopicPartition(topic, partition): sequence for topic, partition, sequence, _ in rows}
 
-    async def append(self, rows: Sequence[OutboxRow], heads: Mapping[TopicPartition, int]) -> None:
+    async def append(self, batches: Sequence[Batch], heads: Mapping[TopicPartition, int]) -> None:
         """See `Transaction.append`."""
         segment = self.segment
         await self.connection.copy_records_to_table(
-            f"outbox_{segment}", records=[(segment, *row) for row in rows], columns=_OUTBOX_COLUMNS
+            f"outbox_{segment}", records=[(segment, *batch) for batch in batches], columns=_OUTBOX_COLUMNS
         )
         await self.connection.execute(_MOVE_HEADS, *_columns([(*w, sequence) for w, sequence in heads.items()], 3))
 
@@ -303,9 +327,9 @@ class PostgresTransaction(Generic[State, Shared]):
             else:
                 cancelled.append((key, name))
         if cancelled:
-            await self.connection.executemany(_CANCEL_TIMER, cancelled)
+            await self.connection.execute(_CANCEL_TIMERS, *_columns(cancelled, 2))
         if set_rows:
-            await self.connection.executemany(_SET_TIMER, set_rows)
+            await self.connection.execute(_SET_TIMERS, *_columns(set_rows, 9))
 
     async def take_due(self, now: datetime, limit: int) -> Sequence[Due]:
         """See `Transaction.take_due`."""
@@ -386,18 +410,19 @@ _CLAIM: Final = """update outbox_published p set owner = $1, leased_until = cloc
         order by topic, partition for update skip locked)
     returning topic, partition, published"""
 _RELEASE: Final = "update outbox_published set leased_until = '-infinity' where owner = $1"
-_READ: Final = """select o.topic, o.partition, o.sequence, o.id, o.type, o.key, o.meta, o.value
+_READ: Final = """select o.topic, o.partition, o.first, o.last, o.data
     from unnest($1::text[], $2::int[], $3::bigint[]) c (topic, partition, after)
+    join outbox_heads h on h.topic = c.topic and h.partition = c.partition and h.sequence > c.after
     cross join lateral (select * from outbox o
-        where o.topic = c.topic and o.partition = c.partition and o.sequence > c.after
-        order by o.sequence limit $4) o"""
+        where o.topic = c.topic and o.partition = c.partition and o.last > c.after
+        order by o.last limit $4) o"""
 _ADVANCE: Final = """update outbox_published p set published = greatest(p.published, u.last)
     from (select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) u (topic, partition, after, last)
         order by topic, partition) u
     where p.topic = u.topic and p.partition = u.partition and p.published >= u.after"""
 _SEGMENTS: Final = "select segment, opened_at from outbox_segments order by segment"
 _UNPUBLISHED: Final = """select exists (
-    select 1 from outbox_{segment} o join outbox_published p using (topic, partition) where o.sequence > p.published)"""
+    select 1 from outbox_{segment} o join outbox_published p using (topic, partition) where o.last > p.published)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,10 +440,10 @@ class PostgresOutbox:
         """See `Outbox.release`."""
         await self.pool.execute(_RELEASE, owner)
 
-    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[OutboxRow]:
+    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[Batch]:
         """See `Outbox.read`."""
         rows = await self.pool.fetch(_READ, *_columns([(*where, last) for where, last in after.items()], 3), limit)
-        return [OutboxRow(*row) for row in rows]
+        return [Batch(*row) for row in rows]
 
     async def advance(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> None:
         """See `Outbox.advance`."""

@@ -138,7 +138,7 @@ async def _apply(
                 await transaction.bury(dead)
             if parked:
                 await transaction.park(parked)
-            await _publish(transaction, published)
+            await _publish(codec, transaction, published)
             await transaction.move_positions(intake.positions)
             return Report(
                 len(intake.fresh), intake.duplicates, len(published), dead, len(parked), intake.gaps, sampled(messages)
@@ -238,7 +238,7 @@ async def apply_commands(
         async with begin() as transaction:
             outcome = await _decide(codec, transaction, messages)
             await _save(transaction, outcome)
-            await _publish(transaction, outcome.outgoing)
+            await _publish(codec, transaction, outcome.outgoing)
             return outcome
 
     return await _retaken(attempt)
@@ -268,7 +268,7 @@ async def apply_request(
                 return known.status, known.answer
             outcome = await _decide(codec, transaction, messages)
             await _save(transaction, outcome)
-            await _publish(transaction, outcome.outgoing)
+            await _publish(codec, transaction, outcome.outgoing)
             status, body = render(outcome.answers)
             if any(not isinstance(answer, Rejection) for answer in outcome.answers):
                 await transaction.remember(key, Remembered(body_hash, status, body))
@@ -305,7 +305,7 @@ async def apply_due(
                     failures.append(Failure(_due_message(due, None), poison))
             outcome = await _decide(codec, transaction, messages)
             await _save(transaction, outcome)
-            await _publish(transaction, outcome.outgoing)
+            await _publish(codec, transaction, outcome.outgoing)
             failures += outcome.failures
             again = {failure.message.id for failure in failures}
             for due in taken:
@@ -343,7 +343,7 @@ async def apply_replay(codec: Codec[State, Shared], begin: Begin[State, Shared])
                     reason = f"{type(error).__name__}: {error}"
                 else:
                     await _save(transaction, outcome)
-                    await _publish(transaction, outcome.outgoing)
+                    await _publish(codec, transaction, outcome.outgoing)
             await transaction.settle_replay(replay, reason)
             return True
 
@@ -394,7 +394,7 @@ def _decide_one(codec: Codec[State, Shared], outcome: Outcome[State, Shared], me
         known = outcome.loaded.states.get(key)
         state = codec.service.initial(key) if known is None else known[0]
     decision: Decision[Any, Any] = codec.service.decide(state, outcome.shared, message)
-    outcome.outgoing += [codec.outgoing(message, index, event) for index, event in enumerate(decision.events)]
+    outcome.outgoing += codec.outgoing(message, decision.events)
     if decision.state is not state:
         outcome.states[key] = decision.state
     outcome.shared = decision.shared
@@ -414,9 +414,11 @@ async def _save(transaction: Transaction[State, Shared], outcome: Outcome[State,
         await transaction.set_timers(outcome.timers)
 
 
-async def _publish(transaction: Transaction[State, Shared], outgoing: Sequence[Outgoing]) -> None:
-    """Number events under the lock of their heads, the last lock of the transaction, and append them."""
+async def _publish(
+    codec: Codec[State, Shared], transaction: Transaction[State, Shared], outgoing: Sequence[Outgoing]
+) -> None:
+    """Number and seal events under the lock of their heads, the last lock of the transaction, and append them."""
     if outgoing:
         heads = await transaction.lock_heads(heads_of(outgoing))
-        rows, after = number(heads, outgoing)
-        await transaction.append(rows, after)
+        batches, after = number(heads, outgoing, codec.compression)
+        await transaction.append(batches, after)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from common.inbox import TopicPartition
-from common.outbox import OutboxRow
+from common.outbox import Batch
 
 LEASE = timedelta(seconds=3)
 """How long a claim holds without renewal: a frozen or dead relay is replaced after this."""
@@ -16,8 +16,8 @@ LEASE = timedelta(seconds=3)
 RENEW_EVERY = 1.0
 """Seconds between renewals of the claim; `published` is read again with it, so `republish` takes effect."""
 
-READ_LIMIT = 1000
-"""Rows read of one partition in a round."""
+READ_LIMIT = 16
+"""Batches read of one partition in a round."""
 
 
 class Outbox(Protocol):
@@ -31,8 +31,8 @@ class Outbox(Protocol):
         """Give up all partitions, so that another process takes them at once."""
         ...
 
-    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[OutboxRow]:
-        """Up to `limit` rows of each partition after its number, in order of number within a partition."""
+    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[Batch]:
+        """Up to `limit` batches of each partition that end after its number, in order of number within a partition."""
         ...
 
     async def advance(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> None:
@@ -41,10 +41,10 @@ class Outbox(Protocol):
 
 
 class Publisher(Protocol):
-    """Writes numbered events to Kafka."""
+    """Writes sealed batches to Kafka."""
 
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
-        """Return when every row is acknowledged by all in-sync replicas; raise when any is not."""
+    async def publish(self, batches: Sequence[Batch]) -> None:
+        """Return when every batch is acknowledged by all in-sync replicas; raise when any is not."""
         ...
 
 
@@ -89,21 +89,22 @@ class Relay:
         self.cursors = await self.outbox.claim(self.owner, LEASE)
 
     async def step(self, publisher: Publisher) -> int:
-        """Publish one round of rows; returns how many."""
+        """Publish one round of batches; returns how many events."""
         if not self.cursors:
             return 0
-        rows = await self.outbox.read(self.cursors, READ_LIMIT)
-        if not rows:
+        batches = await self.outbox.read(self.cursors, READ_LIMIT)
+        if not batches:
             return 0
-        await publisher.publish(rows)
+        await publisher.publish(batches)
         ranges: dict[TopicPartition, tuple[int, int]] = {}
-        for row in rows:
-            where = TopicPartition(row.topic, row.partition)
-            ranges[where] = (self.cursors[where], row.sequence)
+        for batch in batches:
+            where = TopicPartition(batch.topic, batch.partition)
+            ranges[where] = (self.cursors[where], batch.last)
         await self.outbox.advance(ranges)
+        count = sum(last - after for after, last in ranges.values())
         self.cursors.update({where: last for where, (_, last) in ranges.items()})
-        self.on_published(len(rows))
-        return len(rows)
+        self.on_published(count)
+        return count
 
     async def _idle(self, longest: float) -> None:
         """Wait until this process writes something, or another one may have."""

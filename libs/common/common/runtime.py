@@ -53,6 +53,8 @@ _POSITIONS = """select topic, partition, next_offset from positions
     where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
 _WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
     from outbox_heads h join outbox_published p using (topic, partition)"""
+_ANYTHING_DUE = """select exists (select from deadlines where due <= $1)
+    or exists (select from dead_letters where status = 'replay')"""
 _PROVISIONED = "select to_regclass('outbox_published') is not null"
 
 
@@ -244,6 +246,9 @@ class Process(Generic[State, Shared]):
         """Decide deadlines that fell due and replay what operators released."""
         context = self.context
         while True:
+            if not await context.pool.fetchval(_ANYTHING_DUE, clock.now()):
+                await asyncio.sleep(0.5)
+                continue
             taken, failures = await apply_due(context.codec, context.begin, clock.now())
             for message, error in failures:
                 context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
@@ -323,7 +328,7 @@ def backoff(attempt: int) -> float:
 @asynccontextmanager
 async def opened(service: Service[State, Shared], settings: Settings) -> AsyncGenerator[Context[State, Shared]]:
     """The context of a service: waits until the database answers and is provisioned."""
-    codec = Codec(service, settings.namespace)
+    codec = Codec(service, settings.namespace, settings.kafka.compression)
     log = telemetry.configure_logs(service.name, settings.instance)
     attempt = 0
     while True:

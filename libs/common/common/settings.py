@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from common.errors import Misconfigured
+from common.record_batch import Compression
 
 
 class KafkaSettings(BaseModel):
@@ -24,9 +25,9 @@ class KafkaSettings(BaseModel):
     session_timeout_ms: Annotated[int, Field(ge=6000, le=60000)] = 10000
     batch_records: Annotated[int, Field(ge=1, le=20000, description="most records in one transaction")] = 2000
     fetch_min_bytes: Annotated[int, Field(ge=1)] = 1
-    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=1000)] = 100
-    partition_fetch_bytes: Annotated[int, Field(ge=16384)] = 524288
-    compression: Literal["lz4", "zstd", "gzip", "none"] = "lz4"
+    fetch_max_wait_ms: Annotated[int, Field(ge=1, le=1000)] = 500
+    partition_fetch_bytes: Annotated[int, Field(ge=16384, description="compressed")] = 65536
+    compression: Annotated[Compression, Field(description="of published record batches")] = "zstd"
 
 
 class DatabaseSettings(BaseModel):

@@ -14,7 +14,7 @@ from common.dead_letter import DeadLetter, Parked
 from common.decision import Cancel, Schedule
 from common.inbox import Position, Record, TopicPartition
 from common.message import Message
-from common.outbox import OutboxRow
+from common.outbox import Batch
 from common.service import Changes
 
 State = TypeVar("State")
@@ -104,8 +104,8 @@ class Transaction(Protocol[State, Shared]):
         """Lock and read the last numbers given, in the order given (sorted)."""
         ...
 
-    async def append(self, rows: Sequence[OutboxRow], heads: Mapping[TopicPartition, int]) -> None:
-        """Add numbered events to the outbox and write the new heads."""
+    async def append(self, batches: Sequence[Batch], heads: Mapping[TopicPartition, int]) -> None:
+        """Add numbered, sealed events to the outbox and write the new heads."""
         ...
 
     async def bury(self, letters: Iterable[DeadLetter]) -> None:

@@ -13,9 +13,8 @@ from common import processor
 from common.codec import Codec, partition_of
 from common.commands import Command, to_message
 from common.decision import Rejection
-from common.envelope import headers_of
+from common.envelope import cause_headers, event_headers, type_headers
 from common.inbox import TopicPartition
-from common.outbox import Meta, OutboxRow
 from common.testing.chain import COUNTER, READER, Count, Seen
 from common.testing.memory import LogRecord
 from common.unit_of_work import Begin
@@ -31,9 +30,13 @@ def record(
 ) -> LogRecord:
     """The `sequence`-th record of the counter's topic, as its relay would write it."""
     data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence})
-    meta = msgspec.json.encode(Meta("2026-01-05T12:00:00Z", "84", str(UUID(int=1)), str(UUID(int=1)), "")).decode()
-    row = OutboxRow(codec.topics[0], P, sequence, UUID(int=sequence), "counter.Counted.v1", key, meta, data)
-    return LogRecord(row.topic, P, sequence - 1, key.encode(), data, headers_of(row))
+    headers = (
+        ("ce_sequence", b"%d" % sequence),
+        *type_headers("counter", "Counted", 1),
+        *event_headers(UUID(int=sequence).bytes, key.encode(), "84"),
+        *cause_headers(UUID(int=1), NOW, UUID(int=1), ""),
+    )
+    return LogRecord(codec.topics[0], P, sequence - 1, key.encode(), data, headers)
 
 
 async def seen(codec: Codec[Any, Any], begin: Begin[Any, Any], key: str = "k") -> Seen:

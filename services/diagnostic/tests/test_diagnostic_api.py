@@ -13,6 +13,7 @@ from common.http import build_app
 from common.message import Message
 from common.processor import apply_commands
 from common.runtime import Context
+from common.testing.database import published
 from diagnostic.api import routes
 from diagnostic.inputs import CompanyRegistered
 from diagnostic.model import Company, DiagnosticFile
@@ -52,7 +53,7 @@ def whole(siren: str = A, **changes: Any) -> dict[str, Any]:
 
 
 async def events(context: Context[DiagnosticFile, None]) -> list[str]:
-    return [row["type"].split(".")[1] for row in await context.pool.fetch("select type from outbox order by sequence")]
+    return [event.type for event in await published(context.pool)]
 
 
 # --- questionnaire ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from common.codec import partition_of
 from common.message import Message
 from common.processor import apply_commands
 from common.runtime import Context
+from common.testing.database import published
 from labels.model import LabelFile, Programme
 
 from .builders import COMPANY, NOW, SIREN, VECTOR_B, diagnosed, move_clock, sirens
@@ -98,7 +99,7 @@ async def test_a_second_application_is_a_conflict_that_names_the_state(context: 
     assert other.status_code == 409
     assert other.headers["content-type"] == "application/problem+json"
     assert "valable jusqu'au 12/11/2028" in other.json()["detail"]
-    assert await context.pool.fetchval("select count(*) from outbox") == 2
+    assert len(await published(context.pool)) == 2
 
 
 async def test_an_idempotency_key_answers_again(context: Opened, client: AsyncClient) -> None:

@@ -17,6 +17,7 @@ from common.commands import Command
 from common.message import Message
 from common.processor import apply_commands
 from common.runtime import Context
+from common.testing.database import published
 from notifications import store
 from notifications.decide import notification_id
 from notifications.inputs import EraseContact, RecordDelivery, SaveContact, Unsubscribe
@@ -82,9 +83,8 @@ async def statuses(context: Context[Any, Any], siren: str = SIREN) -> dict[str, 
     return {row["template"]: row["status"] for row in rows}
 
 
-async def published(context: Context[Any, Any]) -> list[tuple[str, dict[str, Any]]]:
-    rows = await context.pool.fetch("select type, value from outbox order by topic, partition, sequence")
-    return [(row["type"].split(".")[1], msgspec.json.decode(row["value"])) for row in rows]
+async def told(context: Context[Any, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(event.type, msgspec.json.decode(event.value)) for event in await published(context.pool)]
 
 
 async def make_due(context: Context[Any, Any]) -> None:
@@ -115,7 +115,7 @@ async def test_a_wave_becomes_one_mail_and_each_legal_act_its_own(
     assert text is not None
     assert "43,8 sur 100" in text.get_content()
     assert set((await statuses(context)).values()) == {"sent"}
-    events = await published(context)
+    events = await told(context)
     assert {kind for kind, _ in events} == {"NotificationSent"}
     assert {event["cause"] for _, event in events} == {str(cause) for cause in wave}
     assert {event["notification_id"] for _, event in events} == {str(notification_id(cause)) for cause in wave}
@@ -176,7 +176,7 @@ async def test_without_a_contact_nothing_is_sent_and_nothing_published(
     await sender.turn()
     assert await statuses(context) == {"label_granted": "no_contact"}
     assert not inbox.mails
-    assert not await published(context)
+    assert not await told(context)
 
 
 async def test_a_contact_recorded_late_gets_what_waited(
@@ -285,14 +285,14 @@ async def test_a_refusal_for_now_is_tried_again_with_the_same_id(
     assert row is not None
     assert (row["status"], row["attempts"], row["mail_id"]) == ("pending", 1, mail_id(cause))
     assert timedelta(seconds=25) < row["ready_at"] - clock.now() <= timedelta(seconds=60)
-    assert not await published(context)
+    assert not await told(context)
     assert await sender.turn() > 0
     await make_due(context)
     await sender.turn()
     await make_due(context)
     await sender.turn()
     assert [mail["Message-ID"] for mail in inbox.mails] == [f"<{mail_id(cause).hex}@croissance-connectee.example>"]
-    assert [kind for kind, _ in await published(context)] == ["NotificationSent"]
+    assert [kind for kind, _ in await told(context)] == ["NotificationSent"]
 
 
 async def test_a_digest_tried_again_holds_the_same_messages(
@@ -319,7 +319,7 @@ async def test_too_many_refusals_for_now_end_it(context: Context[Any, Any], inbo
         await sender.turn()
         await make_due(context)
     await sender.close()
-    (event,) = await published(context)
+    (event,) = await told(context)
     assert event[0] == "NotificationFailed"
     assert event[1]["reason"] == "450 4.2.2 (3 tentatives)"
     assert await statuses(context) == {"label_granted": "failed"}
@@ -334,7 +334,7 @@ async def test_a_refusal_for_good_is_published_without_the_address(
     await happen(context, "label_granted", siren=OTHER)
     inbox.replies[EMAIL] = [f"550 5.1.1 <{EMAIL}>: unknown", f"550 {EMAIL} unknown"]
     await sender.turn()
-    events = await published(context)
+    events = await told(context)
     failed = [event for kind, event in events if kind == "NotificationFailed"]
     assert {event["reason"] for event in failed} == {"550 5.1.1", "550"}
     assert EMAIL not in str(events)
@@ -390,7 +390,7 @@ async def test_a_connection_cut_after_the_mail_was_taken_sends_the_same_id_again
     ids = [str(mail["Message-ID"]) for mail in inbox.mails]
     assert len(ids) == 3
     assert len(set(ids)) == 2
-    assert [kind for kind, _ in await published(context)] == ["NotificationSent"] * 2
+    assert [kind for kind, _ in await told(context)] == ["NotificationSent"] * 2
 
 
 async def test_a_crash_between_sending_and_recording_repeats_the_id_and_records_once(
@@ -410,7 +410,7 @@ async def test_a_crash_between_sending_and_recording_repeats_the_id_and_records_
     ids = [str(each["Message-ID"]) for each in inbox.mails]
     assert len(ids) == 3
     assert ids.count(f"<{mail.mail_id.hex}@croissance-connectee.example>") == 2
-    assert len(await published(context)) == 3
+    assert len(await told(context)) == 3
 
 
 async def test_recording_twice_publishes_once(context: Context[Any, Any]) -> None:
@@ -422,7 +422,7 @@ async def test_recording_twice_publishes_once(context: Context[Any, Any]) -> Non
     )
     settled = [answer.settled for pair in answers for answer in pair if isinstance(answer, DeliveryAnswer)]
     assert sorted(settled) == [0] * 7 + [1]
-    assert len(await published(context)) == 1
+    assert len(await told(context)) == 1
 
 
 async def test_two_senders_share_the_work_and_never_a_company(
@@ -438,7 +438,7 @@ async def test_two_senders_share_the_work_and_never_a_company(
     await asyncio.gather(*(sender.close() for sender in senders))
     ids = [str(mail["Message-ID"]) for mail in inbox.mails]
     assert len(ids) == len(set(ids)) == 80
-    assert len(await published(context)) == 80
+    assert len(await told(context)) == 80
 
 
 async def test_a_server_that_closes_the_line_gets_a_new_one(
@@ -471,7 +471,7 @@ async def test_a_database_away_for_a_moment_delays_the_record_only(
         await delivering
     assert await statuses(context) == {"label_granted": "sent"}
     assert len(inbox.mails) == 1
-    assert len(await published(context)) == 1
+    assert len(await told(context)) == 1
 
 
 CANCEL_WAITING = """select count(pg_cancel_backend(pid)) from pg_stat_activity
@@ -497,7 +497,7 @@ async def test_the_loop_sends_and_stops(context: Context[Any, Any], inbox: Inbox
     await happen(context, "label_granted")
     loop = asyncio.create_task(send_mails(context))
     async with asyncio.timeout(20):
-        while not await published(context):  # noqa: ASYNC110  another connection commits
+        while not await told(context):  # noqa: ASYNC110  another connection commits
             await asyncio.sleep(0.02)
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -17,6 +17,7 @@ from common.errors import Misconfigured
 from common.message import Message
 from common.processor import apply_commands, apply_due
 from common.runtime import Context
+from common.testing.database import published
 from vouchers import inputs, offers, store
 from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Measure, Movement, VoucherAnswer
 from vouchers.rules.ledger import replay, seal
@@ -93,7 +94,7 @@ async def audit(context: Opened) -> Balances:
 
 
 async def told(context: Opened, kind: str) -> int:
-    return await context.pool.fetchval("select count(*) from outbox where type = $1", f"vouchers.{kind}.v1")
+    return sum(event.type == kind for event in await published(context.pool))
 
 
 # --- the schema ------------------------------------------------------------------------------------------------------

@@ -4,9 +4,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
-from croissance.proof.log import TYPE_PREFIX, fingerprint, short
+from common.record_batch import unseal
+from croissance.proof.log import mark_of, short
 
 SCHEMAS: Final = """select table_schema from information_schema.tables where table_name = 'outbox_heads'
     order by table_schema"""
@@ -17,8 +16,8 @@ HELD: Final = """select topic, partition, sequence from "{schema}".dead_letters
         where status <> 'replayed' and sequence is not null
     union all select topic, partition, sequence from "{schema}".parked"""
 SET_ASIDE: Final = """select topic, partition, "offset" from "{schema}".dead_letters where sequence is null"""
-OUTBOX: Final = """select sequence, id, type, key, meta, value from "{schema}".outbox
-    where topic = $1 and partition = $2 order by sequence"""
+OUTBOX: Final = """select first, last, data from "{schema}".outbox
+    where topic = $1 and partition = $2 order by last"""
 TABLES: Final = "select table_name from information_schema.tables where table_schema = $1"
 
 
@@ -63,7 +62,7 @@ class Schema:
 
 
 class Row(NamedTuple):
-    """One row of an outbox, as the log should show it."""
+    """One event of an outbox, as the log should show it; `mark` 0 is that of no event: the row is wrong in itself."""
 
     sequence: int
     id: int
@@ -98,17 +97,17 @@ async def _read(connection: Any, schema: Schema) -> None:
 
 
 async def outbox(connection: Any, schema: str, place: Place) -> AsyncIterator[Row]:
-    """The rows kept of one output partition, in order, each with the fingerprint its record must have."""
-    decode = msgspec.json.Decoder(tuple[str, str, str, str, str]).decode
-    types: dict[str, bytes] = {}
+    """The events kept of one output partition, in order, each with the fingerprint its record must have."""
     async with connection.transaction(readonly=True):
         cursor = await connection.cursor(OUTBOX.format(schema=schema), place.topic, place.partition)
-        while rows := await cursor.fetch(2000):
-            for sequence, event_id, event_type, key, meta, value in rows:
-                identity = str(event_id).encode()
-                ce_type = types.get(event_type)
-                if ce_type is None:
-                    ce_type = types[event_type] = f"{TYPE_PREFIX}{event_type.rpartition('.')[0]}".encode()
-                time, region, correlation, causation, traceparent = decode(meta)
-                parts = [part.encode() for part in (time, correlation, causation, region, traceparent)]
-                yield Row(sequence, short(identity), fingerprint((key.encode(), value, identity, ce_type, *parts)))
+        while batches := await cursor.fetch(20):
+            for first, last, data in batches:
+                sequence = first
+                for key, value, pairs in unseal(data):
+                    headers: dict[str, bytes | None] = dict(pairs)
+                    number = headers.get("ce_sequence") or b""
+                    mark = mark_of(key, value, headers) if number == b"%d" % sequence else 0
+                    yield Row(sequence, short(headers.get("ce_id") or b""), mark)
+                    sequence += 1
+                if sequence != last + 1:
+                    yield Row(sequence, 0, 0)

@@ -115,7 +115,7 @@ class Receiver:
             if sequence > last + 1:
                 log.ahead = max(log.ahead, sequence)
                 continue
-            mark = _fingerprint(record.key, record.value, headers)
+            mark = mark_of(record.key, record.value, headers)
             if sequence == last + 1:
                 log.prints.append(mark)
                 self._add(log, sequence, record, headers)
@@ -172,7 +172,8 @@ class Receiver:
             self._findings.fault("gaps", log.name, what, log.ahead - log.last)
 
 
-def _fingerprint(key: bytes | None, value: bytes | None, headers: dict[str, bytes | None]) -> int:
+def mark_of(key: bytes | None, value: bytes | None, headers: dict[str, bytes | None]) -> int:
+    """The fingerprint of a record: its key, its value and the headers that differ from event to event."""
     return fingerprint(
         (
             key or b"",

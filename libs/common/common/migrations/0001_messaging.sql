@@ -4,8 +4,9 @@
 create table states (
     key text primary key,
     version bigint not null,
-    doc json not null
+    doc text not null  -- JSON
 ) with (fillfactor = 85);
+alter table states alter column doc set storage external, set (toast_tuple_target = 8160);  -- neither cut nor packed
 
 -- How far each consumed partition is applied: the truth that Kafka's committed offset only mirrors.
 -- `applied` counts the records applied, independently of `sequence`: the audit compares them.
@@ -19,19 +20,19 @@ create table positions (
     primary key (topic, partition)
 ) with (fillfactor = 10);
 
--- What is to be published, in commit order; insert-only, dropped segment by segment (see outbox_segments).
+-- What is to be published, in commit order: one row per output partition and transaction, holding a sealed Kafka record
+-- batch (see common.record_batch); insert-only, dropped segment by segment (see outbox_segments).
 create table outbox (
     segment int not null,
     topic text not null,
     partition int not null,
-    sequence bigint not null,
-    id uuid not null,
-    type text not null,
-    key text not null,
-    meta text not null,    -- JSON array: time, region, correlation, causation, traceparent
-    value bytea not null,  -- the event's JSON, as published
-    primary key (topic, partition, sequence, segment)
+    first bigint not null,  -- ce_sequence of its first event
+    last bigint not null,   -- and of its last one
+    sealed_at timestamptz not null default now(),
+    data bytea not null,    -- compressed already
+    primary key (topic, partition, last, segment)
 ) partition by list (segment);
+alter table outbox alter column data set storage external;
 create table outbox_1 partition of outbox for values in (1);
 
 create table outbox_segments (
@@ -103,7 +104,7 @@ create table deadlines (
     type text not null,
     correlation uuid not null,
     region text not null,
-    input json not null,
+    input text not null,  -- JSON
     primary key (key, name)
 );
 create index deadlines_due on deadlines (due);

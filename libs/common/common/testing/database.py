@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import asyncpg
 from pydantic import SecretStr
 
 from common import clock
 from common.codec import Codec
-from common.postgres import declare_topics, migrate
+from common.postgres import Pool, declare_topics, migrate
+from common.record_batch import unseal
 from common.runtime import Context, opened
 from common.service import Service
 from common.settings import DatabaseSettings, Settings, database_address
@@ -39,3 +40,27 @@ async def service_context(
     finally:
         await connection.execute(f'drop schema if exists "{codec.schema}" cascade')
         await connection.close()
+
+
+class Published(NamedTuple):
+    """One event of an outbox."""
+
+    type: str
+    key: str
+    region: str
+    value: bytes
+    headers: dict[str, bytes]
+
+
+async def published(pool: Pool) -> list[Published]:
+    """What a service has decided to publish, in order within each partition; `type` is the event's name alone."""
+    rows = await pool.fetch("select data from outbox order by topic, partition, last")
+    events: list[Published] = []
+    for (data,) in rows:
+        for key, value, pairs in unseal(data):
+            headers = dict(pairs)
+            name = headers["ce_type"].rpartition(b".")[2].decode()
+            events.append(
+                Published(name, (key or b"").decode(), headers.get("ce_region", b"").decode(), value or b"", headers)
+            )
+    return events

@@ -12,11 +12,11 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 from common.codec import Codec
 from common.dead_letter import DeadLetter, Parked
 from common.decision import Schedule
-from common.envelope import headers_of
 from common.errors import Conflict, Transient
 from common.inbox import Headers, Position, TopicPartition
 from common.message import Message
-from common.outbox import OutboxRow
+from common.outbox import Batch
+from common.record_batch import unseal
 from common.service import Changes
 from common.unit_of_work import Begin, Due, Loaded, Remembered, Replay, Timer
 
@@ -45,10 +45,11 @@ class MemoryLog:
         default_factory=lambda: defaultdict[TopicPartition, list[LogRecord]](list)
     )
 
-    def append(self, row: OutboxRow) -> None:
-        """Write one numbered event."""
-        where = TopicPartition(row.topic, row.partition)
-        self.write(where, row.key.encode(), row.value, headers_of(row))
+    def append(self, batch: Batch) -> None:
+        """Write a sealed batch."""
+        where = TopicPartition(batch.topic, batch.partition)
+        for key, value, headers in unseal(batch.data):
+            self.write(where, key, value, headers)
 
     def write(self, where: TopicPartition, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Write any record, also one that no service would write."""
@@ -71,8 +72,8 @@ class MemoryDatabase:
     states: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     positions: dict[TopicPartition, Position] = field(default_factory=dict[TopicPartition, Position])
     heads: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
-    outbox: dict[TopicPartition, list[OutboxRow]] = field(
-        default_factory=lambda: defaultdict[TopicPartition, list[OutboxRow]](list)
+    outbox: dict[TopicPartition, list[Batch]] = field(
+        default_factory=lambda: defaultdict[TopicPartition, list[Batch]](list)
     )
     published: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     letters: dict[int, BuriedLetter] = field(default_factory=dict[int, BuriedLetter])
@@ -174,13 +175,13 @@ class MemoryTransaction(Generic[State, Shared]):
         await self._lock("heads", partitions)
         return {where: self.database.heads.get(where, 0) for where in partitions}
 
-    async def append(self, rows: Sequence[OutboxRow], heads: Mapping[TopicPartition, int]) -> None:
+    async def append(self, batches: Sequence[Batch], heads: Mapping[TopicPartition, int]) -> None:
         """See `Transaction.append`."""
         await self.step()
 
         def write() -> None:
-            for row in rows:
-                self.database.outbox[TopicPartition(row.topic, row.partition)].append(row)
+            for batch in batches:
+                self.database.outbox[TopicPartition(batch.topic, batch.partition)].append(batch)
             self.database.heads.update(heads)
 
         self.pending.append(write)
@@ -314,13 +315,13 @@ class MemoryOutbox:
     async def release(self, owner: str) -> None:
         """See `Outbox.release`."""
 
-    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[OutboxRow]:
+    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[Batch]:
         """See `Outbox.read`."""
         await asyncio.sleep(0)
         return [
-            row
+            batch
             for where, last in after.items()
-            for row in [row for row in self.database.outbox[where] if row.sequence > last][:limit]
+            for batch in [batch for batch in self.database.outbox[where] if batch.last > last][:limit]
         ]
 
     async def advance(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> None:

@@ -16,7 +16,8 @@ from common.codec import Codec
 from common.commands import Command, to_message
 from common.errors import Transient
 from common.inbox import TopicPartition, sequence_of
-from common.outbox import OutboxRow
+from common.outbox import Batch
+from common.record_batch import unseal
 from common.relay import Relay
 from common.testing.chain import COUNTER, GRANTER, READER, Count, Seen
 from common.testing.memory import LogRecord, MemoryDatabase, MemoryLog, MemoryOutbox, memory
@@ -43,14 +44,14 @@ class UnreliablePublisher:
     random: Random
     faults: bool = True
 
-    async def publish(self, rows: Sequence[OutboxRow]) -> None:
+    async def publish(self, batches: Sequence[Batch]) -> None:
         """See `relay.Publisher.publish`."""
-        cut = self.random.randrange(len(rows) + 1) if self.faults and self.random.random() < 0.1 else None
+        cut = self.random.randrange(len(batches) + 1) if self.faults and self.random.random() < 0.1 else None
         skip = self.faults and self.random.random() < 0.3  # a later batch got through, the first one did not
-        for index, row in enumerate(rows):
+        for index, batch in enumerate(batches):
             if cut is not None and (index < cut) == skip:
                 continue
-            self.log.append(row)
+            self.log.append(batch)
             if self.random.random() < 0.3:
                 await _pause()
         if cut is not None:
@@ -241,11 +242,12 @@ class World:
     def _check_logs(self) -> None:
         """Outboxes are numbered without a hole, the log can be read as they say, positions count what was applied."""
         for name, database in self.databases.items():
-            for where, rows in database.outbox.items():
-                numbers = [row.sequence for row in rows]
-                if numbers != list(range(1, len(rows) + 1)):
-                    self.fail(f"{name}: outbox of {where} is numbered {numbers}")
-                last, ids = 0, [str(row.id).encode() for row in rows]
+            for where, batches in database.outbox.items():
+                ends = [0, *(batch.last for batch in batches)]
+                if [batch.first for batch in batches] != [end + 1 for end in ends[:-1]]:
+                    self.fail(f"{name}: outbox of {where} is numbered {[batch[2:4] for batch in batches]}")
+                rows = [entry for batch in batches for entry in unseal(batch.data)]
+                last, ids = 0, [dict(row.headers)["ce_id"] for row in rows]
                 for record in self.log.partitions[where]:
                     sequence = sequence_of(record) or 0
                     if dict(record.headers)["ce_id"] != ids[sequence - 1]:

@@ -1,0 +1,10 @@
+from collections.abc import Iterable
+
+class Record:
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+class MemoryRecords:
+    def __init__(self, bytes_data: bytes) -> None: ...
+    def next_batch(self) -> Iterable[Record] | None: ...
