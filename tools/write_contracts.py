@@ -3,12 +3,10 @@
 import argparse
 import json
 import sys
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from common.contract import contract
 from common.envelope import TYPE_PREFIX
 from common.event import Event
 from common.provision import installed_services
@@ -52,10 +50,7 @@ HEADERS: dict[str, Any] = {
 
 def schema_of(service: str, event: type[Event]) -> dict[str, Any]:
     """The JSON Schema of an event's data. Open: a consumer ignores fields it does not know."""
-    if not is_dataclass(event):
-        raise TypeError(f"{event} is not a dataclass")
-    adapter: TypeAdapter[Any] = TypeAdapter(event)
-    body = adapter.json_schema(mode="serialization")
+    body = contract(event).json_schema(mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"/schemas/{service}/{event.__name__}.v{event.VERSION}.json",

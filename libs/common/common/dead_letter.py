@@ -1,6 +1,5 @@
 """Dead letters: what is kept of a record that cannot be applied, and when so many mean the code is at fault. Pure."""
 
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
 import msgspec
@@ -28,8 +27,7 @@ class Parked(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLettered(Event):
+class DeadLettered(Event, frozen=True):
     """Published on a service's dead-letter topic. `key` is the record's key, or "" when it had none."""
 
     KEY: ClassVar[str] = "key"

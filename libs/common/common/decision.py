@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+import msgspec
+
 from common.event import Event
 
 State = TypeVar("State")
 Shared = TypeVar("Shared")
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(msgspec.Struct, frozen=True):
     """Ask for `input` to be decided at `due` (aware UTC). Same (key, name) again: the newer replaces it."""
 
     name: str
@@ -19,15 +20,13 @@ class Schedule:
     input: object
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(msgspec.Struct, frozen=True, gc=False):
     """Withdraw the deadline of this name, if it still waits."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision(Generic[State, Shared]):
+class Decision(msgspec.Struct, Generic[State, Shared], frozen=True):
     """The outcome of one input.
 
     Attributes:

@@ -1,18 +1,18 @@
-"""Published events: plain frozen dataclasses owned by the service that publishes them."""
+"""Published events: plain frozen structs owned by the service that publishes them."""
 
-from dataclasses import dataclass
 from hashlib import sha1
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Base of every published event; a subclass is a frozen, slotted dataclass of JSON-friendly fields.
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Base of every published event; a subclass is a frozen struct of JSON-friendly fields.
 
     The class name is the event's name (`LabelGranted`). Field types carry their bounds as
-    `Annotated[int, pydantic.Field(ge=0)]`: pydantic derives the JSON Schema and checks it in tests,
-    msgspec encodes on the hot path. Money is integer cents, times are aware UTC datetimes.
+    `Annotated[int, pydantic.Field(ge=0)]`: pydantic derives the JSON Schema and checks it in tests
+    (`common.contract`), msgspec encodes on the hot path. Money is integer cents, times are aware UTC datetimes.
     An event carries no personal data.
     """
 

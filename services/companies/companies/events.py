@@ -1,9 +1,9 @@
 """What the service publishes: a company entered the register, or what is known of it changed."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Literal, TypeAlias
 
+import msgspec
 from pydantic import Field
 
 from common.event import Event
@@ -13,8 +13,7 @@ Siret: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
 SmeCategory: TypeAlias = Literal["micro", "petite", "moyenne", "hors_pme", "inconnu"]
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(msgspec.Struct, frozen=True, gc=False):
     """A company as it is known now; a code that nobody gave is "".
 
     Attributes:
@@ -46,8 +45,7 @@ class Company:
     sme_category: SmeCategory
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyRegistered(Event):
+class CompanyRegistered(Event, frozen=True):
     """A company entered the register; `sme_reasons` says in French why it is, or is not, an SME."""
 
     siren: Siren
@@ -62,8 +60,7 @@ class CompanyRegistered(Event):
         return self.company.region
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyProfileUpdated(Event):
+class CompanyProfileUpdated(Event, frozen=True):
     """What is known of a company changed.
 
     Attributes:

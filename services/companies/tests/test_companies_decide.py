@@ -1,6 +1,6 @@
 """What an observation changes: idempotent, the newer wins inside its origin, the register outranks the declaration."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
+from common.contract import contract
 from common.decision import Decision
 from common.message import Message
 from companies.decide import decide
@@ -311,5 +311,6 @@ def test_states_and_events_survive_json(history: list[RegisterCompany]) -> None:
     assert msgspec.json.decode(msgspec.json.encode(decision.state), type=CompanyState) == decision.state
     for event in decision.events:
         data = msgspec.json.encode(event)
-        assert set(msgspec.json.decode(data)) == {field.name for field in fields(event)}
-        assert TypeAdapter(type(event)).validate_json(data) == event
+        assert set(msgspec.json.decode(data)) == set(event.__struct_fields__)
+        assert msgspec.json.decode(data, type=type(event)) == event
+        contract(type(event)).validate_json(data)

@@ -231,7 +231,8 @@ def _close(decision: Outcome, draft: Draft) -> Outcome:
     """Take a submitted draft off the state, with its deadline."""
     drafts = tuple(other for other in decision.state.drafts if other is not draft)
     cancel = Cancel(f"draft:{draft.diagnostic_id}")
-    return replace(decision, state=replace(decision.state, drafts=drafts), deadlines=(cancel,))
+    kept = replace(decision.state, drafts=drafts)
+    return Decision(kept, None, decision.events, decision.rows, (cancel,), decision.answer)
 
 
 def _derived_id(siren: str, sheet: str, now: datetime) -> str:

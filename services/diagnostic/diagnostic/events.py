@@ -1,9 +1,9 @@
 """What this service publishes on `croissance.diagnostic.v1`, keyed by SIREN."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
+import msgspec
 from pydantic import Field
 
 from common.event import Event
@@ -13,8 +13,7 @@ Siren: TypeAlias = Annotated[str, Field(pattern=r"^\d{9}$")]
 Score: TypeAlias = Annotated[float, Field(ge=0, le=100)]
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True, gc=False):
     """One step of the plan proposed to the company.
 
     Attributes:
@@ -32,8 +31,7 @@ class Measure:
     spend_categories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticStarted(Event):
+class DiagnosticStarted(Event, frozen=True):
     """A company opened a draft. `stage` is what it would be if submitted at once."""
 
     siren: Siren
@@ -44,8 +42,7 @@ class DiagnosticStarted(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCompleted(Event):
+class DiagnosticCompleted(Event, frozen=True):
     """A company submitted a full diagnosis; it will never change.
 
     Attributes:
@@ -85,8 +82,7 @@ class DiagnosticCompleted(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressDiagnosticCompleted(Event):
+class ExpressDiagnosticCompleted(Event, frozen=True):
     """A company submitted an express form: an idea of where it stands, never a way to the label or the chèque."""
 
     siren: Siren

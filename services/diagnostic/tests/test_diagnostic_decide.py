@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from pydantic import TypeAdapter
 
+from common.contract import contract
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.message import Message
 from diagnostic.decide import decide
@@ -115,7 +115,7 @@ def test_a_whole_diagnosis_is_scored_frozen_and_told() -> None:
 
 def test_the_event_fits_its_contract_and_the_state_its_table() -> None:
     decision = when(KNOWN, SubmitDiagnostic(SIREN, ID, answers=ANSWERS))
-    TypeAdapter(DiagnosticCompleted).validate_json(msgspec.json.encode(decision.events[0]))
+    contract(DiagnosticCompleted).validate_json(msgspec.json.encode(decision.events[0]))
     assert msgspec.json.decode(msgspec.json.encode(decision.state), type=DiagnosticFile) == decision.state
 
 

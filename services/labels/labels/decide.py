@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import TypeAlias
 
+from msgspec import structs
+
 from common.decision import Cancel, Decision, Schedule
 from common.event import Event, derive_id
 from common.message import Message
@@ -249,7 +251,7 @@ def _place_offered(file: LabelFile, programme: Programme, message: Message[objec
         outcome = _refused(file, programme, out)
     else:
         outcome = _granted(file, programme, cohort, application, message)
-    return replace(outcome, rows=(Unqueued(file.siren),), deadlines=(*outcome.deadlines, Cancel(PLACE)))
+    return structs.replace(outcome, rows=(Unqueued(file.siren),), deadlines=(*outcome.deadlines, Cancel(PLACE)))
 
 
 def _still_waiting(

@@ -1,6 +1,5 @@
 """What this service publishes on `croissance.labels.v1`. Key: the SIREN."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -14,8 +13,7 @@ Year = Annotated[int, Field(ge=2000, le=2999, description="calendar year, Europe
 Region = Annotated[str, Field(pattern=r"^(\d{2})?$", description="INSEE code of the region, empty when unknown")]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelApplied(Event):
+class LabelApplied(Event, frozen=True):
     """A company filed an application; its outcome follows in the same breath."""
 
     siren: Siren
@@ -24,8 +22,7 @@ class LabelApplied(Event):
     region: Region = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelGranted(Event):
+class LabelGranted(Event, frozen=True):
     """The label is granted until `expires_at`; `rank` is the company's place in its cohort."""
 
     siren: Siren
@@ -41,8 +38,7 @@ class LabelGranted(Event):
     name: Annotated[str | None, Field(description="name of the company, null when it may not be shown")]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRefused(Event):
+class LabelRefused(Event, frozen=True):
     """An application does not fulfil the admission rules. `reasons` are French sentences, one for each of `codes`."""
 
     siren: Siren
@@ -52,8 +48,7 @@ class LabelRefused(Event):
     region: Region = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelWaitlisted(Event):
+class LabelWaitlisted(Event, frozen=True):
     """An admissible application waits for a place; `position` 1 is the next to be served."""
 
     siren: Siren
@@ -63,8 +58,7 @@ class LabelWaitlisted(Event):
     region: Region = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelExpired(Event):
+class LabelExpired(Event, frozen=True):
     """A label came to the end of its validity without being renewed."""
 
     siren: Siren

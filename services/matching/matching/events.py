@@ -1,9 +1,9 @@
 """What matching publishes, keyed by SIREN. No personal data: connecteurs are desks of institutions."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
+import msgspec
 from pydantic import Field
 
 from common.event import Event
@@ -18,8 +18,7 @@ Round = Annotated[int, Field(ge=1)]
 Sentence = Annotated[str, Field(min_length=1, description="French sentence for people")]
 
 
-@dataclass(frozen=True, slots=True)
-class NeedOpened(Event):
+class NeedOpened(Event, frozen=True):
     """A company needs help on these subjects, main one first."""
 
     siren: Siren
@@ -33,8 +32,7 @@ class NeedOpened(Event):
     ruleset_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """One connecteur asked to help, why it was chosen and which data were missing to be sure."""
 
     match_id: Uuid
@@ -50,8 +48,7 @@ class Proposal:
     institution_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorMatched(Event):
+class ConnectorMatched(Event, frozen=True):
     """A round of offers: the best connecteurs, of distinct institutions; open until `expires_at`."""
 
     siren: Siren
@@ -64,8 +61,7 @@ class ConnectorMatched(Event):
     ruleset_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class NeedUnserved(Event):
+class NeedUnserved(Event, frozen=True):
     """Nobody could, or would, take the need: for the regional referent.
 
     `missing_coverage` holds `cause:subject` codes; the causes are `aucun_connecteur`, `capacite`, `criteres`,
@@ -79,8 +75,7 @@ class NeedUnserved(Event):
     region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(msgspec.Struct, frozen=True, gc=False):
     """An aid or a resource that may fit, with the verdict on the company and what to know."""
 
     id: str
@@ -93,8 +88,7 @@ class Programme:
     operator: str
 
 
-@dataclass(frozen=True, slots=True)
-class AidsRecommended(Event):
+class AidsRecommended(Event, frozen=True):
     """Aids and resources for a need: free help, help, grants, loans, tax, guides, in this order."""
 
     siren: Siren
@@ -103,8 +97,7 @@ class AidsRecommended(Event):
     region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class MatchAccepted(Event):
+class MatchAccepted(Event, frozen=True):
     """The first acceptance of a need; the other open offers of the round are released."""
 
     siren: Siren
@@ -118,8 +111,7 @@ class MatchAccepted(Event):
     region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class MatchDeclined(Event):
+class MatchDeclined(Event, frozen=True):
     """A connecteur refused an offer."""
 
     siren: Siren
@@ -133,8 +125,7 @@ class MatchDeclined(Event):
     region: Region
 
 
-@dataclass(frozen=True, slots=True)
-class MatchExpired(Event):
+class MatchExpired(Event, frozen=True):
     """An offer stayed without an answer until its end."""
 
     siren: Siren

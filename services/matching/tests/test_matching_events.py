@@ -5,8 +5,8 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
-from pydantic import TypeAdapter
 
+from common.contract import contract
 from matching.inputs import AcceptMatch, DeclineMatch, OffersExpired
 from matching.model import CompanyNeeds
 from matching.service import SERVICE
@@ -28,7 +28,7 @@ def test_every_event_is_published_and_fits_its_schema(make: Any) -> None:
     events = published(make)
     assert {type(event) for event in events} == set(SERVICE.publishes)
     for event in events:
-        schema = TypeAdapter[Any](event.__class__).json_schema()
+        schema = contract(event.__class__).json_schema()
         document = msgspec.json.decode(msgspec.json.encode(event))
         jsonschema.validate(document, schema)
         assert document["siren"] == make.siren

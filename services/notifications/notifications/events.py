@@ -1,6 +1,5 @@
 """What this service publishes on `croissance.notifications.v1`. No address, no name: contacts stay here."""
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -14,8 +13,7 @@ Template = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationSent(Event):
+class NotificationSent(Event, frozen=True):
     """The mail server took the message over.
 
     Attributes:
@@ -33,8 +31,7 @@ class NotificationSent(Event):
     cause: Uuid
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationFailed(Event):
+class NotificationFailed(Event, frozen=True):
     """The message will not be sent: refused for good, or refused for now too many times.
 
     Attributes:

@@ -1,9 +1,9 @@
 """What this service publishes on `croissance.vouchers.v1`."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, ClassVar
 
+import msgspec
 from pydantic import Field
 
 from common.event import Event
@@ -12,8 +12,7 @@ Cents = Annotated[int, Field(ge=0)]
 Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line of spend of an application.
 
     Attributes:
@@ -29,8 +28,7 @@ class Line:
     measure_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRequested(Event):
+class VoucherRequested(Event, frozen=True):
     """A complete and eligible file was deposited.
 
     Attributes:
@@ -54,8 +52,7 @@ class VoucherRequested(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherGranted(Event):
+class VoucherGranted(Event, frozen=True):
     """The right to a chèque is given; this day counts for de minimis.
 
     Attributes:
@@ -79,8 +76,7 @@ class VoucherGranted(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRefused(Event):
+class VoucherRefused(Event, frozen=True):
     """The file is refused; nothing is reserved for it any more.
 
     Attributes:
@@ -100,8 +96,7 @@ class VoucherRefused(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherWaitlisted(Event):
+class VoucherWaitlisted(Event, frozen=True):
     """The file is eligible, the envelope has too little left: it waits in order of deposit.
 
     Attributes:
@@ -119,8 +114,7 @@ class VoucherWaitlisted(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRenounced(Event):
+class VoucherRenounced(Event, frozen=True):
     """The company gave its file or its chèque up; the money is free again.
 
     Attributes:
@@ -142,8 +136,7 @@ class VoucherRenounced(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherExpired(Event):
+class VoucherExpired(Event, frozen=True):
     """No decision was taken in time: the reservation is released. Silence is never acceptance.
 
     Attributes:
@@ -163,8 +156,7 @@ class VoucherExpired(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetReserved(Event):
+class BudgetReserved(Event, frozen=True):
     """Money of an envelope is set aside for a file.
 
     Attributes:
@@ -188,8 +180,7 @@ class BudgetReserved(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetReleased(Event):
+class BudgetReleased(Event, frozen=True):
     """Money set aside for a file is available again.
 
     Attributes:
@@ -213,8 +204,7 @@ class BudgetReleased(Event):
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeExhausted(Event):
+class EnvelopeExhausted(Event, frozen=True):
     """What is left is below the smallest grant. Said once; again only if money came back in between.
 
     Attributes:

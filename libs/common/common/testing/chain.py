@@ -12,8 +12,7 @@ from common.message import Message
 from common.service import Changes, Service
 
 
-@dataclass(frozen=True, slots=True)
-class Counted(Event):
+class Counted(Event, frozen=True):
     """A key was counted for the `n`-th time."""
 
     KEY: ClassVar[str] = "key"
@@ -21,8 +20,7 @@ class Counted(Event):
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Granted(Event):
+class Granted(Event, frozen=True):
     """One unit of the shared budget went to a key; `left` is what remains."""
 
     KEY: ClassVar[str] = "key"
@@ -31,8 +29,7 @@ class Granted(Event):
     left: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reminded(Event):
+class Reminded(Event, frozen=True):
     """A deadline of a key fell due."""
 
     KEY: ClassVar[str] = "key"

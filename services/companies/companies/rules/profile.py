@@ -1,6 +1,6 @@
 """One profile from two origins: a public register outranks a declaration, which fills what the register leaves open."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Final
 
 from companies.events import Company, SmeCategory
@@ -11,7 +11,7 @@ from companies.rules.geography import region_of
 DECLARED: Final = "declaratif"
 
 _OPEN: Final = ("legal_form", "headcount_code", "insee_category")
-COMPANY_FIELDS: Final = tuple(field.name for field in fields(Company))
+COMPANY_FIELDS: Final = Company.__struct_fields__
 
 
 def merged(register: RegisterCompany | None, declared: RegisterCompany | None) -> RegisterCompany:
