@@ -196,10 +196,9 @@ _SETTLED: Final = "update dead_letters set status = 'replayed', settled_at = now
 _REOPEN: Final = "update dead_letters set status = 'open', reason = $2 where id = $1"
 _UNPARK: Final = """delete from parked where (topic, partition, sequence) in
     (select * from unnest($1::text[], $2::int[], $3::bigint[]))"""
-_RECALL: Final = "select body_hash, status, answer from idempotency where key = $1"
-_REMEMBER: Final = (
-    "insert into idempotency (key, body_hash, status, answer) values ($1, $2, $3, $4) on conflict do nothing"
-)
+_RECALL: Final = "select key, body_hash, status, answer from idempotency where key = any($1::text[])"
+_REMEMBER: Final = """insert into idempotency (key, body_hash, status, answer)
+    select * from unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[]) on conflict do nothing"""
 
 _OUTBOX_COLUMNS: Final = ("segment", "topic", "partition", "first", "last", "data")
 
@@ -359,14 +358,14 @@ class PostgresTransaction(Generic[State, Shared]):
         rows = [(p.record.topic, p.record.partition, p.sequence) for p in replay.parked]
         await self.connection.execute(_UNPARK, *_columns(rows, 3))
 
-    async def recall(self, key: str) -> Remembered | None:
+    async def recall(self, keys: Sequence[str]) -> dict[str, Remembered]:
         """See `Transaction.recall`."""
-        row = await self.connection.fetchrow(_RECALL, key)
-        return None if row is None else Remembered(*row)
+        return {key: Remembered(*rest) for key, *rest in await self.connection.fetch(_RECALL, keys)}
 
-    async def remember(self, key: str, answer: Remembered) -> None:
+    async def remember(self, answers: Mapping[str, Remembered]) -> None:
         """See `Transaction.remember`."""
-        if await self.connection.execute(_REMEMBER, key, *answer) != "INSERT 0 1":
+        columns = _columns([(key, *answer) for key, answer in sorted(answers.items())], 4)
+        if await self.connection.execute(_REMEMBER, *columns) != f"INSERT 0 {len(answers)}":
             raise Conflict("the idempotency key was used by another request meanwhile")
 
 

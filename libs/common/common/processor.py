@@ -244,37 +244,66 @@ async def apply_commands(
     return await _retaken(attempt)
 
 
-async def apply_request(
-    codec: Codec[State, Shared],
-    begin: Begin[State, Shared],
-    messages: Sequence[Message[object]],
-    *,
-    key: str,
-    body_hash: bytes,
-    render: Callable[[Sequence[object]], tuple[int, bytes]],
-) -> tuple[int, bytes]:
-    """Decide the commands of one HTTP request under an idempotency key; returns status and body.
+class Request(NamedTuple):
+    """What one caller asks for: commands that are carried out together.
+
+    Attributes:
+        messages: the commands.
+        render: turns their answers, in order, into status and body.
+        key: idempotency key, or "".
+        body_hash: of what the caller sent; the same key with another hash is refused.
+    """
+
+    messages: Sequence[Message[object]]
+    render: Callable[[Sequence[object]], tuple[int, bytes]]
+    key: str = ""
+    body_hash: bytes = b""
+
+
+async def apply_requests(
+    codec: Codec[State, Shared], begin: Begin[State, Shared], requests: Sequence[Request]
+) -> tuple[list[tuple[int, bytes]], Sequence[Failure]]:
+    """Carry out requests in one transaction; returns status and body of each, in order, and what rules raised.
 
     The same key and body get the stored answer again and change nothing. What wrote nothing is not stored, so that a
     refused request can be sent again once its cause is gone.
+
+    Raises:
+        Transient: nothing was written; try again.
+        Unstorable: nothing was written: the database refuses a value of one of them.
     """
 
-    async def attempt() -> tuple[int, bytes]:
+    async def attempt() -> tuple[list[tuple[int, bytes]], Sequence[Failure]]:
         async with begin() as transaction:
-            known = await transaction.recall(key)
-            if known is not None:
-                if known.body_hash != body_hash:
-                    return render([KEY_REUSED])
-                return known.status, known.answer
-            outcome = await _decide(codec, transaction, messages)
+            keys = sorted({request.key for request in requests} - {""})
+            known = await transaction.recall(keys) if keys else {}
+            first = {request.key: request for request in reversed(requests) if request.key not in known}
+            new = [request for request in requests if not request.key or first.get(request.key) is request]
+            outcome = await _decide(codec, transaction, [message for request in new for message in request.messages])
             await _save(transaction, outcome)
             await _publish(codec, transaction, outcome.outgoing)
-            status, body = render(outcome.answers)
-            if any(not isinstance(answer, Rejection) for answer in outcome.answers):
-                await transaction.remember(key, Remembered(body_hash, status, body))
-            return status, body
+            answers, failures = iter(outcome.answers), outcome.failures
+            replies: dict[int, tuple[int, bytes]] = {}
+            fresh: dict[str, Remembered] = {}
+            for request in new:
+                own = list(islice(answers, len(request.messages)))
+                status, body = replies[id(request)] = request.render(own)
+                if request.key:
+                    known[request.key] = Remembered(request.body_hash, status, body)
+                    if any(not isinstance(answer, Rejection) for answer in own):
+                        fresh[request.key] = known[request.key]
+            if fresh:
+                await transaction.remember(fresh)
+            return [replies.get(id(request)) or _again(request, known[request.key]) for request in requests], failures
 
     return await _retaken(attempt)
+
+
+def _again(request: Request, known: Remembered) -> tuple[int, bytes]:
+    """The answer to a request whose key was used before."""
+    if known.body_hash != request.body_hash:
+        return request.render([KEY_REUSED])
+    return known.status, known.answer
 
 
 KEY_REUSED = Rejection(

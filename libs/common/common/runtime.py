@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import uvicorn
 import uvloop
-from fastapi import Request
+from fastapi import Request as HttpRequest
 from fastapi.responses import Response
 from opentelemetry.trace import Tracer
 
@@ -24,13 +24,14 @@ from common import clock, telemetry
 from common.codec import Codec
 from common.commands import Command, body_hash, to_message
 from common.decision import Rejection
+from common.desk import Desk
 from common.errors import CroissanceError, Misconfigured, Transient
 from common.health import Progress
 from common.http import build_app, render_batch, render_one, rendered
 from common.inbox import TopicPartition
 from common.kafka import Records, Subscription, make_broker, publisher_opener
 from common.postgres import Connection, Pool, PostgresOutbox, connect_pool, postgres
-from common.processor import Report, apply_commands, apply_due, apply_records, apply_replay, apply_request
+from common.processor import Failure, Report, Request, apply_commands, apply_due, apply_records, apply_replay
 from common.relay import Relay
 from common.service import Service
 from common.settings import Settings, read_settings, show
@@ -71,6 +72,11 @@ class Context(Generic[State, Shared]):
     metrics: Metrics
     tracer: Tracer
     progress: Progress
+    desk: Desk[State, Shared] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open the desk where requests are handed in."""
+        self.desk = Desk(self.codec, self.begin, on_failure=self.log_failure)
 
     @property
     def service(self) -> Service[State, Shared]:
@@ -94,22 +100,23 @@ class Context(Generic[State, Shared]):
         """
         messages = [to_message(command, index, idempotency_key, "") for index, command in enumerate(commands)]
         outcome = await apply_commands(self.codec, self.begin, messages)
-        self._log_failures(outcome.failures)
+        for failure in outcome.failures:
+            self.log_failure(failure)
         self.metrics.add("commands", len(commands))
         self.relay.wake.set()
         return outcome.answers
 
-    async def run(self, request: Request, command: Command, status: int = 200) -> Response:
+    async def run(self, request: HttpRequest, command: Command, status: int = 200) -> Response:
         """Carry out the command of a request; `Idempotency-Key` is honoured. A rejection answers a problem."""
         return await self._run(request, [command], render_one(status))
 
-    async def run_batch(self, request: Request, items: Sequence[Command | Rejection]) -> Response:
+    async def run_batch(self, request: HttpRequest, items: Sequence[Command | Rejection]) -> Response:
         """Carry out the commands of a `:batch` request in one transaction; each item is accepted or rejected alone."""
         return await self._run(request, [item for item in items if isinstance(item, Command)], render_batch(items))
 
     async def _run(
         self,
-        request: Request,
+        request: HttpRequest,
         commands: Sequence[Command],
         render: Callable[[Sequence[object]], tuple[int, bytes]],
     ) -> Response:
@@ -119,22 +126,16 @@ class Context(Generic[State, Shared]):
             return rendered(*render_one(422)([rejection]))
         with telemetry.started_chain(self.tracer, f"{request.method} {request.url.path}") as traceparent:
             messages = [to_message(command, index, key, traceparent) for index, command in enumerate(commands)]
-            if key:
-                digest = body_hash(request.method, request.url.path, await request.body())
-                status, body = await apply_request(
-                    self.codec, self.begin, messages, key=key, body_hash=digest, render=render
-                )
-            else:
-                outcome = await apply_commands(self.codec, self.begin, messages)
-                self._log_failures(outcome.failures)
-                status, body = render(outcome.answers)
+            digest = body_hash(request.method, request.url.path, await request.body()) if key else b""
+            status, body = await self.desk.hand_in(Request(messages, render, key, digest))
         self.metrics.add("commands", len(commands))
         self.relay.wake.set()
         return rendered(status, body)
 
-    def _log_failures(self, failures: Sequence[Any]) -> None:
-        for message, error in failures:
-            self.log.error("rule failed", key=message.key, id=str(message.id), exc_info=error)
+    def log_failure(self, failure: Failure) -> None:
+        """Tell operators of a rule that raised."""
+        message, error = failure
+        self.log.error("rule failed", key=message.key, id=str(message.id), exc_info=error)
 
 
 @dataclass(slots=True)

@@ -136,15 +136,15 @@ class Transaction(Protocol[State, Shared]):
         """Close a replayed dead letter and its parked records, or open it again with a new reason."""
         ...
 
-    async def recall(self, key: str) -> Remembered | None:
-        """The answer stored under an idempotency key."""
+    async def recall(self, keys: Sequence[str]) -> dict[str, Remembered]:
+        """The answers stored under idempotency keys, of those that are known."""
         ...
 
-    async def remember(self, key: str, answer: Remembered) -> None:
-        """Store an answer.
+    async def remember(self, answers: Mapping[str, Remembered]) -> None:
+        """Store answers by their key.
 
         Raises:
-            Conflict: another transaction stored one under this key meanwhile.
+            Conflict: another transaction stored one under one of these keys meanwhile.
         """
         ...
 

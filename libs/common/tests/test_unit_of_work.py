@@ -13,6 +13,7 @@ from common import processor
 from common.codec import Codec, partition_of
 from common.commands import Command, to_message
 from common.decision import Rejection
+from common.desk import Desk
 from common.envelope import cause_headers, event_headers, type_headers
 from common.inbox import TopicPartition
 from common.testing.chain import COUNTER, READER, Count, Seen
@@ -182,7 +183,9 @@ class TestCommands:
                 (answer,) = answers
                 return (answer.status, b"no") if isinstance(answer, Rejection) else (201, msgspec.json.encode(answer))
 
-            return await processor.apply_request(codec, begin, [message], key="key", body_hash=body, render=render)
+            request = processor.Request([message], render, "key", body)
+            (reply,), _ = await processor.apply_requests(codec, begin, [request])
+            return reply
 
         refused = await ask(b"r", "refused")
         first, again, other = await ask(b"a", "t1"), await ask(b"a", "t2"), await ask(b"b", "t3")
@@ -190,6 +193,52 @@ class TestCommands:
         assert refused == (409, b"no")
         assert first == again == (201, b'{"n":1}')
         assert other == (422, b"no")
+
+    async def test_requests_of_one_transaction_are_answered_one_by_one(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+
+        def render(answers: Sequence[object]) -> tuple[int, bytes]:
+            refused = [answer for answer in answers if isinstance(answer, Rejection)]
+            return (refused[0].status, b"no") if refused else (201, msgspec.json.encode(answers))
+
+        def ask(token: str, key: str = "", body: bytes = b"", count: int = 1) -> processor.Request:
+            commands = [to_message(Command(Count(f"{token}{i or ''}"), "k"), i, key, "") for i in range(count)]
+            return processor.Request(commands, render, key, body)
+
+        asked = [
+            ask("a"),
+            ask("b", "key", b"b", 2),
+            ask("refused", "other", b"r"),
+            ask("x", "key", b"b", 2),
+            ask("x", "key", b"x", 2),
+            ask("c"),
+        ]
+        replies, failures = await processor.apply_requests(codec, begin, asked)
+
+        assert replies == [
+            (201, b'[{"n":1}]'),
+            (201, b'[{"n":2},{"n":3}]'),
+            (409, b"no"),
+            (201, b'[{"n":2},{"n":3}]'),
+            (422, b"no"),
+            (201, b'[{"n":4}]'),
+        ]
+        assert failures == []
+
+    async def test_a_value_the_database_refuses_harms_no_other_request(self, open_service: Open) -> None:
+        codec, begin = await open_service(COUNTER)
+        desk = Desk(codec, begin)
+
+        def render(answers: Sequence[object]) -> tuple[int, bytes]:
+            return 201, msgspec.json.encode(answers)
+
+        def ask(token: str) -> processor.Request:
+            return processor.Request([to_message(Command(Count(token), f"k{token}"), 0, "", "")], render)
+
+        asked = [desk.hand_in(ask(token)) for token in ("a", "b", "bad\0", "c")]
+        replies = await asyncio.gather(*asked, return_exceptions=True)
+
+        assert [reply for reply in replies if not isinstance(reply, BaseException)].count((201, b'[{"n":1}]')) >= 3
 
 
 class TestDeadlines:

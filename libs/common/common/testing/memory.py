@@ -267,17 +267,17 @@ class MemoryTransaction(Generic[State, Shared]):
 
         self.pending.append(write)
 
-    async def recall(self, key: str) -> Remembered | None:
+    async def recall(self, keys: Sequence[str]) -> dict[str, Remembered]:
         """See `Transaction.recall`."""
         await self.step()
-        return self.database.idempotency.get(key)
+        return {key: self.database.idempotency[key] for key in keys if key in self.database.idempotency}
 
-    async def remember(self, key: str, answer: Remembered) -> None:
+    async def remember(self, answers: Mapping[str, Remembered]) -> None:
         """See `Transaction.remember`."""
         await self.step()
-        if key in self.database.idempotency:
-            raise Conflict("the idempotency key was used by another request meanwhile")
-        self.pending.append(lambda: self.database.idempotency.setdefault(key, answer))
+        if answers.keys() & self.database.idempotency.keys():
+            raise Conflict("an idempotency key was used by another request meanwhile")
+        self.pending.append(lambda: self.database.idempotency.update(answers))
 
 
 def _place(letter: DeadLetter) -> tuple[str, int, int]:
