@@ -52,7 +52,7 @@ Report = Annotated[
 class _Registered(msgspec.Struct):
     """What the door of companies answers of one company: an entry or a problem."""
 
-    status: int
+    status: int = 0
     siren: str = ""
     outcome: str = ""
     sme_category: str = ""

@@ -39,7 +39,7 @@ class Door(BaseHTTPRequestHandler):
         results: list[dict[str, Any]] = []
         for item in parse_batch(body, CompanyBody, lambda parsed: to_command(parsed, now)):
             answer = item if isinstance(item, Rejection) else self.apply(item)
-            results.append(problem_body(answer) if isinstance(answer, Rejection) else {"status": 201, **answer})
+            results.append(problem_body(answer) if isinstance(answer, Rejection) else answer)
         content = msgspec.json.encode({"results": results})
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))

@@ -77,23 +77,19 @@ def render_one(status: int) -> Callable[[Sequence[object]], tuple[int, bytes]]:
 
 
 def render_batch(items: Sequence[Command | Rejection]) -> Callable[[Sequence[object]], tuple[int, bytes]]:
-    """Turns the answers of a batch into one body, in the order of the request; refused items keep their problem."""
+    """Turns the answers of a batch into one body, in the order of the request.
+
+    An accepted item has the answer that it would have had alone; a refused one has its problem, with its `status`.
+    """
 
     def render(answers: Sequence[object]) -> tuple[int, bytes]:
         if len(answers) == 1 and isinstance(answers[0], Rejection) and answers[0].field == "Idempotency-Key":
             return answers[0].status, _encode(problem_body(answers[0]))
         decided = iter(answers)
         results = [item if isinstance(item, Rejection) else next(decided) for item in items]
-        bodies: list[dict[str, Any]] = []
-        rejected = 0
-        for result in results:
-            if isinstance(result, Rejection):
-                rejected += 1
-                bodies.append(problem_body(result))
-            else:
-                bodies.append({"status": 201, **msgspec.to_builtins(result or {})})
-        body = {"accepted": len(bodies) - rejected, "rejected": rejected, "results": bodies}
-        return HTTPStatus.OK, _encode(body)
+        bodies = [problem_body(result) if isinstance(result, Rejection) else result or {} for result in results]
+        rejected = sum(isinstance(result, Rejection) for result in results)
+        return HTTPStatus.OK, _encode({"accepted": len(bodies) - rejected, "rejected": rejected, "results": bodies})
 
     return render
 
