@@ -1,9 +1,10 @@
 """What happens on each input: pure. A company is snapshotted, a draft is opened, saved, submitted or forgotten."""
 
-from dataclasses import replace
 from datetime import datetime
 from hashlib import sha1
 from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.event import derive_id
@@ -31,7 +32,7 @@ from diagnostic.rules.answer import (
 )
 from diagnostic.rules.cell import cell_of
 from diagnostic.rules.express import prefill, score_express
-from diagnostic.rules.measures import plan, spend_categories
+from diagnostic.rules.measures import calls_of, plan, spend_categories
 from diagnostic.rules.questionnaire import COMPLET, EXPRESS, FORMS
 from diagnostic.rules.reading import read, read_whole
 from diagnostic.rules.ruleset import RULES
@@ -167,7 +168,8 @@ def _submit(state: DiagnosticFile, item: SubmitDiagnostic, now: datetime) -> Out
 def _complete(state: DiagnosticFile, company: Company, diagnostic_id: str, sheet: str, now: datetime) -> Outcome:
     """Score a full form, freeze it, and move the company in the benchmark from its last result to this one."""
     result = score(sheet)
-    steps = plan(sheet, result.scores)
+    calls = calls_of(sheet)
+    steps = plan(calls, result.scores)
     done = Completed(
         diagnostic_id=diagnostic_id,
         stage=stage_of(state.completed, now),
@@ -194,7 +196,7 @@ def _complete(state: DiagnosticFile, company: Company, diagnostic_id: str, sheet
         band=result.band,
         gaps=result.gaps,
         measures=tuple([step.measure for step in steps]),
-        spend_categories=spend_categories(sheet),
+        spend_categories=spend_categories(calls),
         unknown_items=unknown_items(COMPLET, sheet),
         company=company,
         region=company.region,
@@ -229,7 +231,7 @@ def _complete_express(
 
 def _close(decision: Outcome, draft: Draft) -> Outcome:
     """Take a submitted draft off the state, with its deadline."""
-    drafts = tuple(other for other in decision.state.drafts if other is not draft)
+    drafts = tuple([other for other in decision.state.drafts if other is not draft])
     cancel = Cancel(f"draft:{draft.diagnostic_id}")
     kept = replace(decision.state, drafts=drafts)
     return Decision(kept, None, decision.events, decision.rows, (cancel,), decision.answer)

@@ -1,29 +1,27 @@
 """What this service reads: events of companies, commands of directors, deadlines."""
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from diagnostic.model import Company
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyRegistered:
+class CompanyRegistered(msgspec.Struct, frozen=True, gc=False):
     """Event of companies: a company is known."""
 
     siren: str
     company: Company
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyProfileUpdated:
+class CompanyProfileUpdated(msgspec.Struct, frozen=True, gc=False):
     """Event of companies: its snapshot changed."""
 
     siren: str
     company: Company
 
 
-@dataclass(frozen=True, slots=True)
-class StartDiagnostic:
+class StartDiagnostic(msgspec.Struct, frozen=True, gc=False):
     """Command: open a draft, or take up the one that is open.
 
     Attributes:
@@ -37,8 +35,7 @@ class StartDiagnostic:
     diagnostic_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SaveAnswers:
+class SaveAnswers(msgspec.Struct, frozen=True, gc=False):
     """Command: autosave. Each question given replaces its answer, null clears it, the others stay."""
 
     siren: str
@@ -46,8 +43,7 @@ class SaveAnswers:
     answers: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class SubmitDiagnostic:
+class SubmitDiagnostic(msgspec.Struct, frozen=True, gc=False):
     """Command: freeze and score a draft, or a whole diagnosis in one go.
 
     Attributes:
@@ -60,11 +56,10 @@ class SubmitDiagnostic:
     siren: str
     diagnostic_id: str = ""
     kind: str = "complet"
-    answers: dict[str, Any] = field(default_factory=dict[str, Any])
+    answers: dict[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class DiscardDraft:
+class DiscardDraft(msgspec.Struct, frozen=True, gc=False):
     """Deadline: forget a draft that nobody touched for months."""
 
     diagnostic_id: str

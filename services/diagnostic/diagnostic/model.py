@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, ClassVar, Literal, TypeAlias
 
+import msgspec
 from pydantic import Field
 
 FormKind: TypeAlias = Literal["complet", "express"]
@@ -45,8 +46,7 @@ class Company:
     sme_category: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True, gc=False):
     """The peers a company is compared with: size class × NAF section × region; "" where unknown."""
 
     size: str
@@ -54,8 +54,7 @@ class Cell:
     region: str
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A diagnosis being filled in; its answers may be incomplete.
 
     Attributes:
@@ -75,8 +74,7 @@ class Draft:
     sheet: str
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True, gc=False):
     """A full diagnosis, frozen at submission.
 
     Attributes:
@@ -108,8 +106,7 @@ class Completed:
     cell: Cell
 
 
-@dataclass(frozen=True, slots=True)
-class Express:
+class Express(msgspec.Struct, frozen=True, gc=False):
     """An express form, frozen at submission: 0 to 12 points."""
 
     kind: ClassVar[FormKind] = "express"
@@ -123,8 +120,7 @@ class Express:
     basic: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticFile:
+class DiagnosticFile(msgspec.Struct, frozen=True, gc=False):
     """State of one company (key: SIREN).
 
     Attributes:
@@ -142,8 +138,7 @@ class DiagnosticFile:
     express: tuple[Express, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class BenchmarkChange:
+class BenchmarkChange(msgspec.Struct, frozen=True, gc=False):
     """A row for the benchmark: one company's score enters (`count` = 1) or leaves (−1) a cell.
 
     Attributes:

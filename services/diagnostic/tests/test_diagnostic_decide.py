@@ -164,7 +164,7 @@ def test_an_unknown_company_is_told_to_come_back() -> None:
 
 
 def test_a_company_that_is_no_sme_may_be_diagnosed() -> None:
-    large = replace(KNOWN, company=replace(COMPANY, sme_category="hors_pme", headcount_code="53"))
+    large = DiagnosticFile(SIREN, replace(COMPANY, sme_category="hors_pme", headcount_code="53"))
     assert when(large, SubmitDiagnostic(SIREN, ID, answers=ANSWERS)).events
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from diagnostic.model import Cell, Company, Completed
 from diagnostic.rules.cell import Bucket, cell_of, percentile, statistics, widenings
 from diagnostic.rules.express import prefill, score_express
-from diagnostic.rules.measures import BY_ID, plan, spend_categories, triggered
+from diagnostic.rules.measures import BY_ID, calls_of, plan, spend_categories, triggered
 from diagnostic.rules.questionnaire import COMPLET, EXPRESS, QUESTIONS, TOP_LEVEL, Question
 from diagnostic.rules.reading import read_whole
 from diagnostic.rules.ruleset import RULES, band_of
@@ -117,7 +117,7 @@ def test_i_do_not_know_counts_as_not_done_and_calls_for_a_clarification() -> Non
     result = score(sheet)
     assert result.questions["Q5"] == 0
     assert result.questions["Q8"] == pytest.approx(10 * 5 / 6)
-    ids = {entry.measure.id for entry in triggered(sheet)}
+    ids = {entry.measure.id for entry in triggered(calls_of(sheet))}
     assert {"Q5.clarifier", "Q8.clarifier"} <= ids
     assert "Q5.plan_formation" not in ids
     assert "Q8.plan_continuite" not in ids
@@ -126,7 +126,7 @@ def test_i_do_not_know_counts_as_not_done_and_calls_for_a_clarification() -> Non
 def test_data_that_are_not_digital_score_nothing_and_call_for_every_measure_of_the_question() -> None:
     sheet = sheet_of(Q7=["non_numerisees"])
     assert score(sheet).questions["Q7"] == 0
-    assert sum(entry.question == "Q7" for entry in triggered(sheet)) == 7
+    assert sum(entry.question == "Q7" for entry in triggered(calls_of(sheet))) == 7
 
 
 def test_ambition_without_means() -> None:
@@ -152,7 +152,7 @@ def test_data_without_security() -> None:
 
 
 def ids_of_plan(sheet: str) -> list[str]:
-    return [entry.measure.id for entry in plan(sheet, score(sheet).scores)]
+    return [entry.measure.id for entry in plan(calls_of(sheet), score(sheet).scores)]
 
 
 def test_security_comes_first_while_data_and_security_are_low() -> None:
@@ -177,7 +177,12 @@ def test_a_company_that_does_everything_gets_no_plan() -> None:
         for question in COMPLET.questions
     )
     assert score(sheet).global_score == 100
-    assert triggered(sheet) == plan(sheet, score(sheet).scores) == spend_categories(sheet) == ()
+    assert (
+        triggered(calls_of(sheet))
+        == plan(calls_of(sheet), score(sheet).scores)
+        == spend_categories(calls_of(sheet))
+        == ()
+    )
 
 
 LEVELS = {"multi": "01?", "double": "012?", "echelle": "012345?", "tri": "012?"}
@@ -195,8 +200,8 @@ SHEETS = st.tuples(*(codes_of(question) for question in COMPLET.questions)).map(
 @given(SHEETS)
 def test_the_plan_only_holds_measures_called_for_each_once(sheet: str) -> None:
     result = score(sheet)
-    chosen = plan(sheet, result.scores)
-    called = triggered(sheet)
+    chosen = plan(calls_of(sheet), result.scores)
+    called = triggered(calls_of(sheet))
     assert len({entry.measure.id for entry in chosen}) == len(chosen) <= RULES.plan.size
     assert set(chosen) <= set(called)
     urgent = result.scores["D4"] < RULES.plan.urgent_below
@@ -205,7 +210,9 @@ def test_the_plan_only_holds_measures_called_for_each_once(sheet: str) -> None:
     if urgent:
         security = [entry for entry in called if entry.question == "Q8"]
         assert set(chosen[: len(security)]) == set(security[: RULES.plan.size]) or len(security) > RULES.plan.size
-    assert spend_categories(sheet) == tuple(sorted({c for entry in called for c in entry.measure.spend_categories}))
+    assert spend_categories(calls_of(sheet)) == tuple(
+        sorted({c for entry in called for c in entry.measure.spend_categories})
+    )
 
 
 @given(SHEETS, st.data())

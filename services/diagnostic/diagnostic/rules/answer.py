@@ -1,9 +1,10 @@
 """What the caller of a command is told: progress of a draft, a score, or why not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
+
+import msgspec
 
 from common.decision import Rejection
 from diagnostic.model import Completed, Draft, Express, FormKind
@@ -14,8 +15,7 @@ from diagnostic.rules.sheet import missing
 from diagnostic.rules.stage import valid_until
 
 
-@dataclass(frozen=True, slots=True)
-class DraftSaved:
+class DraftSaved(msgspec.Struct, frozen=True, gc=False):
     """How far a draft is; `missing` lists what a submission would still lack."""
 
     siren: str
@@ -27,16 +27,14 @@ class DraftSaved:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanStep:
+class PlanStep(msgspec.Struct, frozen=True, gc=False):
     """One measure of the plan, as shown."""
 
     id: str
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticScored:
+class DiagnosticScored(msgspec.Struct, frozen=True, gc=False):
     """A full diagnosis submitted; scores with one decimal."""
 
     siren: str
@@ -53,8 +51,7 @@ class DiagnosticScored:
     plan: tuple[PlanStep, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressScored:
+class ExpressScored(msgspec.Struct, frozen=True, gc=False):
     """An express form submitted."""
 
     siren: str

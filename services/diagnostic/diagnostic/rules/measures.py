@@ -60,9 +60,8 @@ class PlannedMeasure:
         effect: 1-3.
         priority: 1 before 2 before 3 when effect/effort is the same.
         guide_url: where to read more.
+        position: where `calls_of` says whether it is called for.
         rank: place by best effect/effort, then priority; measures of equal merit share it.
-        position: where in the marked sheet (see `_mark`) its trigger stands.
-        triggers: codes that trigger it there.
     """
 
     measure: Measure
@@ -72,7 +71,6 @@ class PlannedMeasure:
     priority: int
     guide_url: str
     position: int
-    triggers: str
     rank: int = 0
 
     @property
@@ -91,17 +89,16 @@ def _read_table() -> tuple[PlannedMeasure, ...]:
     clarify = table.clarify
     planned: list[PlannedMeasure] = []
     for number, question in enumerate(COMPLET.questions):
-        triggers = "".join(str(level) for level in range(RULES.plan.triggers[question.kind] + 1))
         for offset, item in enumerate(list(question.items)[: question.countable]):
             entry = table.measures[question.id][item]
             measure = Measure(f"{question.id}.{item}", entry.label, question.dimension, entry.subject, entry.spend)
             figures = (entry.effort, entry.effect, entry.priority, table.guides[entry.subject])
-            planned.append(PlannedMeasure(measure, question.id, *figures, question.start + offset, triggers))
+            planned.append(PlannedMeasure(measure, question.id, *figures, question.start + offset))
         subject = clarify.subjects[question.id]
         label = clarify.label.format(question=f"« {question.label} »")
         measure = Measure(f"{question.id}.clarifier", label, question.dimension, subject, clarify.spend[question.id])
         figures = (clarify.effort, clarify.effect, clarify.priority, table.guides[subject])
-        planned.append(PlannedMeasure(measure, question.id, *figures, COMPLET.size + number, UNKNOWN))
+        planned.append(PlannedMeasure(measure, question.id, *figures, COMPLET.size + number))
     merits = sorted({entry.merit for entry in planned})
     return tuple(replace(entry, rank=merits.index(entry.merit)) for entry in planned)
 
@@ -117,13 +114,12 @@ class _Line(NamedTuple):
     """What choosing needs of a measure."""
 
     position: int
-    triggers: str
     dimension: str
     order: int
     entry: PlannedMeasure
 
 
-_LINES: Final = tuple(_Line(e.position, e.triggers, e.measure.dimension, order, e) for order, e in enumerate(TABLE))
+_LINES: Final = tuple(_Line(e.position, e.measure.dimension, order, e) for order, e in enumerate(TABLE))
 _BY_RANK: Final = tuple(
     tuple(line for line in _LINES if line.entry.rank == rank) for rank in sorted({entry.rank for entry in TABLE})
 )
@@ -132,49 +128,73 @@ _BY_RANK: Final = tuple(
 _URGENT: Final = tuple(
     line for lines in _BY_RANK for line in lines if line.entry.question == RULES.plan.urgent_question
 )
+_OTHERS: Final = tuple(tuple(line for line in lines if line not in _URGENT) for lines in _BY_RANK)
+"""`_BY_RANK` without the urgent measures."""
+
 _ROOM: Final = {dimension.id: RULES.plan.per_dimension for dimension in COMPLET.dimensions}
 _BY_SPEND: Final = tuple(
-    (category, [line[:2] for line in _LINES if category in line.entry.measure.spend_categories])
+    (category, tuple(line.position for line in _LINES if category in line.entry.measure.spend_categories))
     for category in sorted({category for entry in TABLE for category in entry.measure.spend_categories})
 )
-_NOTHING_UNKNOWN: Final = "0" * len(COMPLET.questions)
 
 
-def _mark(sheet: str) -> str:
-    """The sheet followed by one mark a question: `?` where an item of it is unknown. So each trigger is one place."""
+def _calling(highest: int) -> bytes:
+    """Translation of codes to 1 where an item calls for its measure, because its level is at most `highest`, else 0."""
+    return bytes(ord("0") <= code <= ord("0") + highest for code in range(256))
+
+
+_USUAL: Final = _calling(0)
+_SPECIAL: Final = tuple(
+    (question.span, _calling(highest))
+    for question in COMPLET.questions
+    if (highest := RULES.plan.triggers[question.kind])
+)
+"""The questions whose items call for their measure at another level than 0."""
+
+_NOTHING_UNKNOWN: Final = bytes(len(COMPLET.questions))
+
+
+def calls_of(sheet: str) -> bytes:
+    """What the answers call for, as a 1 or a 0 for each measure at its position.
+
+    First those of the items, as in the sheet; then those that clarify a question, where an item of it is unknown.
+    """
+    codes = sheet.encode("ascii")
+    calls = codes.translate(_USUAL)
+    for span, calling in _SPECIAL:
+        calls = calls[: span.start] + codes[span].translate(calling) + calls[span.stop :]
     if UNKNOWN not in sheet:
-        return sheet + _NOTHING_UNKNOWN
-    marks = (UNKNOWN if UNKNOWN in sheet[q.start : q.stop] else "0" for q in COMPLET.questions)
-    return sheet + "".join(marks)
+        return calls + _NOTHING_UNKNOWN
+    return calls + bytes([UNKNOWN in sheet[question.span] for question in COMPLET.questions])
 
 
-def triggered(sheet: str) -> tuple[PlannedMeasure, ...]:
+def triggered(calls: bytes) -> tuple[PlannedMeasure, ...]:
     """Every measure the answers call for, in the order of the questionnaire."""
-    marked = _mark(sheet)
-    return tuple(line.entry for line in _LINES if marked[line.position] in line.triggers)
+    return tuple([line.entry for line in _LINES if calls[line.position]])
 
 
-def plan(sheet: str, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
+def plan(calls: bytes, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
     """The measures to propose, in order.
 
     The urgent ones first, all of them, if their dimension is low. Then the best effect/effort, then priority, then the
     weakest dimension, then the order of the questionnaire; a dimension that has its share leaves room to the others.
     """
     rules = RULES.plan
-    marked = _mark(sheet)
     room = _ROOM.copy()
     chosen: list[PlannedMeasure] = []
-    urgent = scores[rules.urgent_dimension] < rules.urgent_below
-    if urgent:
-        chosen = [line.entry for line in _URGENT if marked[line.position] in line.triggers][: rules.size]
+    ranks = _BY_RANK
+    if scores[rules.urgent_dimension] < rules.urgent_below:
+        chosen = [line.entry for line in _URGENT if calls[line.position]][: rules.size]
         room[rules.urgent_dimension] -= len(chosen)
-    for equals in _BY_RANK:
+        ranks = _OTHERS
+    for equals in ranks:
         if len(chosen) == rules.size:
             break
-        fitting: list[tuple[float, int, str, PlannedMeasure]] = []
-        for position, triggers, dimension, order, entry in equals:
-            if marked[position] in triggers and room[dimension] > 0 and not (urgent and entry in chosen):
-                fitting.append((scores[dimension], order, dimension, entry))
+        fitting = [
+            (scores[dimension], order, dimension, entry)
+            for position, dimension, order, entry in equals
+            if calls[position] and room[dimension] > 0
+        ]
         fitting.sort()
         for _, _, dimension, entry in fitting:
             if room[dimension] > 0 and len(chosen) < rules.size:
@@ -183,13 +203,12 @@ def plan(sheet: str, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
     return tuple(chosen)
 
 
-def spend_categories(sheet: str) -> tuple[str, ...]:
+def spend_categories(calls: bytes) -> tuple[str, ...]:
     """The categories of spending that any measure called for would open, sorted."""
-    marked = _mark(sheet)
     found: list[str] = []
-    for category, triggers in _BY_SPEND:
-        for position, codes in triggers:
-            if marked[position] in codes:
+    for category, positions in _BY_SPEND:
+        for position in positions:
+            if calls[position]:
                 found.append(category)
                 break
     return tuple(found)

@@ -87,6 +87,11 @@ class Question:
         return self.start + len(self.items)
 
     @property
+    def span(self) -> slice:
+        """Its items in the packed sheet."""
+        return slice(self.start, self.stop)
+
+    @property
     def countable(self) -> int:
         """Items that count in the score: all but the exclusive option, which stands last."""
         return len(self.items) - (self.exclusive != "")

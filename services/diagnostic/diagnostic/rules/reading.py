@@ -1,7 +1,7 @@
 """Wire answers to a packed sheet: what is right is taken fast, what is wrong is all named, each with its JSON path."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from diagnostic.rules.questionnaire import (
     FORMS,
@@ -16,7 +16,7 @@ from diagnostic.rules.questionnaire import (
     Question,
     Questionnaire,
 )
-from diagnostic.rules.sheet import missing
+from diagnostic.rules.sheet import ROW_KINDS, missing
 
 MOST_FAULTS: Final = 50
 """Faults listed in one answer; a hostile body cannot make us write more."""
@@ -27,9 +27,11 @@ _SHOWN: Final = 40
 _ZERO: Final = ord("0")
 _ONE: Final = ord("1")
 _TWO: Final = ord("2")
+_UNANSWERED: Final = ord(UNANSWERED)
 _UNKNOWN: Final = ord(UNKNOWN)
 _NOT_CONCERNED: Final = ord(NOT_CONCERNED)
 _DONE: Final = frozenset((_ONE, _TWO))
+_PAIR: Final = {"investi", "prevu"}
 
 
 class Fault(NamedTuple):
@@ -98,15 +100,54 @@ def _entry_of(question: Question) -> _Entry:
 _ENTRIES: Final = {
     kind: {question.id: _entry_of(question) for question in form.questions} for kind, form in FORMS.items()
 }
-_LISTS: Final = {
-    kind: {
-        question_id: (entry.start, entry.stop, entry.unchecked, entry.positions)
-        for question_id, entry in entries.items()
-        if entry.question.kind == "multi" and not entry.question.exclusive
+
+
+class _Form(NamedTuple):
+    """What taking a whole form needs, worked out once.
+
+    Attributes:
+        questions: how many it has.
+        start: its sheet before the first answer: options not done, rows unanswered.
+        whole: question → its place in the sheet and its codes when it is answered « je ne sais pas » as a whole.
+        lists: question answered by a list → position of each option.
+        pairs: question answered by what is done and what is planned → position of each option.
+        grids: question answered row by row → position of each row, and its code for each answer.
+        alone: positions of the options that rule out the others, with the place of their question.
+    """
+
+    questions: int
+    start: bytes
+    whole: dict[str, tuple[slice, bytes]]
+    lists: dict[str, dict[str, int]]
+    pairs: dict[str, dict[str, int]]
+    grids: dict[str, dict[str, tuple[int, dict[object, int]]]]
+    alone: tuple[tuple[int, Question], ...]
+
+
+def _form_of(form: Questionnaire) -> _Form:
+    entries = _ENTRIES[form.id].values()
+    return _Form(
+        len(form.questions),
+        b"".join(entry.blank if entry.question.kind in ROW_KINDS else entry.unchecked for entry in entries),
+        {entry.question.id: (entry.question.span, entry.unknown) for entry in entries},
+        {entry.question.id: entry.positions for entry in entries if entry.question.kind == "multi"},
+        {entry.question.id: entry.positions for entry in entries if entry.question.kind == "double"},
+        {entry.question.id: _grid_of(entry) for entry in entries if entry.question.kind in ROW_KINDS},
+        tuple(
+            (entry.positions[entry.question.exclusive], entry.question) for entry in entries if entry.question.exclusive
+        ),
+    )
+
+
+def _grid_of(entry: _Entry) -> dict[str, tuple[int, dict[object, int]]]:
+    skipped: dict[object, int] = {**entry.levels, NOT_CONCERNED_WORD: _NOT_CONCERNED}
+    return {
+        row: (position, skipped if row in entry.skippable else entry.levels)
+        for row, position in entry.positions.items()
     }
-    for kind, entries in _ENTRIES.items()
-}
-"""What reading a plain list of options needs."""
+
+
+_FORMS: Final = {kind: _form_of(form) for kind, form in FORMS.items()}
 
 
 def read(form: Questionnaire, answers: Mapping[str, object], base: str) -> Reading:
@@ -120,19 +161,11 @@ def read(form: Questionnaire, answers: Mapping[str, object], base: str) -> Readi
     Returns:
         The new sheet and every fault, `MOST_FAULTS` or a few more; unanswered items are no fault here.
     """
-    entries, lists = _ENTRIES[form.id], _LISTS[form.id]
+    entries = _ENTRIES[form.id]
     codes = bytearray(base, "ascii")
     page = _Page(codes, [])
     for question_id, value in answers.items():
-        if value.__class__ is list and question_id in lists:  # two answers in three
-            start, stop, unchecked, positions = lists[question_id]
-            codes[start:stop] = unchecked
-            try:
-                for option in value:  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues]
-                    codes[positions[option]] = _ONE
-            except (KeyError, TypeError):
-                _read_multi(page, entries[question_id], value)
-        elif (entry := entries.get(question_id)) is None:
+        if (entry := entries.get(question_id)) is None:
             page.faults.append(Fault(f"answers.{_short(question_id)}", "question inconnue", tuple(entries)))
         elif value is None:
             codes[entry.start : entry.stop] = entry.blank
@@ -147,12 +180,63 @@ def read(form: Questionnaire, answers: Mapping[str, object], base: str) -> Readi
 
 def read_whole(form: Questionnaire, answers: Mapping[str, object], base: str) -> Reading:
     """Like `read`, for a submission: what is still missing is a fault too."""
+    taken = _take(_FORMS[form.id], answers)
+    if taken is not None:
+        return Reading(taken, [])
     sheet, faults = read(form, answers, base)
     lacking = missing(form, sheet)
     if not lacking:
         return Reading(sheet, faults)
     named = {fault.path for fault in faults}
     return Reading(sheet, faults + [Fault(path, "réponse manquante") for path in lacking if path not in named])
+
+
+def _take(form: _Form, answers: Mapping[str, Any]) -> str | None:
+    """The sheet of a whole form in its plainest shape, as nearly all come; None when it must be read with care."""
+    codes = bytearray(form.start)
+    try:
+        for question_id, value in answers.items():
+            if value.__class__ is list:
+                positions = form.lists[question_id]
+                for option in value:
+                    codes[positions[option]] = _ONE
+            elif value == UNKNOWN_WORD:
+                span, unknown = form.whole[question_id]
+                codes[span] = unknown
+            elif question_id in form.grids:
+                _take_rows(codes, form.grids[question_id], value)
+            else:
+                _take_pair(codes, form.pairs[question_id], value)
+    except (KeyError, TypeError, AttributeError):
+        return None
+    whole = len(answers) == form.questions and _UNANSWERED not in codes
+    return codes.decode("ascii") if whole and not _contradicts(form, codes) else None
+
+
+def _take_rows(codes: bytearray, rows: dict[str, tuple[int, dict[object, int]]], value: dict[str, Any]) -> None:
+    for row, given in value.items():
+        position, levels = rows[row]
+        codes[position] = levels[given]
+        if given.__class__ is bool:  # in Python, True would pass for the level 1
+            raise TypeError(row)
+
+
+def _take_pair(codes: bytearray, positions: dict[str, int], value: dict[str, Any]) -> None:
+    planned, done = value["prevu"], value["investi"]
+    if value.keys() != _PAIR or planned.__class__ is not list or done.__class__ is not list:
+        raise TypeError(value)
+    for option in planned:
+        codes[positions[option]] = _ONE
+    for option in done:
+        codes[positions[option]] = _TWO
+
+
+def _contradicts(form: _Form, codes: bytearray) -> bool:
+    """Whether an option that rules out all others is not alone."""
+    for position, question in form.alone:
+        if codes[position] == _ONE and codes.count(_ZERO, question.start, question.stop) < question.countable:
+            return True
+    return False
 
 
 def _read_multi(page: _Page, entry: _Entry, value: object) -> None:

@@ -8,7 +8,7 @@ our defaults, in `data/rules.toml`.
 from typing import Final, NamedTuple
 
 from diagnostic.model import BandName
-from diagnostic.rules.questionnaire import COMPLET, NOT_CONCERNED, TOP_LEVEL
+from diagnostic.rules.questionnaire import COMPLET, NOT_CONCERNED, TOP_LEVEL, Question
 from diagnostic.rules.ruleset import RULES, band_of
 
 DIMENSIONS: Final = tuple(dimension.id for dimension in COMPLET.dimensions)
@@ -19,34 +19,68 @@ class Result(NamedTuple):
     """The outcome of a full diagnosis.
 
     Attributes:
-        questions: question id → 0-10.
+        values: worth of each question, 0-10, in the order of the form.
         scores: D1..D6, C1, C2 → 0-100.
         global_score: 0-100.
         band: debutant, intermediaire, avance or expert.
         gaps: ambition_sans_moyens, outils_sans_competences, donnees_sans_securite, those that hold.
     """
 
-    questions: dict[str, float]
+    values: list[float]
     scores: dict[str, float]
     global_score: float
     band: BandName
     gaps: tuple[str, ...]
 
+    @property
+    def questions(self) -> dict[str, float]:
+        """Question id → 0-10."""
+        return dict(zip(_PLACE_OF, self.values, strict=True))
+
+
+class _Dimension(NamedTuple):
+    """What a dimension is worked out from: its weight in the global score, the places of its questions."""
+
+    id: str
+    weight: int
+    members: tuple[int, ...]
+
+
+class _Skippable(NamedTuple):
+    """A question some of whose items may be marked « non concerné »."""
+
+    place: int
+    counted: slice
+    top: int
+    reach: int
+
+
+def _counted(question: Question) -> slice:
+    """Where the items of a question that count stand in the sheet."""
+    return slice(question.start, question.start + question.countable)
+
 
 _LEVELS: Final = bytes(code - ord("0") if ord("0") <= code <= ord("5") else 0 for code in range(256))
 """Translation of a packed sheet to the level of each item; unknown, not concerned and unanswered are worth 0."""
 
-_IDS: Final = tuple(question.id for question in COMPLET.questions)
-_SPANS: Final = tuple(
-    (question.start, question.start + question.countable, TOP_LEVEL[question.kind]) for question in COMPLET.questions
+_PLACE_OF: Final = {question.id: place for place, question in enumerate(COMPLET.questions)}
+_QUESTIONS: Final = tuple(
+    (_counted(question), TOP_LEVEL[question.kind] * question.countable) for question in COMPLET.questions
 )
-_MEMBERS: Final = tuple(
-    (dimension.id, tuple(n for n, question in enumerate(COMPLET.questions) if question.dimension == dimension.id))
-    for dimension in COMPLET.dimensions
+"""Where the items of each question stand, and the levels within their reach."""
+
+_SKIPPABLE: Final = tuple(
+    _Skippable(place, _counted(question), TOP_LEVEL[question.kind], TOP_LEVEL[question.kind] * question.countable)
+    for place, question in enumerate(COMPLET.questions)
+    if question.non_concerne
 )
-_WEIGHTS: Final = tuple((dimension.id, dimension.weight) for dimension in COMPLET.dimensions if dimension.weight)
-_TOTAL_WEIGHT: Final = sum(weight for _, weight in _WEIGHTS)
+_DIMENSIONS: Final = tuple(
+    _Dimension(d.id, d.weight, tuple(_PLACE_OF[q.id] for q in COMPLET.questions if q.dimension == d.id))
+    for d in COMPLET.dimensions
+)
+_TOTAL_WEIGHT: Final = sum(dimension.weight for dimension in _DIMENSIONS)
 _AREAS: Final = COMPLET.by_id["Q1"]
+_MEANS, _DATA, _SECURITY = (_PLACE_OF[question_id] for question_id in ("Q2", "Q7", "Q8"))
 
 
 def score(sheet: str) -> Result:
@@ -55,34 +89,32 @@ def score(sheet: str) -> Result:
     A question is worth 10 × the levels reached / the levels within reach: what is not concerned is out of both.
     """
     levels = sheet.encode("ascii").translate(_LEVELS)
-    skipped = NOT_CONCERNED in sheet
-    values: list[float] = []
-    for start, stop, top in _SPANS:
-        rows = stop - start - sheet.count(NOT_CONCERNED, start, stop) if skipped else stop - start
-        values.append(10 * sum(levels[start:stop]) / (top * rows))
+    values = [10 * sum(levels[counted]) / reach for counted, reach in _QUESTIONS]
+    if NOT_CONCERNED in sheet:
+        for place, counted, top, reach in _SKIPPABLE:
+            skipped = sheet[counted].count(NOT_CONCERNED)
+            values[place] = 10 * sum(levels[counted]) / (reach - top * skipped)
     scores: dict[str, float] = {}
-    for dimension, members in _MEMBERS:
+    weighted = 0.0
+    for dimension, weight, members in _DIMENSIONS:
         total = 0.0
         for member in members:
             total += values[member]
         scores[dimension] = 10 * total / len(members)
-    questions = dict(zip(_IDS, values))  # noqa: B905  one value an id, just above
-    weighted = 0.0
-    for dimension, weight in _WEIGHTS:
         weighted += weight * scores[dimension]
     global_score = weighted / _TOTAL_WEIGHT
-    return Result(questions, scores, global_score, band_of(RULES.bands, global_score), _gaps(sheet, questions, scores))
+    return Result(values, scores, global_score, band_of(RULES.bands, global_score), _gaps(sheet, values, scores))
 
 
-def _gaps(sheet: str, questions: dict[str, float], scores: dict[str, float]) -> tuple[str, ...]:
+def _gaps(sheet: str, values: list[float], scores: dict[str, float]) -> tuple[str, ...]:
     """The gap flags that hold."""
     rules = RULES.gaps
     gaps: list[str] = []
     planned = sheet[_AREAS.start : _AREAS.stop].count("1") / len(_AREAS.items)
-    if planned >= rules.planned_share_from and questions["Q2"] < rules.means_below:
+    if planned >= rules.planned_share_from and values[_MEANS] < rules.means_below:
         gaps.append("ambition_sans_moyens")
     if (scores["D2"] + scores["D5"]) / 2 - scores["D3"] >= rules.tools_over_people_from:
         gaps.append("outils_sans_competences")
-    if questions["Q7"] >= rules.data_from and questions["Q8"] < rules.security_below:
+    if values[_DATA] >= rules.data_from and values[_SECURITY] < rules.security_below:
         gaps.append("donnees_sans_securite")
     return tuple(gaps)

@@ -57,9 +57,12 @@ def unknown_items(form: Questionnaire, sheet: str) -> tuple[str, ...]:
     if UNKNOWN not in sheet:
         return ()
     return tuple(
-        f"{question.id}.{item}"
-        for question in form.questions
-        for item in _having(question, sheet[question.start : question.stop], UNKNOWN)
+        [
+            f"{question.id}.{item}"
+            for question in form.questions
+            if UNKNOWN in (codes := sheet[question.start : question.stop])
+            for item in _having(question, codes, UNKNOWN)
+        ]
     )
 
 

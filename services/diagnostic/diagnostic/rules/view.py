@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from diagnostic.model import Completed, DiagnosticFile, Draft, Express
 from diagnostic.rules.answer import draft_saved, one_decimal
-from diagnostic.rules.measures import PlannedMeasure, measures_of, triggered
+from diagnostic.rules.measures import PlannedMeasure, calls_of, measures_of, triggered
 from diagnostic.rules.questionnaire import COMPLET, EXPRESS, FORMS
 from diagnostic.rules.ruleset import RULES
 from diagnostic.rules.scoring import score
@@ -45,7 +45,7 @@ def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
                 "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
                 "answers": write(COMPLET, done.sheet),
                 "unknown_items": unknown_items(COMPLET, done.sheet),
-                "measures": _measures(triggered(done.sheet)),
+                "measures": _measures(triggered(calls_of(done.sheet))),
             }
     for form in state.express:
         if form.diagnostic_id == diagnostic_id:
