@@ -21,7 +21,7 @@ from croissance.directors import (
     wants_voucher,
 )
 from croissance.population import Company, Population, siret_of
-from diagnostic.rules.measures import plan
+from diagnostic.rules.measures import calls_of, plan
 from diagnostic.rules.questionnaire import COMPLET
 from diagnostic.rules.reading import read_whole
 from diagnostic.rules.scoring import score
@@ -74,7 +74,7 @@ def _template(company: Company) -> Template:
     if faults:
         raise ValueError(f"the population gives wrong answers: {faults}")
     result = score(sheet)
-    steps = plan(sheet, result.scores)
+    steps = plan(calls_of(sheet), result.scores)
     told = Score(result.global_score, result.scores, [step.measure.id for step in steps])
     categories = {step.measure.id: step.measure.spend_categories for step in steps}
     asks = voucher_application(who, told, categories) if wants_voucher(who, told) else None

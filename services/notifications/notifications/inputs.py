@@ -4,23 +4,22 @@ The whole input is kept with the message until it is sent, so every field here i
 a template prints.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, TypeAlias
+
+import msgspec
 
 # --- consumed events: diagnostic -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True, gc=False):
     """A measure of the plan."""
 
     label: str
     dimension: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCompleted:
+class DiagnosticCompleted(msgspec.Struct, frozen=True, gc=False):
     """A diagnosis was submitted: its scores (0–100) and its plan."""
 
     kind: str
@@ -35,8 +34,7 @@ class DiagnosticCompleted:
 # --- matching --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """A connecteur asked to help, and why it was chosen."""
 
     connector_name: str
@@ -46,8 +44,7 @@ class Proposal:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorMatched:
+class ConnectorMatched(msgspec.Struct, frozen=True, gc=False):
     """A round of offers, open until `expires_at`."""
 
     subject: str
@@ -56,22 +53,19 @@ class ConnectorMatched:
     proposals: tuple[Proposal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NeedUnserved:
+class NeedUnserved(msgspec.Struct, frozen=True, gc=False):
     """Nobody could, or would, take the need."""
 
     rounds: int
 
 
-@dataclass(frozen=True, slots=True)
-class MatchAccepted:
+class MatchAccepted(msgspec.Struct, frozen=True, gc=False):
     """A connecteur took the need; the other offers of the round are released."""
 
     round: int
 
 
-@dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(msgspec.Struct, frozen=True, gc=False):
     """An aid or a resource that may fit, with the verdict on the company."""
 
     name: str
@@ -82,8 +76,7 @@ class Programme:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class AidsRecommended:
+class AidsRecommended(msgspec.Struct, frozen=True, gc=False):
     """Aids and resources for a need, best first."""
 
     programmes: tuple[Programme, ...]
@@ -92,16 +85,14 @@ class AidsRecommended:
 # --- labels ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LabelApplied:
+class LabelApplied(msgspec.Struct, frozen=True, gc=False):
     """An application for the label was deposited."""
 
     application_id: str
     charter_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabelGranted:
+class LabelGranted(msgspec.Struct, frozen=True, gc=False):
     """The company may show the label from `granted_at` until `expires_at`."""
 
     label_id: str
@@ -112,8 +103,7 @@ class LabelGranted:
     verification_path: str
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRefused:
+class LabelRefused(msgspec.Struct, frozen=True, gc=False):
     """The application is refused; `codes` go with `reasons`, one by one."""
 
     application_id: str
@@ -121,8 +111,7 @@ class LabelRefused:
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelWaitlisted:
+class LabelWaitlisted(msgspec.Struct, frozen=True, gc=False):
     """The application is admissible, the cohort of the year is full."""
 
     application_id: str
@@ -130,8 +119,7 @@ class LabelWaitlisted:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class LabelExpired:
+class LabelExpired(msgspec.Struct, frozen=True, gc=False):
     """A label came to the end of its validity without being renewed."""
 
     label_id: str
@@ -141,16 +129,14 @@ class LabelExpired:
 # --- vouchers --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line of spend of an application, in euro cents before VAT."""
 
     category: str
     amount_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRequested:
+class VoucherRequested(msgspec.Struct, frozen=True, gc=False):
     """A complete and eligible file was deposited; the decision comes at the latest on `reply_by` (Paris day)."""
 
     voucher_id: str
@@ -160,8 +146,7 @@ class VoucherRequested:
     reply_by: date
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherGranted:
+class VoucherGranted(msgspec.Struct, frozen=True, gc=False):
     """A chèque is granted: agreement to sign and first claim to send at the latest on these Paris days."""
 
     voucher_id: str
@@ -171,8 +156,7 @@ class VoucherGranted:
     claim_by: date
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRefused:
+class VoucherRefused(msgspec.Struct, frozen=True, gc=False):
     """The file is refused; `codes` go with `reasons`, one by one."""
 
     voucher_id: str
@@ -180,24 +164,21 @@ class VoucherRefused:
     codes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherWaitlisted:
+class VoucherWaitlisted(msgspec.Struct, frozen=True, gc=False):
     """The file is eligible, the envelope has too little left."""
 
     voucher_id: str
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherRenounced:
+class VoucherRenounced(msgspec.Struct, frozen=True, gc=False):
     """The company gave its file or its chèque up (`retire` before the decision, `renonce` after it)."""
 
     voucher_id: str
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherExpired:
+class VoucherExpired(msgspec.Struct, frozen=True, gc=False):
     """No decision was taken in time: the reservation is released."""
 
     voucher_id: str
@@ -227,8 +208,7 @@ Fact: TypeAlias = (
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SaveContact:
+class SaveContact(msgspec.Struct, frozen=True, gc=False):
     """Record, or replace, whom a company is reached by.
 
     Attributes:
@@ -248,20 +228,17 @@ class SaveContact:
     subscribed: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class EraseContact:
+class EraseContact(msgspec.Struct, frozen=True, gc=False):
     """Forget whom a company is reached by; the history stays, without identity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribe:
+class Unsubscribe(msgspec.Struct, frozen=True, gc=False):
     """Stop ordinary messages to the contact that `ref` names; legal acts go on."""
 
     ref: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordDelivery:
+class RecordDelivery(msgspec.Struct, frozen=True, gc=False):
     """What became of one mail, with the messages it held.
 
     Attributes:
