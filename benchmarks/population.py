@@ -94,11 +94,11 @@ def _template(company: Company) -> Template:
     )
 
 
-def waves(companies: int, kinds: list[Template], seed: int = 1) -> Iterator[Wave]:
-    """The requests of `companies` companies, in order; memory holds one wave."""
+def waves(companies: int, kinds: list[Template], seed: int = 1, size: int = BATCH) -> Iterator[Wave]:
+    """The requests of `companies` companies, in order, `size` a request; memory holds one wave."""
     population = Population(seed)
-    for start in range(0, companies, BATCH):
-        ranks = range(start, min(start + BATCH, companies))
+    for start in range(0, companies, size):
+        ranks = range(start, min(start + size, companies))
         who = [(kinds[rank % len(kinds)], population.siren(rank)) for rank in ranks]
         yield Wave(
             len(ranks),

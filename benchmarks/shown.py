@@ -48,7 +48,8 @@ def measured(work: Callable[[], Coroutine[Any, Any, Result]], *, as_json: bool) 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Table:
     """A table whose first column is text and whose others are figures."""
-    table = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left")
+    width = min(100, max(len(title), len(caption)) + 4)
+    table = Table(title=title, caption=caption or None, title_justify="left", caption_justify="left", min_width=width)
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
