@@ -49,58 +49,51 @@ _SUBJECTS: Final = ("strategie", "visibilite_web", "vente_en_ligne", "cybersecur
 
 
 class Known(NamedTuple):
-    """What readers may ask for: SIRENs, and the ids that some doors need."""
+    """What readers may ask for: SIRENs, ids of labels, `SIREN/id` of diagnoses and of chèque files."""
 
     sirens: Sequence[str]
-    diagnoses: Sequence[tuple[str, str]]
+    diagnoses: Sequence[str]
     labels: Sequence[str]
-    files: Sequence[tuple[str, str]]
+    files: Sequence[str]
 
 
 class Read(NamedTuple):
-    """One kind of read.
-
-    Attributes:
-        name: for people.
-        share: of a hundred reads.
-        service: that answers.
-        path: draws what is asked for.
-    """
+    """One kind of read: its name for people, its share of a hundred reads, the service that answers, and its path."""
 
     name: str
     share: int
     service: str
-    path: Callable[[Random, Known], str]
-
-
-def _benchmark(draw: Random, _: Known) -> str:
-    region, section, score = draw.choice(_REGIONS), draw.choice(_SECTIONS), draw.randrange(100)
-    return f"/v1/benchmarks?region={region}&section={section}&taille=micro&score={score}"
-
-
-def _pair(path: str, pair: tuple[str, str]) -> str:
-    return path.format(*pair)
+    path: str
 
 
 MIX: Final = (
-    Read("company", 8, "companies", lambda draw, known: f"/v1/companies/{draw.choice(known.sirens)}"),
-    Read("history of diagnoses", 14, "diagnostic", lambda d, known: f"/v1/diagnostics/{d.choice(known.sirens)}"),
-    Read("one diagnosis", 12, "diagnostic", lambda d, known: _pair("/v1/diagnostics/{}/{}", d.choice(known.diagnoses))),
-    Read("benchmark", 8, "diagnostic", _benchmark),
-    Read(
-        "connecteurs found",
-        10,
-        "matching",
-        lambda d, _: f"/v1/connecteurs?region={d.choice(_REGIONS)}&sujet={d.choice(_SUBJECTS)}&limit=20",
-    ),
-    Read("needs and offers", 10, "matching", lambda d, known: f"/v1/needs/{d.choice(known.sirens)}"),
-    Read("aids", 8, "matching", lambda d, known: f"/v1/aides?siren={d.choice(known.sirens)}"),
-    Read("label register", 6, "labels", lambda d, _: f"/v1/labels?region={d.choice(_REGIONS)}&limit=20"),
-    Read("label behind a badge", 8, "labels", lambda d, known: f"/v1/labels/{d.choice(known.labels)}"),
-    Read("envelope", 4, "vouchers", lambda _, __: "/v1/envelopes/cheque-2026"),
-    Read("chèque file", 6, "vouchers", lambda d, known: _pair("/v1/vouchers/{}/{}", d.choice(known.files))),
-    Read("notifications", 6, "notifications", lambda d, known: f"/v1/notifications/{d.choice(known.sirens)}"),
+    Read("company", 8, "companies", "/v1/companies/{siren}"),
+    Read("history of diagnoses", 14, "diagnostic", "/v1/diagnostics/{siren}"),
+    Read("one diagnosis", 12, "diagnostic", "/v1/diagnostics/{diagnosis}"),
+    Read("benchmark", 8, "diagnostic", "/v1/benchmarks?region={region}&section={section}&taille=micro&score={score}"),
+    Read("connecteurs found", 10, "matching", "/v1/connecteurs?region={region}&sujet={subject}&limit=20"),
+    Read("needs and offers", 10, "matching", "/v1/needs/{siren}"),
+    Read("aids", 8, "matching", "/v1/aides?siren={siren}"),
+    Read("label register", 6, "labels", "/v1/labels?region={region}&limit=20"),
+    Read("label behind a badge", 8, "labels", "/v1/labels/{label}"),
+    Read("envelope", 4, "vouchers", "/v1/envelopes/cheque-2026"),
+    Read("chèque file", 6, "vouchers", "/v1/vouchers/{file}"),
+    Read("notifications", 6, "notifications", "/v1/notifications/{siren}"),
 )
+
+
+def asked(read: Read, draw: Random, known: Known) -> str:
+    """The path of one read, what it asks for drawn anew."""
+    return read.path.format(
+        siren=draw.choice(known.sirens),
+        diagnosis=draw.choice(known.diagnoses),
+        label=draw.choice(known.labels),
+        file=draw.choice(known.files),
+        region=draw.choice(_REGIONS),
+        section=draw.choice(_SECTIONS),
+        subject=draw.choice(_SUBJECTS),
+        score=draw.randrange(100),
+    )
 
 
 @dataclass(slots=True)
@@ -172,7 +165,7 @@ class Outcome:
         return grid(f"{self.rate} reads/s, open loop", ("", *titles), rows, caption)
 
 
-async def run(stack: Stack, rate: int, seconds: int, companies: int, background: int, say: Say) -> Outcome:
+async def run(stack: Stack, rate: int, seconds: int, *, companies: int, background: int, say: Say) -> Outcome:
     """Send `companies` companies through the chain, then read for `seconds` seconds alone and beside more of them."""
     outcome, kinds = Outcome(rate, seconds), templates(KINDS)
     beside = background * (WARM + seconds)
@@ -200,15 +193,16 @@ async def run(stack: Stack, rate: int, seconds: int, companies: int, background:
 
 async def _known(clients: Mapping[str, Client], companies: Sequence[str]) -> Known:
     """Look up the ids that the mix needs, through the same doors."""
-    diagnoses: list[tuple[str, str]] = []
-    files: list[tuple[str, str]] = []
+    diagnoses: list[str] = []
+    files: list[str] = []
     for siren in companies[:ASKED]:
         history = _read(await clients["diagnostic"].get(f"/v1/diagnostics/{siren}"))
-        diagnoses += [(siren, one["diagnostic_id"]) for one in history["diagnostics"]]
+        diagnoses += [f"{siren}/{one['diagnostic_id']}" for one in history["diagnostics"]]
         answer = await clients["vouchers"].get(f"/v1/vouchers/{siren}")
-        files += [(siren, one["voucher_id"]) for one in _read(answer)["files"]] if answer.status == 200 else []
+        if answer.status == 200:
+            files += [f"{siren}/{one['voucher_id']}" for one in _read(answer)["vouchers"]]
     register = _read(await clients["labels"].get("/v1/labels?limit=100"))
-    return Known(companies, diagnoses, [label["label_id"] for label in register["labels"]], files)
+    return Known(companies, diagnoses, [label["label_id"] for label in register["items"]], files)
 
 
 def _read(answer: Answer) -> Any:
@@ -242,7 +236,7 @@ async def _part(
     times: defaultdict[str, list[float]] = defaultdict(list)
     failed: Counter[str] = Counter()
     reads = draw.choices(MIX, [read.share for read in MIX], k=schedule.count)
-    paths = [read.path(draw, known) for read in reads]
+    paths = [asked(read, draw, known) for read in reads]
 
     async def ask(index: int) -> None:
         read = reads[index]
@@ -280,7 +274,7 @@ def reads(
 
     async def work() -> Outcome:
         async with fresh_system(say) as stack:
-            return await run(stack, rate, seconds, companies, background, say)
+            return await run(stack, rate, seconds, companies=companies, background=background, say=say)
 
     measured(work, as_json=as_json)
 
