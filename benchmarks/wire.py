@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient  # pyright: ignore[reportMissingTypeStubs]
 from aiokafka.protocol.fetch import FetchRequest  # pyright: ignore[reportMissingTypeStubs]
-from aiokafka.record import MemoryRecords  # pyright: ignore[reportMissingTypeStubs]
+from aiokafka.record.memory_records import MemoryRecords
 
 from common.inbox import Headers
 from common.service import PARTITIONS
@@ -155,12 +155,12 @@ class Log:
         for partition in range(PARTITIONS):
             data: bytes = await self._fetch(topic, partition)
             size += len(data)
-            memory: Any = MemoryRecords(data)
-            while memory.has_next():
+            memory = MemoryRecords(data)
+            while (batch := memory.next_batch()) is not None:
                 batches += 1
                 records += [
                     Fetched(topic, partition, record.offset, record.key, record.value, record.headers)
-                    for record in memory.next_batch()
+                    for record in batch
                 ]
             if records and records[-1].partition == partition:
                 self.ends[topic, partition] = records[-1].offset + 1

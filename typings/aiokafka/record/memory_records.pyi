@@ -1,6 +1,7 @@
 from collections.abc import Iterable
 
 class Record:
+    offset: int
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
