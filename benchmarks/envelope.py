@@ -51,8 +51,8 @@ TARGET: Final = 2000
 BATCH: Final = 200
 """Applications of a batch request."""
 
-CLIENTS: Final = 4
-"""Requests under way for each process."""
+UNDER_WAY: Final = {BATCH: 4, 1: 32}
+"""Requests under way for each process, by applications a request: a few partners, or many directors."""
 
 DEMAND: Final = 1.25
 """What is asked for, as a multiple of what the envelope holds."""
@@ -276,7 +276,7 @@ async def _empty(stack: Stack, connection: Any, companies: Sequence[str], cell: 
                 cell.seconds, cell.reserved = time.monotonic() - began, states["accorde"]
 
     async with metered(lambda: processes(stack)) as cost, asyncio.TaskGroup() as group:
-        for client, _ in zip(cycle(clients), range(CLIENTS * len(clients)), strict=False):
+        for client, _ in zip(cycle(clients), range(UNDER_WAY[cell.batch] * len(clients)), strict=False):
             group.create_task(post(client))
     for client in clients:
         client.close()
