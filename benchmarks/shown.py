@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
@@ -34,9 +35,8 @@ def say(text: str) -> None:
 def measured(work: Callable[[], Coroutine[Any, Any, Result]], *, as_json: bool) -> Result:
     """Run a benchmark and show its result, with the load of the machine while it was measured."""
     before = os.getloadavg()[0]
-    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    with runner:
-        result = runner.run(work())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        result = runner.run(_until_told(work()))
     machine = {"cores": os.cpu_count(), "load_before": round(before, 2), "load_after": round(os.getloadavg()[0], 2)}
     if as_json:
         print(json.dumps(result.document() | {"machine": machine}, ensure_ascii=False, indent=2))
@@ -44,6 +44,16 @@ def measured(work: Callable[[], Coroutine[Any, Any, Result]], *, as_json: bool) 
         Console(highlight=False, width=None if sys.stdout.isatty() else 150).print(result.table())
         say("machine: " + ", ".join(f"{name} {value}" for name, value in machine.items()))
     return result
+
+
+async def _until_told(work: Coroutine[Any, Any, Result]) -> Result:
+    """The result; SIGTERM ends the work as Ctrl-C does, so that what it started and wrote is gone afterwards."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Table:
