@@ -24,7 +24,7 @@ from common.message import Message
 from croissance.directors import participant
 from croissance.population import Company as Drawn
 from croissance.population import Population
-from diagnostic.rules.measures import plan
+from diagnostic.rules.measures import calls_of, plan
 from diagnostic.rules.questionnaire import COMPLET
 from diagnostic.rules.reading import read_whole
 from diagnostic.rules.scoring import score
@@ -196,7 +196,7 @@ def diagnosed(company: Drawn) -> DiagnosticCompleted:
     sheet, _ = read_whole(COMPLET, answers, blank(COMPLET))
     result = score(sheet)
     measures = tuple(
-        Measure(step.measure.subject, step.measure.spend_categories) for step in plan(sheet, result.scores)
+        Measure(step.measure.subject, step.measure.spend_categories) for step in plan(calls_of(sheet), result.scores)
     )
     place = (company.commune, company.departement, company.region)
     what = (company.naf, "NAFRev2", company.legal_form, company.headcount_code, date.fromisoformat(company.created_on))
