@@ -6,7 +6,7 @@ MEMBERS := $(wildcard libs/*) $(wildcard services/*)
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports contracts up down audit chaos lock clean
+.PHONY: help setup demo test check format lint types imports bench bench-france contracts up down audit chaos lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ imports: $(READY) ## Which way imports may point
 
 chaos: $(READY) ## Kill every process in turn under load, then audit (COMPANIES=20000)
 	@CHAOS_COMPANIES=$(or $(COMPANIES),20000) CHAOS_PAUSE=4 $(BIN)/python -m pytest tests/chaos $(ARGS)
+
+bench: $(READY) ## Chain, skyline and peer side by side, with the two ratios (ARGS="--companies 20000 --json")
+	@$(BIN)/python -m benchmarks all $(ARGS)
+
+bench-france: $(READY) ## Three million companies through the chain, then the audit
+	@$(BIN)/python -m benchmarks france $(ARGS)
 
 contracts: $(READY) ## Write the JSON Schemas and the AsyncAPI document from the declarations
 	@$(BIN)/python tools/write_contracts.py

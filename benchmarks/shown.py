@@ -12,6 +12,8 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import keep
+
 Result = TypeVar("Result", bound="Shown")
 
 
@@ -38,6 +40,7 @@ def measured(work: Callable[[], Coroutine[Any, Any, Result]], *, as_json: bool) 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         result = runner.run(_until_told(work()))
     machine = {"cores": os.cpu_count(), "load_before": round(before, 2), "load_after": round(os.getloadavg()[0], 2)}
+    keep(type(result).__module__.rpartition(".")[2], result.document() | {"machine": machine})
     if as_json:
         print(json.dumps(result.document() | {"machine": machine}, ensure_ascii=False, indent=2))
     else:
