@@ -1,7 +1,8 @@
 """The rules of the register: what an observation of a company changes, and what the world is told."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from common.decision import Decision
 from common.event import Event

@@ -1,14 +1,14 @@
 """What the service reads: one command, `RegisterCompany`, whatever the door or file it came through."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, TypeAlias
+
+import msgspec
 
 Source: TypeAlias = Literal["sirene_stock", "insee_api", "recherche_entreprises", "declaratif"]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True, gc=False):
     """Declared figures of the last closed year, group included; None where the company did not say.
 
     Attributes:
@@ -24,8 +24,7 @@ class Figures:
     public_share_percent: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterCompany:
+class RegisterCompany(msgspec.Struct, frozen=True, gc=False):
     """What one source says of one company; a code it does not give is "".
 
     Attributes:

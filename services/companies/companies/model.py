@@ -1,13 +1,12 @@
 """What is kept of a company: what the register says, what it declared, and the verdict drawn from both."""
 
-from dataclasses import dataclass
+import msgspec
 
 from companies.events import SmeCategory
 from companies.inputs import RegisterCompany
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyState:
+class CompanyState(msgspec.Struct, frozen=True, gc=False):
     """One company. `version` 0: never registered.
 
     Attributes:
@@ -34,8 +33,7 @@ def initial(siren: str) -> CompanyState:
     return CompanyState(siren)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True, gc=False):
     """The line of a company in the list of the register, when it is new or moves."""
 
     siren: str
@@ -43,8 +41,7 @@ class Listed:
     sme_category: str
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(msgspec.Struct, frozen=True, gc=False):
     """Answer to `RegisterCompany`.
 
     Attributes:

@@ -1,6 +1,5 @@
 """What an observation changes: idempotent, the newer wins inside its origin, the register outranks the declaration."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -9,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from common.contract import contract
 from common.decision import Decision

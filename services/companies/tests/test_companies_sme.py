@@ -1,11 +1,11 @@
 """Who is an SME and why the others are not."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from companies.inputs import Figures, RegisterCompany
 from companies.rules.sme import RULES, classer_pme, sentences

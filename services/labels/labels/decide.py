@@ -1,9 +1,8 @@
 """The rules of the label: one input, one decision. Pure: time is the message's time, ids derive from its id."""
 
-from dataclasses import replace
 from typing import TypeAlias
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from common.decision import Cancel, Decision, Schedule
 from common.event import Event, derive_id
@@ -251,7 +250,8 @@ def _place_offered(file: LabelFile, programme: Programme, message: Message[objec
         outcome = _refused(file, programme, out)
     else:
         outcome = _granted(file, programme, cohort, application, message)
-    return structs.replace(outcome, rows=(Unqueued(file.siren),), deadlines=(*outcome.deadlines, Cancel(PLACE)))
+    deadlines = (*outcome.deadlines, Cancel(PLACE))
+    return Decision(outcome.state, outcome.shared, outcome.events, (Unqueued(file.siren),), deadlines, outcome.answer)
 
 
 def _still_waiting(

@@ -1,13 +1,13 @@
 """What this service reads: the fields it needs of other services' events, its commands and its deadlines."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
+
+import msgspec
 
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(msgspec.Struct, frozen=True, gc=False):
     """The part of a company's profile that the label looks at or shows.
 
     Attributes:
@@ -27,8 +27,7 @@ class Company:
     sme_category: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCompleted:
+class DiagnosticCompleted(msgspec.Struct, frozen=True, gc=False):
     """A diagnosis was submitted; only the kind "complet" counts for the label."""
 
     diagnostic_id: str
@@ -40,8 +39,7 @@ class DiagnosticCompleted:
     company: Company
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyProfileUpdated:
+class CompanyProfileUpdated(msgspec.Struct, frozen=True, gc=False):
     """A company's profile changed; `version` grows with every change."""
 
     company: Company
@@ -51,8 +49,7 @@ class CompanyProfileUpdated:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Engagement:
+class Engagement(msgspec.Struct, frozen=True, gc=False):
     """What a file says of one commitment of the charter.
 
     Attributes:
@@ -66,8 +63,7 @@ class Engagement:
     proofs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyForLabel:
+class ApplyForLabel(msgspec.Struct, frozen=True, gc=False):
     """A company asks for the label. Key: its SIREN.
 
     Attributes:
@@ -87,13 +83,11 @@ class ApplyForLabel:
     no_clawback_debt: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OfferPlace:
+class OfferPlace(msgspec.Struct, frozen=True, gc=False):
     """An operator releases free places: give one to this waiting company if it is its turn. Key: its SIREN."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetCohortCap:
+class SetCohortCap(msgspec.Struct, frozen=True, gc=False):
     """An operator changes how many labels a programme year may grant. Key: `cohorte-<year>`."""
 
     year: int
@@ -103,13 +97,11 @@ class SetCohortCap:
 # --- deadlines -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceReviewDue:
+class PlaceReviewDue(msgspec.Struct, frozen=True, gc=False):
     """New places open for a waiting company: a programme year begins, or the regional reserve is freed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LabelTermReached:
+class LabelTermReached(msgspec.Struct, frozen=True, gc=False):
     """A label has come to the end of its validity."""
 
     label_id: str

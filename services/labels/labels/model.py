@@ -1,10 +1,11 @@
 """What the service knows: a company's file (keyed by SIREN), the programme that files share, its answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from labels.inputs import ApplyForLabel, Company
 from labels.ruleset import Ruleset
@@ -18,16 +19,14 @@ NOBODY: Mapping[str, int] = MappingProxyType({})
 # --- a company's file ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why a file is not admissible: a code for programs, a French sentence with what is missing and how to mend it."""
 
     code: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(msgspec.Struct, frozen=True, gc=False):
     """The last full diagnosis. Scores are 0 to 100, unrounded."""
 
     diagnostic_id: str
@@ -36,8 +35,7 @@ class Diagnosis:
     global_score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Application:
+class Application(msgspec.Struct, frozen=True, gc=False):
     """The last application and what became of it.
 
     Attributes:
@@ -66,8 +64,7 @@ class Application:
     ticket: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(msgspec.Struct, frozen=True, gc=False):
     """The last label of a company; valid while `status` is "actif" and `expires_at` (UTC) has not come."""
 
     label_id: str
@@ -78,8 +75,7 @@ class Label:
     status: LabelStatus = "actif"
 
 
-@dataclass(frozen=True, slots=True)
-class LabelFile:
+class LabelFile(msgspec.Struct, frozen=True, gc=False):
     """All that is known of one company.
 
     Attributes:
@@ -102,14 +98,13 @@ class LabelFile:
 # --- what files share ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Cohort:
+class Cohort(msgspec.Struct, frozen=True, gc=False):
     """The labels of one programme year. Invariant: 0 ≤ granted ≤ cap; `by_region` adds up to `granted`."""
 
     year: int
     cap: int
     granted: int = 0
-    by_region: Mapping[str, int] = field(default_factory=lambda: NOBODY)
+    by_region: Mapping[str, int] = msgspec.field(default_factory=lambda: NOBODY)
 
     @property
     def free(self) -> int:
@@ -117,8 +112,7 @@ class Cohort:
         return self.cap - self.granted
 
 
-@dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(msgspec.Struct, frozen=True, gc=False):
     """Cohorts and waiting list as one batch sees them, locked when the batch may change them.
 
     Attributes:
@@ -131,10 +125,10 @@ class Programme:
     """
 
     rulesets: tuple[Ruleset, ...]
-    cohorts: Mapping[int, Cohort] = field(default_factory=dict[int, Cohort])
-    waiting: Mapping[str, int] = field(default_factory=lambda: NOBODY)
+    cohorts: Mapping[int, Cohort] = {}
+    waiting: Mapping[str, int] = msgspec.field(default_factory=lambda: NOBODY)
     next_ticket: int = 1
-    entitled: Mapping[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
+    entitled: Mapping[int, frozenset[str]] = {}
 
     def ruleset_at(self, time: datetime) -> Ruleset:
         """The newest rules valid at `time`; the oldest ones for a time before all."""
@@ -144,8 +138,7 @@ class Programme:
         return self.rulesets[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(msgspec.Struct, frozen=True, gc=False):
     """A row for the store: this file entered the waiting list."""
 
     siren: str
@@ -155,8 +148,7 @@ class Queued:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Unqueued:
+class Unqueued(msgspec.Struct, frozen=True, gc=False):
     """A row for the store: this file left the waiting list."""
 
     siren: str
@@ -165,8 +157,7 @@ class Unqueued:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LabelAnswer:
+class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
     """A label as its holder sees it."""
 
     label_id: str
@@ -178,8 +169,7 @@ class LabelAnswer:
     verification_path: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApplicationAnswer:
+class ApplicationAnswer(msgspec.Struct, frozen=True, gc=False):
     """What a company is told of its application; `next_step` is a French sentence."""
 
     siren: str
@@ -198,8 +188,7 @@ class ApplicationAnswer:
     next_step: str
 
 
-@dataclass(frozen=True, slots=True)
-class CohortAnswer:
+class CohortAnswer(msgspec.Struct, frozen=True, gc=False):
     """The places of a programme year; `waiting` counts the whole waiting list."""
 
     year: int

@@ -1,9 +1,9 @@
 """The figures and texts that decisions use, as data under a version; `settings.py` reads them from the package data."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, TypeAlias
 
+import msgspec
 from msgspec import Meta
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
@@ -12,8 +12,7 @@ Percent: TypeAlias = Annotated[float, Meta(ge=0, le=100)]
 RegionCode: TypeAlias = Annotated[str, Meta(pattern=r"^\d{2}$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(msgspec.Struct, frozen=True, gc=False):
     """One commitment of a charter, in French, with what proves it."""
 
     number: Positive
@@ -25,8 +24,7 @@ class Commitment:
     url_required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Charter:
+class Charter(msgspec.Struct, frozen=True, gc=False):
     """A version of the charter; `commitments` are numbered 1, 2, 3… in order."""
 
     version: str
@@ -35,8 +33,7 @@ class Charter:
     commitments: tuple[Commitment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyRules:
+class CompanyRules(msgspec.Struct, frozen=True, gc=False):
     """Which companies may have the label: classes of size, codes of what is France."""
 
     sizes: frozenset[str]
@@ -44,8 +41,7 @@ class CompanyRules:
     overseas: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosisRules:
+class DiagnosisRules(msgspec.Struct, frozen=True, gc=False):
     """What the diagnosis must show: scores strictly above, 0 to 100; `valid_months` calendar months."""
 
     valid_months: Positive
@@ -53,8 +49,7 @@ class DiagnosisRules:
     floors: dict[str, Percent]
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreRules:
+class ScoreRules(msgspec.Struct, frozen=True, gc=False):
     """Points of a file, and from how many it is « exemplaire »."""
 
     compulsory_points: Points
@@ -65,15 +60,13 @@ class ScoreRules:
     exemplary_from: Points
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRules:
+class LabelRules(msgspec.Struct, frozen=True, gc=False):
     """Life of a label."""
 
     valid_months: Positive
 
 
-@dataclass(frozen=True, slots=True)
-class Reserve:
+class Reserve(msgspec.Struct, frozen=True, gc=False):
     """Share of a cohort kept for regions by weight (number of SMEs) until `freed_from_month`; 0 percent is off."""
 
     percent: Percent
@@ -81,8 +74,7 @@ class Reserve:
     weights: dict[RegionCode, Annotated[float, Meta(gt=0)]]
 
 
-@dataclass(frozen=True, slots=True)
-class ProgrammeRules:
+class ProgrammeRules(msgspec.Struct, frozen=True, gc=False):
     """Size of the cohorts before an operator changes one: `first_cap` × `yearly_factor` to the power of years since."""
 
     first_year: Annotated[int, Meta(ge=2000, le=2999)]
@@ -91,8 +83,7 @@ class ProgrammeRules:
     reserve: Reserve
 
 
-@dataclass(frozen=True, slots=True)
-class Ruleset:
+class Ruleset(msgspec.Struct, frozen=True, gc=False):
     """Every figure of a decision, under the version that the decision stores."""
 
     version: str

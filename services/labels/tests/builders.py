@@ -1,10 +1,12 @@
 """What the tests of this service are made of: companies, diagnoses, files, and a programme in memory."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+
+from msgspec.structs import replace
 
 from common import clock
 from common.decision import Cancel, Decision, Schedule

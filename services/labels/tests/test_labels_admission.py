@@ -1,10 +1,10 @@
 """Given a file and an application, when it is judged, then every missing condition is named, and nothing else."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from labels.model import LabelFile, Reason
 from labels.rules.admission import refusal_reasons

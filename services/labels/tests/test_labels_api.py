@@ -1,12 +1,12 @@
 """The HTTP doors on a real database: good and bad input, idempotency, batches, public reads."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from httpx import AsyncClient
+from msgspec.structs import replace
 
 from common import clock
 from common.codec import partition_of

@@ -1,10 +1,10 @@
 """Given what is known, when an input comes, then these facts and this answer follow."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from common.decision import Rejection
 from labels.decide import decide

@@ -1,11 +1,11 @@
 """Whatever the order of inputs: the cap holds, the waiting list is served in order, repeats change nothing."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from common.decision import Rejection
 from labels.events import LabelApplied, LabelGranted, LabelRefused, LabelWaitlisted

@@ -1,9 +1,10 @@
 """The rules of matching: pure, total over what the service reads; time is the message's time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.event import Event, derive_id

@@ -1,22 +1,20 @@
 """What matching reads: diagnoses, commands of the directory and of connecteurs, its own deadlines."""
 
-from dataclasses import dataclass
+import msgspec
 
 from matching.model import Company, Connector, DeclineReason
 
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True, gc=False):
     """One measure of the plan: the subject a connecteur must cover, the spend it may lead to."""
 
     subject: str
     spend_categories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCompleted:
+class DiagnosticCompleted(msgspec.Struct, frozen=True, gc=False):
     """A company finished a diagnosis; its plan of measures, first one first, says what it needs."""
 
     siren: str
@@ -30,22 +28,19 @@ class DiagnosticCompleted:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PutConnector:
+class PutConnector(msgspec.Struct, frozen=True, gc=False):
     """Create or replace a line of the directory."""
 
     connector: Connector
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptMatch:
+class AcceptMatch(msgspec.Struct, frozen=True, gc=False):
     """A connecteur takes the need it was offered."""
 
     match_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeclineMatch:
+class DeclineMatch(msgspec.Struct, frozen=True, gc=False):
     """A connecteur refuses an offer."""
 
     match_id: str
@@ -55,16 +50,14 @@ class DeclineMatch:
 # --- deadlines -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class OffersExpired:
+class OffersExpired(msgspec.Struct, frozen=True, gc=False):
     """The offers of a round are no longer open."""
 
     need_id: str
     round: int
 
 
-@dataclass(frozen=True, slots=True)
-class CapacityFreed:
+class CapacityFreed(msgspec.Struct, frozen=True, gc=False):
     """An accepted match no longer counts in its connecteur's load."""
 
     match_id: str

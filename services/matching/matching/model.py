@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
+import msgspec
+
 MatchStatus: TypeAlias = Literal["propose", "accepte", "refuse", "expire", "libere"]
 NeedStatus: TypeAlias = Literal["propose", "pris_en_charge", "sans_reponse"]
 Priority: TypeAlias = Literal["haute", "normale"]
@@ -21,8 +23,7 @@ Nature: TypeAlias = Literal["accompagnement", "formation", "subvention", "pret",
 # --- companies and needs: the keyed state ----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(msgspec.Struct, frozen=True, gc=False):
     """What matching reads of a company: its place, activity, size, form and age. An empty text means unknown.
 
     Attributes:
@@ -46,8 +47,7 @@ class Company:
     created_on: date | None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One offer of a need to one connecteur.
 
     Attributes:
@@ -75,8 +75,7 @@ class Match:
     reason: DeclineReason | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, gc=False):
     """A need for help of one company.
 
     Attributes:
@@ -110,8 +109,7 @@ class Need:
     ruleset_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyNeeds:
+class CompanyNeeds(msgspec.Struct, frozen=True, gc=False):
     """State of one SIREN: the company as last diagnosed and its needs, oldest first."""
 
     siren: str
@@ -264,15 +262,13 @@ class Aid:
 # --- facts the service keeps for itself ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorSaved:
+class ConnectorSaved(msgspec.Struct, frozen=True, gc=False):
     """A line of the directory to write."""
 
     connector: Connector
 
 
-@dataclass(frozen=True, slots=True)
-class LoadsMoved:
+class LoadsMoved(msgspec.Struct, frozen=True, gc=False):
     """Connecteurs whose load rises (`by` > 0, within capacity) or falls (`by` < 0)."""
 
     connector_ids: tuple[str, ...]
@@ -282,8 +278,7 @@ class LoadsMoved:
 # --- answers to commands ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorAnswer:
+class ConnectorAnswer(msgspec.Struct, frozen=True, gc=False):
     """Answer to a directory update; `changed` is false when the record was already so."""
 
     id: str
@@ -291,8 +286,7 @@ class ConnectorAnswer:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MatchAnswer:
+class MatchAnswer(msgspec.Struct, frozen=True, gc=False):
     """Answer to an acceptance or a refusal."""
 
     siren: str

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
+from msgspec import structs
 
 from common.message import Message
 from common.runtime import Context
@@ -40,7 +41,7 @@ class Make:
 
     def company(self, **changes: Any) -> Company:
         """A company of Lyon, computer programming, 10 to 19 employees, SAS, nearly seven years old."""
-        return replace(LYON, **changes)
+        return structs.replace(LYON, **changes)
 
     def profile(self, today: date = date(2026, 11, 23), **changes: Any) -> Profile:
         """The profile of such a company."""

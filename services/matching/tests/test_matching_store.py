@@ -1,10 +1,10 @@
 """The SQL on a real PostgreSQL: statements fit the schema, caches follow, capacity holds between transactions."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from common.commands import Command, to_message
 from common.errors import Conflict

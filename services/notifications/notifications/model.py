@@ -5,25 +5,24 @@ is kept. Contacts and preferences are personal data: they live in the table `con
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
+
+import msgspec
 
 NOTIFICATION_ID: Final = 1000
 """Index from which the ids inside payloads derive; see `common.event.derive_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyNotices:
+class CompanyNotices(msgspec.Struct, frozen=True, gc=False):
     """Keyed state of a company: empty, so no row of it is ever written."""
 
 
 NOTHING: Final = CompanyNotices()
 
 
-@dataclass(frozen=True, slots=True)
-class Awaiting:
+class Awaiting(msgspec.Struct, frozen=True, gc=False):
     """Shared by a batch of deliveries: those of its messages that are not settled yet, locked.
 
     Attributes:
@@ -93,16 +92,14 @@ class Settled(NamedTuple):
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ContactAnswer:
+class ContactAnswer(msgspec.Struct, frozen=True, gc=False):
     """Answer to the commands on a contact. Answers are kept for idempotency: no personal data."""
 
     siren: str
     contact: Literal["recorded", "erased", "unsubscribed"]
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryAnswer:
+class DeliveryAnswer(msgspec.Struct, frozen=True, gc=False):
     """How many messages this record settled; those settled before do not count."""
 
     settled: int

@@ -1,7 +1,8 @@
 """The life of a file, given what happened, when a command comes, then these events; the books agree after each step."""
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec.structs import replace
 
 from common.codec import partition_of
 from common.decision import Cancel, Rejection, Schedule
@@ -239,7 +241,7 @@ def test_own_aid_of_the_window_count_for_de_minimis() -> None:
 def test_rules_in_force_at_the_deposit_judge_the_file() -> None:
     world = World().diagnosed(A, B)
     later = NOW + timedelta(days=1)
-    richer = replace(world.rules, version="cheque/2", rate_percent=70)
+    richer = dataclasses.replace(world.rules, version="cheque/2", rate_percent=70)
     world.envelopes = Envelopes((replace(world.envelope, rulesets=((later, richer), *world.envelope.rulesets)),))
     world.apply(A, 1_000_000)
     assert (world.told().granted_cents, world.told().ruleset_version) == (500_000, "cheque-2026/1")

@@ -1,6 +1,5 @@
 """The ledger against a dict that cannot be wrong, and the whole service against simple books."""
 
-from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec.structs import asdict, replace
 
 from vouchers.model import Account, Balances, Movement
 from vouchers.rules.ledger import MOVES, LedgerError, apply, post, replay, seal

@@ -1,11 +1,12 @@
 """The formula, every refusal, the calendar: the pure rules one by one."""
 
-from dataclasses import replace
+import dataclasses
 from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from vouchers.model import Declarations, Diagnostic, Line, Measure, Profile, VoucherFile
 from vouchers.rules.calendar import add_months, end_of_day, paris_day
@@ -64,9 +65,9 @@ def test_grant_is_the_floored_share_of_the_spend_between_minimum_and_maximum(
 def test_a_label_adds_ten_points_only_when_the_ruleset_says_so() -> None:
     labelled = case(labelled_until=datetime(2027, 1, 1, tzinfo=UTC))
     assert assess(RULES, labelled).grant.rate_percent == 50
-    assert assess(replace(RULES, label_bonus=True), labelled).grant.rate_percent == 60
+    assert assess(dataclasses.replace(RULES, label_bonus=True), labelled).grant.rate_percent == 60
     over = case(labelled_until=NOW)
-    assert assess(replace(RULES, label_bonus=True), over).grant.rate_percent == 50
+    assert assess(dataclasses.replace(RULES, label_bonus=True), over).grant.rate_percent == 50
 
 
 def test_an_eligible_file_has_no_reason_at_all() -> None:
@@ -137,13 +138,13 @@ def test_spend_ordered_on_the_day_of_deposit_or_later_is_fine() -> None:
     line = Line("site_ecommerce", SUPPLIER, 200_000, "m1", date(2026, 11, 23))
     assert not assess(RULES, case(line)).failing
     early = replace(line, ordered_on=date(2026, 1, 1))
-    assert not assess(replace(RULES, incentive_effect=False), case(early)).failing
+    assert not assess(dataclasses.replace(RULES, incentive_effect=False), case(early)).failing
 
 
 def test_one_category_goes_to_one_supplier() -> None:
     lines = (Line("cybersecurite", SUPPLIER, 200_000, "m2"), Line("cybersecurite", OTHER_SUPPLIER, 200_000, "m2"))
     assert codes(assess(RULES, case(*lines))) == ["fournisseurs_multiples"]
-    assert not assess(replace(RULES, one_supplier_per_category=False), case(*lines)).failing
+    assert not assess(dataclasses.replace(RULES, one_supplier_per_category=False), case(*lines)).failing
 
 
 def test_visibility_is_at_most_thirty_percent_of_the_base() -> None:

@@ -83,7 +83,7 @@ async def audit(context: Opened) -> Balances:
         assert line["hash"] == chain
         movements.append(movement)
     assert row["chain"] == chain
-    balances = Balances(*(row[f"{account}_cents"] for account in Balances.__slots__))
+    balances = Balances(*(row[f"{account}_cents"] for account in Balances.__struct_fields__))
     assert replay(row["total_cents"], movements) == balances
     held = await context.pool.fetch("select status, sum(held_cents)::bigint as cents from files group by status")
     sums: dict[str, int] = {row["status"]: row["cents"] for row in held}

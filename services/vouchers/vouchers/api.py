@@ -1,7 +1,6 @@
 """The HTTP doors: apply for a chèque, decide on files, read files, envelopes and the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -9,6 +8,7 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
+from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from stdnum.fr import siren as siren_numbers
 
@@ -205,7 +205,7 @@ def shown_envelope(row: Mapping[str, Any]) -> dict[str, Any]:
     """An envelope to the cent, with the rules in force."""
     names = ("id", "programme", "title", "total_cents", "opens_on", "closes_on", "exhausted", "waiting")
     shown: dict[str, Any] = {name: row[name] for name in names}
-    shown["accounts"] = {account: row[f"{account}_cents"] for account in Balances.__slots__}
+    shown["accounts"] = {account: row[f"{account}_cents"] for account in Balances.__struct_fields__}
     shown["ledger"] = {"movements": row["movements"], "last_hash": row["chain"]}
     shown["rules"] = None if row["rules"] is None else msgspec.Raw(row["rules"].encode())
     return shown

@@ -1,7 +1,8 @@
 """The rules of the service, pure: what others tell is remembered here, the life of a file is in `rules/`."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from common.decision import Decision
 from common.message import Message

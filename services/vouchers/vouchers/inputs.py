@@ -1,15 +1,15 @@
 """What this service reads: the fields it needs of others' events, its commands, its deadlines."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
+
+import msgspec
 
 from vouchers.model import Declarations, Line, Measure
 
 # --- consumed events -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Company:
+class Company(msgspec.Struct, frozen=True, gc=False):
     """The company snapshot nested in events: what eligibility looks at."""
 
     naf: str
@@ -19,8 +19,7 @@ class Company:
     sme_category: str
 
 
-@dataclass(frozen=True, slots=True)
-class DiagnosticCompleted:
+class DiagnosticCompleted(msgspec.Struct, frozen=True, gc=False):
     """A diagnosis was submitted (service *diagnostic*); only full ones (`complet`) count here."""
 
     siren: str
@@ -31,16 +30,14 @@ class DiagnosticCompleted:
     company: Company
 
 
-@dataclass(frozen=True, slots=True)
-class CompanyProfileUpdated:
+class CompanyProfileUpdated(msgspec.Struct, frozen=True, gc=False):
     """What is known of a company changed (service *companies*)."""
 
     siren: str
     company: Company
 
 
-@dataclass(frozen=True, slots=True)
-class LabelGranted:
+class LabelGranted(msgspec.Struct, frozen=True, gc=False):
     """The company may show the label until `expires_at` (service *labels*)."""
 
     siren: str
@@ -50,8 +47,7 @@ class LabelGranted:
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ApplyForVoucher:
+class ApplyForVoucher(msgspec.Struct, frozen=True, gc=False):
     """A company deposits a complete file."""
 
     envelope_id: str
@@ -59,8 +55,7 @@ class ApplyForVoucher:
     declarations: Declarations
 
 
-@dataclass(frozen=True, slots=True)
-class GrantVoucher:
+class GrantVoucher(msgspec.Struct, frozen=True, gc=False):
     """An instructor grants a deposited file; `amount_cents` below what is reserved lowers the grant."""
 
     envelope_id: str
@@ -70,8 +65,7 @@ class GrantVoucher:
     amount_cents: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RefuseVoucher:
+class RefuseVoucher(msgspec.Struct, frozen=True, gc=False):
     """An instructor refuses a deposited or waiting file, with a French sentence for the company."""
 
     envelope_id: str
@@ -80,8 +74,7 @@ class RefuseVoucher:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class WithdrawVoucher:
+class WithdrawVoucher(msgspec.Struct, frozen=True, gc=False):
     """The company gives up: before the decision (retrait) or after it (renonciation)."""
 
     envelope_id: str
@@ -90,8 +83,7 @@ class WithdrawVoucher:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferRelease:
+class OfferRelease(msgspec.Struct, frozen=True, gc=False):
     """Money came back and this waiting file is next: serve it if it still waits and still fits."""
 
     envelope_id: str
@@ -101,8 +93,7 @@ class OfferRelease:
 # --- deadlines -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationDue:
+class ReservationDue(msgspec.Struct, frozen=True, gc=False):
     """The reservation of a file ends; without a decision its money goes back."""
 
     envelope_id: str

@@ -1,9 +1,10 @@
 """What the service knows: of one company (state) and of the envelopes that many companies share."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal
 from uuid import UUID
+
+import msgspec
 
 from vouchers.ruleset import Rules
 
@@ -19,16 +20,14 @@ KEPT_CLOSED: Final = 20
 # --- one company -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why a file is refused or cannot be judged: a code for machines, a French sentence for people."""
 
     code: str
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True, gc=False):
     """What is known of the company, with the time of the event that said so."""
 
     naf: str
@@ -39,16 +38,14 @@ class Profile:
     known_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(msgspec.Struct, frozen=True, gc=False):
     """A measure of the plan that a diagnosis gives, with the spend categories it may lead to (none: any)."""
 
     id: str
     spend_categories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(msgspec.Struct, frozen=True, gc=False):
     """The last full diagnosis."""
 
     id: str
@@ -56,8 +53,7 @@ class Diagnostic:
     measures: tuple[Measure, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """One line of spend: category, supplier, amount before VAT in cents, measure it carries out, day of the order."""
 
     category: str
@@ -67,8 +63,7 @@ class Line:
     ordered_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Declarations:
+class Declarations(msgspec.Struct, frozen=True, gc=False):
     """What the legal representative declares on honour.
 
     Attributes:
@@ -87,8 +82,7 @@ class Declarations:
     other_public_aid_cents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherFile:
+class VoucherFile(msgspec.Struct, frozen=True, gc=False):
     """One application and what became of it.
 
     Attributes:
@@ -134,8 +128,7 @@ class VoucherFile:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
+class Applicant(msgspec.Struct, frozen=True, gc=False):
     """The state of a key: one company, what it is, what it measured, what it asked for."""
 
     siren: str
@@ -145,8 +138,7 @@ class Applicant:
     files: tuple[VoucherFile, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class VoucherAnswer:
+class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next."""
 
     siren: str
@@ -192,8 +184,7 @@ def initial(key: str) -> Applicant:
 # --- what many companies share ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Balances:
+class Balances(msgspec.Struct, frozen=True, gc=False):
     """The accounts of an envelope, in euro cents; none is ever negative and their sum never changes."""
 
     disponible: int
@@ -209,8 +200,7 @@ class Balances:
         return self.disponible + self.reserve + self.engage + self.ordonnance + self.paye + self.recouvre
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """Money that many companies ask for.
 
     Attributes:
@@ -262,8 +252,7 @@ class Envelope:
         return amount_cents <= left and (smallest is None or smallest > left)
 
 
-@dataclass(frozen=True, slots=True)
-class Envelopes:
+class Envelopes(msgspec.Struct, frozen=True, gc=False):
     """The envelopes a batch may move money of; empty when it moves none."""
 
     items: tuple[Envelope, ...] = ()
@@ -283,8 +272,7 @@ class Envelopes:
 # --- rows the service keeps ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(msgspec.Struct, frozen=True, gc=False):
     """A ledger movement: `amount_cents` goes from one account of the envelope to another. Never changed.
 
     Attributes:
@@ -308,8 +296,7 @@ class Movement:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """A change of status of a file: its new content, who asked and why."""
 
     siren: str

@@ -85,7 +85,7 @@ async def load(connection: "Connection", messages: Sequence[Message[Any]]) -> En
                 opens_on=row["opens_on"],
                 closes_on=row["closes_on"],
                 rulesets=rulesets_of(row["rulesets"] or "[]"),
-                balances=Balances(*(row[f"{account}_cents"] for account in Balances.__slots__)),
+                balances=Balances(*(row[f"{account}_cents"] for account in Balances.__struct_fields__)),
                 exhausted=row["exhausted"],
                 waiting=row["waiting"],
                 places=row["places"],
@@ -172,7 +172,7 @@ async def _save_money(
     for old, new in zip(before.items, after.items, strict=True):
         if new is old:
             continue
-        accounts = (getattr(new.balances, account) for account in Balances.__slots__)
+        accounts = (getattr(new.balances, account) for account in Balances.__struct_fields__)
         flags = (new.exhausted, new.waiting, new.places)
         tag = await connection.execute(_SAVE_ENVELOPE, new.id, *accounts, *flags, *chains[new.id], old.movements)
         if tag != "UPDATE 1":

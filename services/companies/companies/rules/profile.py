@@ -1,7 +1,8 @@
 """One profile from two origins: a public register outranks a declaration, which fills what the register leaves open."""
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from companies.events import Company, SmeCategory
 from companies.inputs import RegisterCompany

@@ -3,7 +3,6 @@
 Every ceiling, excluded legal form and presumption stands in `data/sme-2026.1.json`; a new edition is a new file.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final, NamedTuple
@@ -14,8 +13,7 @@ from companies.events import SmeCategory
 from companies.inputs import Figures, RegisterCompany
 
 
-@dataclass(frozen=True, slots=True)
-class SizeClass:
+class SizeClass(msgspec.Struct, frozen=True, gc=False):
     """A size class: strictly below `headcount`, and turnover or balance sheet total at most at its ceiling."""
 
     name: SmeCategory
@@ -24,8 +22,7 @@ class SizeClass:
     balance_sheet_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class SmeRules:
+class SmeRules(msgspec.Struct, frozen=True, gc=False):
     """One edition of the rules.
 
     Attributes:

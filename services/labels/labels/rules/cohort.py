@@ -5,9 +5,10 @@ serve is served first by the next. A newcomer never overtakes a file that waits,
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
+
+from msgspec.structs import replace
 
 from labels.model import NOBODY, Cohort, Programme
 from labels.rules.calendar import paris_day, start_of

@@ -7,9 +7,10 @@ up by NAF section. A search then reads only the head of a few lists instead of t
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha1
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from matching.model import Company, Connector
 from matching.rules import text
@@ -18,6 +19,9 @@ from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
 
 PROFESSIONAL: Final = "professionnel"
+ANY: Final = ""
+"""Stands for any NAF section."""
+
 _ORDER: Final = itemgetter(0, 1)
 NARROW: Final = frozenset({"commune", "epci"})
 
@@ -36,7 +40,7 @@ class Candidate:
         free: not commercial.
         static: past help + response speed.
         sectors: NAF division → points of sector experience.
-        sections: NAF sections it has experience in.
+        sections: NAF section it has experience in → its most points for a division of it; `ANY` → for any division.
         checks: conditions a company must meet.
         salt: 32 bits of a hash of its id, for fair ties.
         reasons: sentences of the static score.
@@ -51,7 +55,7 @@ class Candidate:
     free: bool
     static: int
     sectors: Mapping[str, int]
-    sections: frozenset[str]
+    sections: Mapping[str, int]
     checks: tuple[Check, ...]
     salt: int
     reasons: tuple[str, ...]
@@ -61,7 +65,7 @@ class Pool(NamedTuple):
     """Candidates, best first, in columns: reading on costs a few packed integers, not an object a candidate.
 
     Attributes:
-        values: points of the zone + static score, hundredths.
+        values: points of the zone + static score, hundredths; with the most sector points where a section is known.
         numbers: place in the loads.
         limits: capacity.
         candidates: the connecteurs.
@@ -75,8 +79,12 @@ class Pool(NamedTuple):
     reaches: tuple[Reach, ...]
 
 
-def _pool(entries: Sequence[tuple[int, str, Candidate, Reach]]) -> Pool:
-    """A pool of (−value, id, candidate, zone) in order."""
+_Entry: TypeAlias = tuple[int, str, Candidate, Reach]
+"""−value, id, candidate, zone: what pools are sorted from."""
+
+
+def _pool(entries: Sequence[_Entry]) -> Pool:
+    """A pool of entries in order."""
     return Pool(
         array("i", [-entry[0] for entry in entries]),
         array("i", [entry[2].number for entry in entries]),
@@ -91,8 +99,8 @@ class Shelf(NamedTuple):
 
     Attributes:
         every: all of them.
-        experienced: NAF section → those with experience in it.
-        free: the non-commercial ones, or None.
+        experienced: NAF section → those with experience in it, their most points of that section counted.
+        free: the non-commercial ones, their most points of any section counted; or None.
     """
 
     every: Pool
@@ -123,20 +131,21 @@ class Place:
             return found
 
     def _gather(self, subject: str) -> Shelf | None:
-        every: list[tuple[int, str, Candidate, Reach]] = []
+        every: list[_Entry] = []
         for reach, pools in self.zones:
             points = self.penalty - reach.points if reach.level == UNKNOWN_LEVEL else -reach.points
             every += [(points - found.static, found.id, found, reach) for found in pools.get(subject, ())]
         if not every:
             return None
         every.sort(key=_ORDER)
-        experienced: dict[str, list[tuple[int, str, Candidate, Reach]]] = {}
-        for entry in every:
-            for section in entry[2].sections:
-                experienced.setdefault(section, []).append(entry)
-        free = [entry for entry in every if entry[2].free]
-        known = {section: _pool(entries) for section, entries in experienced.items()}
-        return Shelf(_pool(every), known, _pool(free) if free else None)
+        experienced: dict[str, list[_Entry]] = {}
+        for minus, candidate_id, candidate, reach in every:
+            for section, most in candidate.sections.items():
+                if section != ANY or candidate.free:
+                    experienced.setdefault(section, []).append((minus - most, candidate_id, candidate, reach))
+        known = {section: _pool(sorted(entries, key=_ORDER)) for section, entries in experienced.items()}
+        free = known.pop(ANY, None)
+        return Shelf(_pool(every), known, free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +277,30 @@ def file_candidate(connector: Connector, number: int, figures: Figures) -> Candi
         connector.type in figures.offer.non_commercial,
         past + speed,
         sectors,
-        frozenset(figures.activities.sections[division] for division in sectors),
-        connector_checks(connector, figures.activities),
+        _most_points(sectors, figures.activities),
+        _shared(connector_checks(connector, figures.activities)),
         int.from_bytes(sha1(connector.id.encode(), usedforsecurity=False).digest()[:4]),
         (
             text.scored(text.past_help(quality.done, quality.matches), past),
             text.scored(text.response(quality.median_days), speed),
         ),
     )
+
+
+def _most_points(sectors: Mapping[str, int], activities: ActivityFigures) -> dict[str, int]:
+    """The most sector points in each section, and in `ANY`."""
+    most = {ANY: 0}
+    for division, points in sectors.items():
+        section = activities.sections[division]
+        most[section] = max(points, most.get(section, 0))
+        most[ANY] = max(points, most[ANY])
+    return most
+
+
+@lru_cache(maxsize=4096)
+def _shared(checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    """The same object for the same conditions: a search judges a company once for all who share them."""
+    return checks
 
 
 def static_points(connector: Connector, figures: ScoreFigures) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 Loads: TypeAlias = "tuple[array[int], ...]"
 """Blocks of `BLOCK` loads: number n stands at `loads[n >> SHIFT][n & MASK]`."""
 
-SHIFT: Final = 9
+SHIFT: Final = 7
 BLOCK: Final = 1 << SHIFT
 MASK: Final = BLOCK - 1
 _EMPTY: Final = array("i", [0] * BLOCK)

@@ -1,9 +1,10 @@
 """A round of offers: who is asked, until when, and what to say when nobody is left."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+import msgspec
 
 from common.decision import Schedule
 from common.event import Event
@@ -20,8 +21,7 @@ NEED_ID: Final = 1000
 """Index under which the id of a need derives from the message that opened it, clear of the ids of events."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """A round of offers, or the statement that nobody is left to ask.
 
     Attributes:
@@ -87,7 +87,7 @@ def _unserved(need: Need, siren: str, profile: Profile, causes: tuple[str, ...])
 
 
 def _moved(need: Need, status: NeedStatus, number: int, end: datetime | None, matches: tuple[Match, ...]) -> Need:
-    """The need in another state; spelt out because `dataclasses.replace` costs five times as much."""
+    """The need in another state."""
     return Need(
         need.need_id,
         need.subjects,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from matching.rules.directory import Candidate, Directory, Pool
+from matching.rules.directory import ANY, Candidate, Directory, Pool
 from matching.rules.figures import Figures
 from matching.rules.loads import MASK, SHIFT, Loads
 from matching.rules.profile import Profile
@@ -22,8 +22,8 @@ _NOBODY: Final = -1_000_000
 _BOUND: Final = itemgetter(0)
 _NOTHING: Final[tuple[str, ...]] = ()
 
-_List: TypeAlias = tuple[int, int, int, Pool, int]
-"""bound, points of the subject, slack, candidates, index of the subject."""
+_List: TypeAlias = tuple[int, int, Pool, int, str | None]
+"""Bound, points of the subject, candidates, index of the subject, section whose most points are counted, or None."""
 
 _Found: TypeAlias = tuple[int, int, int, str, Candidate, Reach, int, tuple[str, ...]]
 """−score, load, fair hash, id, then what a `Pick` names; ordered by its first four."""
@@ -95,8 +95,7 @@ class Searcher:
     def _lists(self, query: Query) -> list[_List]:
         """Every list worth reading, highest bound first."""
         score = self.figures.score
-        narrow = 100 * score.free_capacity
-        wide = narrow + 100 * score.sector_division
+        capacity = 100 * score.free_capacity
         section = query.profile.activity.section
         lists: list[_List] = []
         for place in self.directory.near(query.profile.company):
@@ -105,10 +104,10 @@ class Searcher:
                 shelf = place.shelf(subject)
                 if shelf is not None:
                     every, experienced, _ = shelf
-                    lists.append((fit + narrow + every[0][0], fit, narrow, every, index))
+                    lists.append((fit + capacity + every[0][0], fit, every, index, None))
                     known = experienced.get(section)
                     if known is not None:
-                        lists.append((fit + wide + known[0][0], fit, wide, known, index))
+                        lists.append((fit + capacity + known[0][0], fit, known, index, section))
                 fit = 100 * score.second_subject
         lists.sort(key=_BOUND, reverse=True)
         return lists
@@ -116,14 +115,14 @@ class Searcher:
     def _free_lists(self, query: Query) -> list[_List]:
         """The lists of non-commercial connecteurs, highest bound first."""
         score = self.figures.score
-        wide = 100 * (score.free_capacity + score.sector_division)
         lists: list[_List] = []
         for place in self.directory.near(query.profile.company):
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
                 if shelf is not None and shelf.free is not None:
                     fit = 100 * (score.second_subject if index else score.main_subject)
-                    lists.append((fit + wide + shelf.free.values[0], fit, wide, shelf.free, index))
+                    bound = fit + 100 * score.free_capacity + shelf.free.values[0]
+                    lists.append((bound, fit, shelf.free, index, ANY))
         lists.sort(key=_BOUND, reverse=True)
         return lists
 
@@ -149,7 +148,11 @@ class Searcher:
 
 @dataclass(slots=True)
 class _Board:
-    """The best entries found so far; `floor` is the score that an entry must reach to matter."""
+    """The best entries found so far.
+
+    `floor` is the score that an entry must reach to matter; `verdicts` holds what `_opened` said of each set of
+    conditions, shared by many candidates and named by its identity.
+    """
 
     profile: Profile
     paid: bool
@@ -160,32 +163,35 @@ class _Board:
     capacity: int
     penalty: int
     top: list[_Found] = field(default_factory=list[_Found])
+    verdicts: dict[int, tuple[str, ...] | None] = field(default_factory=dict[int, tuple[str, ...] | None])
     floor: int = _NOBODY
 
     def read(self, item: _List) -> None:
         """Read a list as far as its next candidate can reach the floor.
 
-        Only lists whose slack has room for sector points look them up: whoever has some stands in such a list too.
+        Where the most points of a section are counted, a candidate is first set right for the company's division. The
+        other lists count no sector: whoever has some stands in a list of its section too.
         """
-        _, fit, slack, pool, subject = item
+        _, fit, pool, subject, section = item
         capacity, loads, floor = self.capacity, self.loads, self.floor
-        sector = slack - capacity
-        division = self.profile.activity.division if sector else ""
+        division = self.profile.activity.division
         values, numbers, limits, candidates, reaches = pool
-        reachable = floor - fit - slack
+        reachable = floor - fit - capacity
         for index, (value, number, limit) in enumerate(zip(values, numbers, limits, strict=True)):
             if value < reachable:
                 break
             load = loads[number >> SHIFT][number & MASK]
             score = fit + value + capacity * (limit - load) // limit
-            if score + sector < floor or load >= limit:
+            if score < floor or load >= limit:
                 continue
             candidate = candidates[index]
-            if sector:
-                score += candidate.sectors.get(division, 0)
-            if score >= floor and self._enter(score, load, candidate, reaches[index], subject):
+            if section is not None:
+                score += candidate.sectors.get(division, 0) - candidate.sections[section]
+                if score < floor:
+                    continue
+            if self._enter(score, load, candidate, reaches[index], subject):
                 floor = self.floor
-                reachable = floor - fit - slack
+                reachable = floor - fit - capacity
 
     def _enter(self, score: int, load: int, candidate: Candidate, reach: Reach, subject: int) -> bool:
         """Put a candidate among the best if no condition refuses it; true when the floor may have moved."""
@@ -194,7 +200,7 @@ class _Board:
             return False
         unknown = reach.unknown
         if candidate.checks:
-            opened = _opened(candidate, self.profile)
+            opened = self._judge(candidate)
             if opened is None:
                 return False
             score -= self.penalty * len(opened)
@@ -215,6 +221,13 @@ class _Board:
         if len(top) == self.count:
             self.floor = -top[-1][0]
         return True
+
+    def _judge(self, candidate: Candidate) -> tuple[str, ...] | None:
+        """What `_opened` says of the conditions of a candidate, asked once a search."""
+        conditions = id(candidate.checks)
+        if conditions not in self.verdicts:
+            self.verdicts[conditions] = _opened(candidate, self.profile)
+        return self.verdicts[conditions]
 
 
 def _opened(candidate: Candidate, profile: Profile) -> tuple[str, ...] | None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from matching.model import LoadsMoved
 from matching.rules.aids import Catalogue
 from matching.rules.calendar import WorkingDays
@@ -37,8 +39,7 @@ class Basis:
     searcher: Searcher
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True, gc=False):
     """The shared aggregate.
 
     Attributes:

@@ -1,8 +1,9 @@
 """A company deposits a complete file: refused with every reason, or served, or put on the waiting list."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from common.event import derive_id
 from vouchers import events

@@ -1,8 +1,10 @@
 """What every decision on a file shares: finding it, reserving, granting, closing, refusing a command."""
 
-from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
 
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.event import Event
@@ -38,8 +40,7 @@ PLATFORM: Final = "plateforme"
 """Actor of the transitions that nobody asked for by hand."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
+class Desk(msgspec.Struct, frozen=True, gc=False):
     """One decision at work.
 
     Attributes:

@@ -1,10 +1,10 @@
 """Who may have a chèque for what spend: every failing reason at once; what is missing is told apart."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
+import msgspec
 from stdnum.fr import siren as siren_numbers
 
 from vouchers.model import Declarations, Diagnostic, Line, Profile, Reason
@@ -13,8 +13,7 @@ from vouchers.rules.grant import Grant, euros, grant, rate
 from vouchers.ruleset import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True, gc=False):
     """All that eligibility looks at.
 
     Attributes:
@@ -40,8 +39,7 @@ class Case:
     today: date
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """The outcome: eligible when nothing fails and nothing is missing.
 
     Attributes:

@@ -1,16 +1,16 @@
 """The amount of a grant: rate, ceilings, de minimis. All in euro cents, rounded down."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
+
+import msgspec
 
 from vouchers.model import Declarations, Reason, VoucherFile
 from vouchers.rules.calendar import add_months
 from vouchers.ruleset import Rules
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """What a file gives right to.
 
     Attributes:

@@ -1,7 +1,8 @@
 """What happens to a deposited file: granted, refused, given up, expired, or served from the waiting list."""
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from common.decision import Cancel
 from vouchers.events import VoucherExpired, VoucherRenounced
