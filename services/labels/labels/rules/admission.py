@@ -106,22 +106,26 @@ def charter_reasons(content: ApplyForLabel, charter: Charter, today: date) -> tu
     taken = {engagement.number: engagement for engagement in content.engagements}
     for commitment in charter.commitments:
         if commitment.compulsory:
-            reasons += _commitment_reasons(commitment, taken.get(commitment.number, _NO_ENGAGEMENT))
+            engagement = taken.get(commitment.number, _NO_ENGAGEMENT)
+            if not (engagement.engaged and is_proved(commitment, engagement)):
+                reasons.append(_commitment_reason(commitment, engagement))
     return tuple(reasons)
 
 
-def _commitment_reasons(commitment: Commitment, engagement: Engagement) -> tuple[Reason, ...]:
-    name = f"l'engagement n° {commitment.number} « {commitment.title} »"
+def _commitment_reason(commitment: Commitment, engagement: Engagement) -> Reason:
+    """Why a compulsory commitment is not fulfilled: not taken, or not proved."""
     if not engagement.engaged:
         text = (
-            f"Vous n'avez pas pris {name}, qui est obligatoire. Prenez cet engagement et joignez sa preuve : "
-            f"{commitment.proof}."
+            f"Vous n'avez pas pris {_named(commitment)}, qui est obligatoire. Prenez cet engagement et joignez sa "
+            f"preuve : {commitment.proof}."
         )
-        return (Reason(f"engagement_{commitment.number}", text),)
-    if not is_proved(commitment, engagement):
-        text = f"Il manque la preuve obligatoire de {name}. Joignez {commitment.proof}."
-        return (Reason(f"preuve_{commitment.number}", text),)
-    return ()
+        return Reason(f"engagement_{commitment.number}", text)
+    text = f"Il manque la preuve obligatoire de {_named(commitment)}. Joignez {commitment.proof}."
+    return Reason(f"preuve_{commitment.number}", text)
+
+
+def _named(commitment: Commitment) -> str:
+    return f"l'engagement n° {commitment.number} « {commitment.title} »"
 
 
 def is_proved(commitment: Commitment, engagement: Engagement) -> bool:

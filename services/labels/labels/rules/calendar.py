@@ -2,11 +2,14 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 _DAY: Final = timedelta(days=1)
+_DAYS: Final = 4096
+"""Days whose arithmetic is remembered: eleven years of them."""
 
 
 def paris_day(instant: datetime) -> date:
@@ -19,6 +22,7 @@ def programme_year(instant: datetime) -> int:
     return instant.astimezone(PARIS).year
 
 
+@lru_cache(_DAYS)
 def add_months(day: date, months: int) -> date:
     """The same day so many months later; the last day of a month that is too short."""
     years, month = divmod(day.month - 1 + months, 12)
@@ -33,9 +37,15 @@ def start_of(day: date) -> datetime:
 
 def end_of_term(start: datetime, months: int) -> datetime:
     """When something valid for so many months ends, in UTC: at midnight in Paris after its last whole day."""
-    return start_of(add_months(paris_day(start), months) + _DAY)
+    return _midnight_after(add_months(paris_day(start), months))
 
 
+@lru_cache(_DAYS)
+def _midnight_after(day: date) -> datetime:
+    return start_of(day + _DAY)
+
+
+@lru_cache(_DAYS)
 def french_day(day: date) -> str:
     """A day as French readers write it: 03/02/2026."""
     return f"{day:%d/%m/%Y}"
