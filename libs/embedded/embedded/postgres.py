@@ -46,7 +46,7 @@ def _settings(port: int) -> dict[str, str]:
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",
-        "autovacuum_naptime": "10s",
+        "autovacuum_naptime": "60s",
         "timezone": "UTC",
     }
 

@@ -117,4 +117,5 @@ create table idempotency (
     answer bytea not null,
     at timestamptz not null default now()
 );
+alter table idempotency alter column answer set storage external;
 create index idempotency_at on idempotency (at);

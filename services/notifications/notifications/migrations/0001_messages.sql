@@ -30,7 +30,8 @@ create table messages_to_send (
     settled_at timestamptz,
     reason text not null default '',
     primary key (siren, cause)
-) with (fillfactor = 90);
+) with (fillfactor = 90, toast_tuple_target = 8160);
+alter table messages_to_send alter column fact set storage external;  -- neither cut nor packed: it is soon gone
 create index messages_legal_ready on messages_to_send (ready_at) where status = 'pending' and legal;
 create index messages_ordinary_ready on messages_to_send (ready_at) where status = 'pending' and not legal;
 
