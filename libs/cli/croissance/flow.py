@@ -113,6 +113,17 @@ class Flow:
             self._check_stall()
             look = await self._next()
 
+    async def caught_up(self) -> None:
+        """Wait until what was decided when this was called is published and applied by everybody, whatever comes after.
+
+        Raises:
+            StalledError: nothing moves any more.
+        """
+        target = look = await self._next()
+        while any(look.published[place] < head for place, head in target.heads.items()) or self.lag(look, target):
+            self._check_stall()
+            look = await self._next()
+
     async def at_rest(self, *, ignoring: frozenset[str] = frozenset()) -> None:
         """Wait until everything is published and applied; the services of `ignoring` may still have to publish.
 
@@ -137,11 +148,11 @@ class Flow:
         }
         raise StalledError(f"plus rien n’avance depuis {STALL:.0f} s: retards {behind}, à publier {waiting}")
 
-    def lag(self, look: Look | None = None) -> int:
-        """Events that a consumer still has to apply, summed over consumers."""
+    def lag(self, look: Look | None = None, target: Look | None = None) -> int:
+        """Events of `target` (what is decided by now, unless given) that a consumer still has to apply, summed."""
         look = look or self.look
         pairs = [(name, p) for name, producers in CONSUMES.items() if name in self.services for p in producers]
-        return sum(look.behind(consumer, producer, look) for consumer, producer in pairs)
+        return sum(look.behind(consumer, producer, target or look) for consumer, producer in pairs)
 
     async def count(self) -> None:
         """Bring the counts by type up to the last look."""
