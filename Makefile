@@ -43,8 +43,8 @@ types: $(READY) ## Strict types
 imports: $(READY) ## Which way imports may point
 	@$(BIN)/lint-imports
 
-chaos: $(READY) ## Kill every process in turn under load, then audit (COMPANIES=20000)
-	@CHAOS_COMPANIES=$(or $(COMPANIES),20000) CHAOS_PAUSE=4 $(BIN)/python -m pytest tests/chaos $(ARGS)
+chaos: $(READY) ## Kills, freezes, cuts, poison, more and less processes under load, then audit (SEED=7 MINUTES=10)
+	@cd tests && ../$(BIN)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),2) $(ARGS)
 
 bench: $(READY) ## Chain, skyline and peer side by side, with the two ratios (ARGS="--companies 20000 --json")
 	@$(BIN)/python -m benchmarks all $(ARGS)

@@ -8,17 +8,16 @@ import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack, suppress
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 
 from chaos.schedule import Fault, Kind
 from chaos.system import CommandError, Process, System
 from croissance.proof.wiring import topic
-from croissance.querying import connect
 from embedded.ports import free_port
 from embedded.probe import http_status
 
@@ -88,7 +87,8 @@ async def _alive(system: System, service: str) -> list[Process]:
 
 async def _relay_holder(system: System, service: str) -> Process:
     """The process that holds the lease of most partitions of a service, else any."""
-    owner = await _asked(system, HOLDER.format(schema=service))
+    async with system.connection() as connection:
+        owner: str = await connection.fetchval(HOLDER.format(schema=service))
     alive = await _alive(system, service)
     return next((each for each in alive if owner.startswith(f"{each.name}-{each.pid}-")), alive[0])
 
@@ -149,7 +149,7 @@ async def slow_network(system: System, fault: Fault) -> str:
 
 async def disk_full(system: System, fault: Fault) -> str:
     """Let a service's outbox answer as a full disk does: SQLSTATE 53100 for every row."""
-    async with _database(system) as connection:
+    async with system.connection() as connection:
         await connection.execute(FULL.format(schema=fault.victim))
         try:
             await asyncio.sleep(fault.seconds)
@@ -215,21 +215,6 @@ from common import clock
 clock.shift(timedelta(days={days}))
 runpy.run_module("{service}", run_name="__main__", alter_sys=True)
 """
-
-
-@asynccontextmanager
-async def _database(system: System) -> AsyncGenerator[Any]:
-    connection: Any = await connect(system.dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-async def _asked(system: System, query: str) -> Any:
-    """One value from the database, past the proxy."""
-    async with _database(system) as connection:
-        return await connection.fetchval(query)
 
 
 FAULTS: Final[dict[Kind, Bring]] = {

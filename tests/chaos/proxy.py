@@ -119,6 +119,8 @@ class Proxy:
             if learn and len(link.hello) < HELLO:
                 link.hello += chunk[: HELLO - len(link.hello)]
             await self._pass(link)
+            if sink.is_closing():
+                return
             sink.write(chunk)
             await sink.drain()
         if not sink.is_closing():

@@ -62,7 +62,7 @@ class Report:
     audit: dict[str, Any] = field(default_factory=dict[str, Any])
     seconds: float = 0.0
 
-    def faults_of_system(self, limit: float | None) -> list[str]:
+    def wrong(self, limit: float | None) -> list[str]:
         """What is wrong, in French; empty when all is well. `limit`: seconds that a recovery may take."""
         wrong: list[str] = []
         if not self.audit.get("ok"):
@@ -87,8 +87,8 @@ class Report:
     def document(self, limit: float | None) -> dict[str, Any]:
         """The machine-readable result."""
         return {
-            "ok": not self.faults_of_system(limit),
-            "wrong": self.faults_of_system(limit),
+            "ok": not self.wrong(limit),
+            "wrong": self.wrong(limit),
             "seed": self.seed,
             "seconds": round(self.seconds, 1),
             "companies": self.companies,

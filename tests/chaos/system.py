@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from chaos.proxy import Proxy
 from chaos.schedule import DOUBLED
+from croissance.querying import connect
 from embedded import kafka, postgres
 from embedded.archive import ensure_archive
 from embedded.jars import ensure_jars
@@ -98,6 +99,15 @@ class System:
             raise CommandError(f"croissance {' '.join(arguments)}: {errors.decode(errors='replace')[-3000:]}")
         return output.decode()
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Any]:
+        """A connection to the database, past the proxy; waits for a database that comes back."""
+        connection = await connect(self.dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     @property
     def environment(self) -> dict[str, str]:
         """Ours, with the proxies as the addresses of broker and database; nothing else reaches the services."""
@@ -109,8 +119,8 @@ class System:
 
 
 @asynccontextmanager
-async def system(data: Path, say: Say) -> AsyncGenerator[System]:
-    """Everything up on `data`; stopped when the block ends.
+async def system(data: Path, say: Say, doubled: Sequence[str] = DOUBLED) -> AsyncGenerator[System]:
+    """Everything up on `data`, two processes of the services that are `doubled`; stopped when the block ends.
 
     The broker has a listener more than usual: what it advertises there is the proxy's port, so that a client that
     starts at the proxy stays behind it.
@@ -130,8 +140,8 @@ async def system(data: Path, say: Say) -> AsyncGenerator[System]:
             await asyncio.gather(
                 base.start(spec), base.start(Spec("kafka", java, lambda: kafka.answers(bootstrap), stop_seconds=60))
             )
-            doubled = [part for name in DOUBLED for part in ("--scale", f"{name}=2")]
-            await made.croissance("up", "--detach", *doubled)
+            twice = [part for name in doubled for part in ("--scale", f"{name}=2")]
+            await made.croissance("up", "--detach", *twice)
             yield made
         finally:
             await made.croissance("down", codes=(0, 1))

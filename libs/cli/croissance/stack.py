@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
+import httpx
 import psutil
 import typer
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -221,8 +222,29 @@ async def survey(state: dict[str, Any]) -> dict[str, Any]:
     return services
 
 
+async def complaints(url: str) -> list[str]:
+    """Why a process is not ready, as it says itself; empty when it is."""
+    try:
+        async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
+            return (await client.get(f"{url}/health/ready")).json()["problems"]
+    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return [f"ne répond pas ({type(error).__name__})"]
+
+
+async def _ask_all(state: dict[str, Any]) -> None:
+    """Add to each process of a state what keeps it from being ready."""
+    instances = [instance for service in state["services"].values() for instance in service["instances"]]
+    answers = await asyncio.gather(*(complaints(instance["http_url"]) for instance in instances))
+    for instance, problems in zip(instances, answers, strict=True):
+        instance["problems"] = problems
+
+
 def status(data: Data = DATA, as_json: AsJson = False) -> None:
-    """Dit ce qui tourne: adresses, processus, redémarrages, retard de chaque service, file d'envoi, lettres mortes."""
+    """Dit ce qui tourne: adresses, processus, redémarrages, retard de chaque service, file d'envoi, lettres mortes.
+
+    Un processus qui n’est pas prêt dit pourquoi: base absente, numéro manquant dans une partition, journal de Kafka
+    amputé…
+    """
     state = state_of(data)
     if state is None:
         if as_json:
@@ -236,6 +258,7 @@ def status(data: Data = DATA, as_json: AsJson = False) -> None:
         figures = {}
         say(f"Courtier ou base injoignable: {error}")
     state["services"] = {name: service | figures.get(name, {}) for name, service in state["services"].items()}
+    asyncio.run(_ask_all(state))
     state["mails"] = smtp.count(Path(state["inbox"]))
     if as_json:
         print_json(state)
@@ -252,6 +275,10 @@ def status(data: Data = DATA, as_json: AsJson = False) -> None:
             alive = str(instance["pid"] or "arrêté")
             table.add_row(instance["instance"], instance["http_url"], alive, str(instance["restarts"]), *shared)
     out.print(table)
+    for service in state["services"].values():
+        for instance in service["instances"]:
+            for problem in instance["problems"]:
+                out.print(f"✘ {instance['instance']}: {problem}", markup=False, soft_wrap=True)
 
 
 def version() -> None:

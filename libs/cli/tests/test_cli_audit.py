@@ -41,12 +41,12 @@ def record(sequence: int, *, offset: int | None = None, key: str = "111", value:
     return SimpleNamespace(offset=place, key=key.encode(), value=value, headers=kept)
 
 
-async def read(records: Iterable[Any], *, truncated: bool = False) -> tuple[PartitionLog, Findings]:
+async def read(records: Iterable[Any]) -> tuple[PartitionLog, Findings]:
     """What the reader makes of a partition."""
     findings = Findings()
     receiver = Receiver(WANTED, read_content, findings)
     log = PartitionLog(TOPIC, 4)
-    receiver.take(log, list(records), 10**9, truncated=truncated)
+    receiver.take(log, list(records), 10**9)
     receiver.close(log)
     return log, findings
 
@@ -88,9 +88,21 @@ async def test_a_gap_that_is_sent_again_is_none() -> None:
     assert (log.last, faults(findings)) == (3, {})
 
 
-async def test_a_log_cut_by_retention_starts_where_it_starts() -> None:
-    log, findings = await read([record(41, offset=40), record(42, offset=41)], truncated=True)
+@pytest.mark.parametrize("offset", [40, 0])
+async def test_a_log_whose_beginning_is_gone_starts_where_it_starts(offset: int) -> None:
+    log, findings = await read([record(41, offset=offset), record(42, offset=offset + 1)])
     assert (log.base, log.last, faults(findings)) == (40, 42, {})
+
+
+async def test_a_range_sent_again_after_newer_events_is_no_fault() -> None:
+    order = [41, 42, 38, 39, 40, 41, 42, 43]
+    log, findings = await read([record(number, offset=offset) for offset, number in enumerate(order)])
+    assert (log.base, log.last, faults(findings)) == (40, 43, {})
+
+
+async def test_the_announcement_of_a_dead_letter_without_a_key_has_no_subject() -> None:
+    _, findings = await read([record(1, key="")])
+    assert faults(findings) == {}
 
 
 @pytest.mark.parametrize("sequence", [None, b"", b"0", b"-1", b"x"])
@@ -186,6 +198,14 @@ async def consumed(position: Position | None, set_aside: set[tuple[str, int, int
         schema.positions[Place(TOPIC, 4)] = position
     check_consumer(findings, schema, log)
     return findings
+
+
+async def test_a_consumer_that_stands_before_the_beginning_misses_events() -> None:
+    log, _ = await read([record(41, offset=0)])
+    schema, findings = Schema("matching", "matching"), Findings()
+    schema.positions[Place(TOPIC, 4)] = Position(38, 38, 38)
+    check_consumer(findings, schema, log)
+    assert (findings.pending, faults(findings)) == (3, {"gaps": 2})
 
 
 async def test_a_consumer_at_the_end_is_right() -> None:

@@ -170,23 +170,32 @@ class Subscription(ConsumerRebalanceListener):
         self.assigned = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
         await self.seek(self.assigned)
 
-    async def seek(self, partitions: frozenset[TopicPartition]) -> None:
-        """Move the consumer to the applied positions of `partitions`."""
+    async def seek(self, partitions: frozenset[TopicPartition], *, from_start: bool = False) -> None:
+        """Move the consumer to the applied positions of `partitions`, or to the beginning of their logs."""
         consumer = self.consumer
         if consumer is None or not partitions:
             return
-        for where, offset in (await self.read_positions(sorted(partitions))).items():
+        offsets = dict.fromkeys(partitions, 0) if from_start else await self.read_positions(sorted(partitions))
+        for where, offset in offsets.items():
             self.reached[where] = offset
             consumer.seek(KafkaPartition(*where), offset)
 
-    def lag(self) -> dict[TopicPartition, int]:
-        """Records of each assigned partition that the broker has and that are not handled, as far as fetches tell."""
+    def ends(self) -> dict[TopicPartition, int]:
+        """The end of each assigned partition's log, as far as fetches tell."""
         consumer = self.consumer
         if consumer is None:
             return {}
         held = consumer.assignment()
         highs = {w: consumer.highwater(KafkaPartition(*w)) for w in self.reached if KafkaPartition(*w) in held}
-        return {where: max(0, high - self.reached[where]) for where, high in highs.items() if high is not None}
+        return {where: high for where, high in highs.items() if high is not None}
+
+    def lag(self) -> dict[TopicPartition, int]:
+        """Records of each assigned partition that the broker has and that are not handled."""
+        return {where: max(0, end - self.reached[where]) for where, end in self.ends().items()}
+
+    def cut_short(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Partitions whose log ends before what was read of it, with both offsets: the broker lost records."""
+        return {where: (end, self.reached[where]) for where, end in self.ends().items() if end < self.reached[where]}
 
 
 def make_broker(settings: KafkaSettings, client_id: str, logger: Any = None) -> KafkaBroker:

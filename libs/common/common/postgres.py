@@ -172,7 +172,8 @@ _BURY: Final = """insert into dead_letters
         (topic, partition, "offset", sequence, key, headers, raw_headers, value, reason)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::bytea[],
         $8::bytea[], $9::text[])
-    on conflict (topic, partition, "offset") do nothing"""
+    on conflict (topic, partition, "offset") do nothing
+    returning topic, partition, "offset" as at"""
 _PARK: Final = """insert into parked (topic, partition, sequence, "offset", key, raw_headers, value)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[])"""
 _SET_TIMERS: Final = """insert into deadlines (key, name, partition, due, id, type, correlation, region, input)
@@ -290,7 +291,7 @@ class PostgresTransaction(Generic[State, Shared]):
         )
         await self.connection.execute(_MOVE_HEADS, *_columns([(*w, sequence) for w, sequence in heads.items()], 3))
 
-    async def bury(self, letters: Iterable[DeadLetter]) -> None:
+    async def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """See `Transaction.bury`."""
         rows = [
             (
@@ -306,7 +307,8 @@ class PostgresTransaction(Generic[State, Shared]):
             )
             for r, sequence, key, reason in letters
         ]
-        await self.connection.execute(_BURY, *_columns(rows, 9))
+        new = {tuple(row) for row in await self.connection.fetch(_BURY, *_columns(rows, 9))}
+        return [each for each in letters if (each.record.topic, each.record.partition, each.record.offset) in new]
 
     async def park(self, parked: Iterable[Parked]) -> None:
         """See `Transaction.park`."""

@@ -45,6 +45,7 @@ class Report:
     dead: list[DeadLetter] = field(default_factory=list[DeadLetter])
     parked: int = 0
     gaps: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    moved: set[TopicPartition] = field(default_factory=set[TopicPartition])
     sampled: list[Message[object]] = field(default_factory=list[Message[object]])
 
     def plus(self, other: "Report") -> "Report":
@@ -56,6 +57,7 @@ class Report:
             self.dead + other.dead,
             self.parked + other.parked,
             self.gaps | other.gaps,
+            self.moved | other.moved,
             self.sampled + other.sampled,
         )
 
@@ -133,15 +135,22 @@ async def _apply(
                 await _save(transaction, outcome)
             else:
                 published = []
-            published += [codec.dead_lettered(letter.record, letter.reason, now) for letter in dead]
             if dead:
-                await transaction.bury(dead)
+                dead = await transaction.bury(dead)
+                published += [codec.dead_lettered(letter.record, letter.reason, now) for letter in dead]
             if parked:
                 await transaction.park(parked)
             await _publish(codec, transaction, published)
             await transaction.move_positions(intake.positions)
             return Report(
-                len(intake.fresh), intake.duplicates, len(published), dead, len(parked), intake.gaps, sampled(messages)
+                len(intake.fresh),
+                intake.duplicates,
+                len(published),
+                dead,
+                len(parked),
+                intake.gaps,
+                set(intake.positions),
+                sampled(messages),
             )
 
     return await _retaken(attempt)

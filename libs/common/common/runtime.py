@@ -187,18 +187,17 @@ class Process(Generic[State, Shared]):
                 self.stop.set()
             await asyncio.sleep(backoff(self.bugs))
             raise
-        self._note(report, records)
+        self._note(report)
         for message in report.sampled:
             telemetry.span_of(context.tracer, message, started_ns, time.time_ns())
         context.metrics.observe("batch_records", len(records))
         context.metrics.observe("batch_seconds", time.monotonic() - started)
 
-    def _note(self, report: Report, records: Records) -> None:
+    def _note(self, report: Report) -> None:
         """What a batch did, for health, relay, logs and metrics."""
         context = self.context
         now = asyncio.get_running_loop().time()
-        healed = {TopicPartition(r.topic, r.partition) for r in records} - report.gaps.keys()
-        context.progress.note_gaps(report.gaps, healed, now)
+        context.progress.note_gaps(report.gaps, report.moved - report.gaps.keys(), now)
         if report.fresh or report.duplicates or report.dead:
             context.progress.moved(now)
         if report.published:
@@ -276,17 +275,8 @@ class Process(Generic[State, Shared]):
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
-            now, total = loop.time(), 0
-            if self.subscription is not None:
-                lags: dict[str, int] = dict.fromkeys(context.codec.topics, 0)
-                for where, lag in self.subscription.lag().items():
-                    lags[where.topic] += lag
-                    total += lag
-                for topic, lag in lags.items():
-                    context.metrics.set("consumer_lag", lag, topic=topic)
-                waiting = frozenset(w for w, (_, since) in context.progress.gaps.items() if now - since > 5)
-                await self.subscription.seek(waiting & self.subscription.assigned)
-            context.metrics.set("sequence_gaps", len(context.progress.gaps))
+            now = loop.time()
+            total = 0 if self.subscription is None else await self._watch_log(self.subscription, now)
             context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
             if total == 0:
                 context.progress.moved_at = now
@@ -294,6 +284,23 @@ class Process(Generic[State, Shared]):
                 context.log.critical("no progress with records waiting: ending this process", lag=total)
                 sys.stdout.flush()
                 os._exit(STUCK_EXIT)
+
+    async def _watch_log(self, subscription: Subscription, now: float) -> int:
+        """Measure lag, notice what the broker lost, read again where a number is missing; returns the lag in all."""
+        progress, metrics = self.context.progress, self.context.metrics
+        lags: dict[str, int] = dict.fromkeys(self.context.codec.topics, 0)
+        for where, lag in subscription.lag().items():
+            lags[where.topic] += lag
+        for topic, lag in lags.items():
+            metrics.set("consumer_lag", lag, topic=topic)
+        progress.note_assigned(subscription.assigned)
+        progress.note_ends(subscription.cut_short(), now)
+        metrics.set("sequence_gaps", len(progress.gaps.keys() | progress.cut_short.keys()))
+        for where, from_start in progress.rereads(now).items():
+            partition, missing = f"{where.topic}/{where.partition}", progress.gaps[where].missing
+            self.context.log.warning("read again for a missing number", partition=partition, missing=missing)
+            await subscription.seek(frozenset({where}), from_start=from_start)
+        return sum(lags.values())
 
     async def ready(self) -> list[str]:
         """Why this process is not ready; empty when it is."""

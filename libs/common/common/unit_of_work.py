@@ -108,8 +108,8 @@ class Transaction(Protocol[State, Shared]):
         """Add numbered, sealed events to the outbox and write the new heads."""
         ...
 
-    async def bury(self, letters: Iterable[DeadLetter]) -> None:
-        """Keep dead letters; one that is kept already (same topic, partition, offset) is left as it is."""
+    async def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Keep dead letters; returns the new ones: one kept already (same topic, partition, offset) stays as it is."""
         ...
 
     async def park(self, parked: Iterable[Parked]) -> None:

@@ -31,6 +31,36 @@ def test_a_gap_turns_readiness_red_after_a_while_and_green_when_it_heals() -> No
     assert progress.problems(now=200) == []
 
 
+def test_a_gap_that_another_process_has_now_is_forgotten() -> None:
+    progress = Progress(stuck_after=60, started=True)
+    progress.note_gaps({WHERE: 7}, set(), now=100)
+
+    progress.note_assigned(frozenset({WHERE}))
+    assert progress.problems(now=200)
+    progress.note_assigned(frozenset())
+    assert progress.problems(now=200) == []
+
+
+def test_a_missing_number_is_looked_for_at_the_position_then_from_the_beginning() -> None:
+    progress = Progress(stuck_after=60, started=True)
+    progress.note_gaps({WHERE: 7}, set(), now=100)
+
+    looked = {now: progress.rereads(now) for now in range(101, 240)}
+
+    assert {now: due[WHERE] for now, due in looked.items() if due} == {105: False, 110: True, 170: True, 230: True}
+
+
+def test_a_log_that_lost_its_end_turns_readiness_red_until_it_is_read_on() -> None:
+    progress = Progress(stuck_after=60, started=True)
+    progress.note_ends({WHERE: (0, 40)}, now=100)
+    progress.note_ends({WHERE: (0, 40)}, now=104)
+
+    assert progress.problems(now=104) == []
+    assert progress.problems(now=106) == ["records lost: t/3 ends at offset 0, 40 were read"]
+    progress.note_ends({}, now=107)
+    assert progress.problems(now=200) == []
+
+
 def test_a_failing_batch_shows_until_one_is_applied() -> None:
     progress = Progress(stuck_after=60, started=True, failing="database: away")
 

@@ -11,8 +11,9 @@ from croissance.proof.findings import Findings
 
 MASK: Final = (1 << 64) - 1
 TYPE_PREFIX: Final = "fr.croissanceconnectee."
-REQUIRED: Final = ("ce_id", "ce_subject", "ce_time", "ce_correlationid", "ce_causationid")
-"""Headers that every event of ours carries, beside `ce_sequence` and those that its type determines."""
+REQUIRED: Final = ("ce_id", "ce_time", "ce_correlationid", "ce_causationid")
+"""Headers that every event of ours carries, beside `ce_sequence`, `ce_subject` and those that its type determines.
+`ce_subject` is the key, and as empty as the key of a dead letter whose record had none that can be read."""
 
 FIXED: Final = ("ce_specversion", "ce_type", "ce_source", "ce_dataschema", "content-type")
 """Headers that the type of an event determines."""
@@ -44,7 +45,7 @@ class PartitionLog:
     Attributes:
         topic: its topic.
         partition: its number.
-        base: numbers up to this one were deleted by Kafka's retention before the audit.
+        base: numbers up to this one are no longer in Kafka: deleted by its retention, or lost with a disk.
         prints: fingerprint of key, headers and value.
         ids: 64 bits of each event's id.
         causes: 64 bits of the id of what caused it.
@@ -98,8 +99,12 @@ class Receiver:
         self._findings = findings
         self._names: dict[tuple[bytes | None, ...], str] = {}
 
-    def take(self, log: PartitionLog, records: list[Any], end: int, *, truncated: bool) -> None:
-        """Add records as a receiver does: the next number is taken, a lower one compared, a higher one waits."""
+    def take(self, log: PartitionLog, records: list[Any], end: int) -> None:
+        """Add records as a receiver does: the next number is taken, a lower one compared, a higher one waits.
+
+        The first number is taken whatever it is: Kafka may have deleted the beginning (retention) or lost it (a disk;
+        only what somebody needed was sent again). Nobody may stand before it: `check_consumer` looks.
+        """
         for record in records:
             if record.offset >= end:
                 return
@@ -109,7 +114,7 @@ class Receiver:
                 log.foreign.append(Foreign(log.topic, log.partition, record.offset))
                 continue
             sequence = int(number)
-            if truncated and not log.prints and not log.base:
+            if not log.prints and not log.base:
                 log.base = sequence - 1
             last = log.base + len(log.prints)
             if sequence > last + 1:
@@ -127,8 +132,8 @@ class Receiver:
 
     def _add(self, log: PartitionLog, sequence: int, record: Any, headers: dict[str, bytes | None]) -> None:
         key: bytes = record.key or b""
-        identity, subject, _, _, cause = found = tuple([headers.get(name) for name in REQUIRED])
-        if subject != key or not all(found):
+        identity, _, _, cause = found = tuple([headers.get(name) for name in REQUIRED])
+        if headers.get("ce_subject") != key or not all(found):
             wrong = next((name for name, value in zip(REQUIRED, found, strict=True) if not value), "ce_subject")
             self._findings.fault("altered", log.name, f"numéro {sequence} : en-tête {wrong} absent ou faux")
         identity_mark, cause_mark = hash(identity) & MASK, hash(cause) & MASK

@@ -86,6 +86,9 @@ def check_consumer(findings: Findings, schema: Schema, log: PartitionLog) -> Non
     if position.sequence > log.last:
         what = f"appliqué jusqu’à {position.sequence}, Kafka s’arrête à {log.last}"
         findings.fault("lost", where, what, position.sequence - log.last)
+    if position.sequence < log.base:
+        what = f"attend le numéro {position.sequence + 1}, le journal commence au numéro {log.base + 1}"
+        findings.fault("gaps", where, what, log.base - position.sequence)
     findings.pending += max(0, log.last - position.sequence)
     if position.applied > position.sequence:
         what = f"{position.applied} effets pour {position.sequence} événements"

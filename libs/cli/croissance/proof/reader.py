@@ -52,11 +52,10 @@ class LogReader:
         first = await self._consumer.beginning_offsets(places)
         ends = await self._consumer.end_offsets(places)
         open_places = {place for place in places if first[place] < ends[place]}
-        truncated = {place.topic for place in places if first[place] > 0}
         while open_places:
             batches: dict[Any, list[Any]] = await self._consumer.getmany(*open_places, timeout_ms=1000)
             for place, records in batches.items():
-                self._receiver.take(logs[place.topic], records, ends[place], truncated=place.topic in truncated)
+                self._receiver.take(logs[place.topic], records, ends[place])
             for place in list(open_places):
                 if await self._consumer.position(place) >= ends[place]:
                     open_places.discard(place)

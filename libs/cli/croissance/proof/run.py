@@ -83,7 +83,7 @@ def _under_way(services: dict[str, Schema], namespace: str) -> int:
 
 async def _read_all(connection: Any, where: Where, services: dict[str, Schema], findings: Findings) -> None:
     chain, ids = Chain(findings, services), Marks()
-    truncated = False
+    late: list[str] = []
     async with LogReader(where.bootstrap, Receiver(WANTED, read_content, findings)) as reader:
         existing = await reader.topics()
         owners = _owners(services, where.namespace)
@@ -94,7 +94,7 @@ async def _read_all(connection: Any, where: Where, services: dict[str, Schema], 
         findings.checked["topics"] = len(topics)
         for partition in range(PARTITIONS):
             logs = await reader.read(topics, partition)
-            truncated |= any(log.base for log in logs.values())
+            late += [f"{log.name} à partir du numéro {log.base + 1}" for log in logs.values() if log.base]
             for log in logs.values():
                 schema = owners[log.topic]
                 rows = outbox(connection, schema.name, Place(log.topic, partition))
@@ -105,7 +105,7 @@ async def _read_all(connection: Any, where: Where, services: dict[str, Schema], 
     findings.fault("duplicated", "identifiants", "des événements d’un service ont le même ce_id", ids.repeated())
     after = await schemas(connection, where.namespace)
     moved = any(after[name].heads != schema.heads for name, schema in services.items() if name in after)
-    await _check_domain(connection, services, findings, chain, moved=moved, truncated=truncated)
+    await _check_domain(connection, services, findings, chain, moved=moved, late=late)
 
 
 def _owners(services: dict[str, Schema], namespace: str) -> dict[str, Schema]:
@@ -128,13 +128,17 @@ def _check_partition(
 
 
 async def _check_domain(
-    connection: Any, services: dict[str, Schema], findings: Findings, chain: Chain, *, moved: bool, truncated: bool
+    connection: Any, services: dict[str, Schema], findings: Findings, chain: Chain, *, moved: bool, late: list[str]
 ) -> None:
     """The equations over the whole log; both ways only when nothing is under way and the log is complete."""
     moving = moved or findings.pending > 0
-    whole = not moving and not truncated
-    if truncated:
-        findings.notes.append("Kafka a effacé le début du journal (rétention) : il n’est pas vérifié.")
+    whole = not moving and not late
+    if late:
+        examples = ", ".join(late[:3]) + (f" et {len(late) - 3} autres" if len(late) > 3 else "")
+        findings.notes.append(
+            f"Kafka n’a plus le début de {len(late)} journaux (rétention ou disque perdu), qui n’est pas vérifié : "
+            f"{examples}."
+        )
     if moving:
         findings.notes.append("Des événements sont en cours : ce qui ne se vérifie qu’au repos ne l’est pas.")
     if "matching" in services:

@@ -186,18 +186,19 @@ class MemoryTransaction(Generic[State, Shared]):
 
         self.pending.append(write)
 
-    async def bury(self, letters: Iterable[DeadLetter]) -> None:
+    async def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """See `Transaction.bury`."""
         await self.step()
+        known = {_place(b.letter) for b in self.database.letters.values()}
+        new = [letter for letter in letters if _place(letter) not in known]
 
         def write() -> None:
-            known = {_place(b.letter) for b in self.database.letters.values()}
-            for letter in letters:
-                if _place(letter) not in known:
-                    number = len(self.database.letters) + 1
-                    self.database.letters[number] = BuriedLetter(number, letter, "open")
+            for letter in new:
+                number = len(self.database.letters) + 1
+                self.database.letters[number] = BuriedLetter(number, letter, "open")
 
         self.pending.append(write)
+        return new
 
     async def park(self, parked: Iterable[Parked]) -> None:
         """See `Transaction.park`."""
