@@ -30,6 +30,9 @@ from embedded.stack import Stack, running
 NO_MAIL: Final = "CROISSANCE_NOTIFICATIONS__SENDING"
 """Sending mail is a loop of its own with its own rate: measured apart."""
 
+LOOK_EVERY: Final = 0.25
+"""Seconds between two looks at the positions."""
+
 SEEDED_AT_ONCE: Final = 1000
 CONTACTS_AT_ONCE: Final = 50_000
 AUDIT_PATIENCE: Final = 600.0
@@ -117,7 +120,7 @@ async def run(stack: Stack, companies: int, *, audit: bool = True, say: Say) -> 
     """Measure `companies` companies on a running system."""
     outcome = Outcome(companies)
     kinds = templates()
-    async with Doors(lambda: doors_of(stack)) as doors, Flow(stack.dsn, counting=False) as flow:
+    async with Doors(lambda: doors_of(stack)) as doors, Flow(stack.dsn, counting=False, every=LOOK_EVERY) as flow:
         await seed_directory(doors, companies)
         await seed_contacts(stack.dsn, companies)
         await flow.at_rest()

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -91,6 +92,7 @@ def events_of(name: str) -> list[str]:
     return [f"{name}.{kind.__name__}" for kind in service.publishes]
 
 
+@cache
 def model_of(topic: str) -> Any:
     """What pydantic reads from a topic."""
     service, _, name = topic.partition(".")
@@ -183,7 +185,6 @@ def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one
             group_id=f"peer.{name}.{topic}",
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
-            max_workers=PARTITIONS,
         )
         async def on_event(body: dict[str, Any], message: KafkaMessage) -> None:  # pyright: ignore[reportUnusedFunction]
             _ = reader.model_validate(body) if reader is Request else reader.validate_python(body)

@@ -64,8 +64,9 @@ class StalledError(Exception):
 class Flow:
     """Looks at the chain all the time, and outlives a database that goes away for a while."""
 
-    def __init__(self, dsn: str, namespace: str = "", *, counting: bool = True) -> None:
-        """Look at the system of `dsn`; with `counting`, events by type are counted as they come."""
+    def __init__(self, dsn: str, namespace: str = "", *, counting: bool = True, every: float = LOOK_EVERY) -> None:
+        """Look at the system of `dsn` every so many seconds; with `counting`, count events by type as they come."""
+        self._every = every
         self._counting = counting
         self._dsn = dsn
         self._namespace = namespace
@@ -194,7 +195,7 @@ class Flow:
             async with self._looked:
                 self._turn += 1
                 self._looked.notify_all()
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(self._every)
 
     async def _discover(self, connection: Any) -> None:
         schemas = {name: f"{self._prefix}{name}.outbox_heads" for name in CONSUMES}

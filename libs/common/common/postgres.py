@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
+from aiokafka.codec import zstd_decode, zstd_encode
 
 from common.codec import Codec
 from common.dead_letter import DeadLetter, Parked, pack_headers, readable_headers, unpack_headers
@@ -51,6 +52,12 @@ UNSTORABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationErro
 
 PULSE: Final = 1.0
 """Seconds between signs of life in a transaction that decides."""
+
+PACKED_FROM: Final = 4096
+"""Bytes from which a stored answer is compressed."""
+
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
+"""First bytes of whatever zstd compressed; JSON never starts so."""
 
 BATCH_TIMEOUT: Final = timedelta(seconds=20)
 """A transaction longer than this is ended by the server: a frozen process must not hold its row locks."""
@@ -159,7 +166,7 @@ _BLOCKING: Final = """select key from dead_letters
 _BLOCKED: Final = """select distinct key from dead_letters
     where key = any($1::text[]) and status in ('open', 'replay') and sequence is not null"""
 _LOAD: Final = "select key, doc, version from states where key = any($1::text[])"
-_SAVE: Final = """insert into states as s (key, version, doc)
+_REPLACE: Final = """insert into states as s (key, version, doc)
     select * from unnest($1::text[], $2::bigint[], $3::text[])
     on conflict (key) do update set version = excluded.version, doc = excluded.doc
     where s.version = excluded.version - 1"""
@@ -201,6 +208,7 @@ _RECALL: Final = "select key, body_hash, status, answer from idempotency where k
 _REMEMBER: Final = """insert into idempotency (key, body_hash, status, answer)
     select * from unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[]) on conflict do nothing"""
 
+_STATE_COLUMNS: Final = ("key", "version", "doc")
 _OUTBOX_COLUMNS: Final = ("segment", "topic", "partition", "first", "last", "data")
 
 
@@ -266,13 +274,22 @@ class PostgresTransaction(Generic[State, Shared]):
     async def save(self, changes: Changes[State, Shared], versions: Mapping[str, int]) -> None:
         """See `Transaction.save`."""
         if changes.states:
-            keys = sorted(changes.states)
-            encode = self.codec.encode_state
-            docs = [encode(changes.states[key]) for key in keys]
-            tag = await self.connection.execute(_SAVE, keys, [versions.get(key, 0) + 1 for key in keys], docs)
-            if int(tag.rpartition(" ")[2]) != len(keys):
-                raise Conflict("a state was saved by another transaction")
+            await self._save_states(changes.states, versions)
         await self.codec.service.store.save(self.connection, changes)
+
+    async def _save_states(self, states: Mapping[str, State], versions: Mapping[str, int]) -> None:
+        """Copy in what is new, at half the price of an insert, and replace the rest; each in order of key."""
+        encode = self.codec.encode_state
+        keys = sorted(states)
+        if new := [(key, 1, encode(states[key])) for key in keys if key not in versions]:
+            try:
+                await self.connection.copy_records_to_table("states", records=new, columns=_STATE_COLUMNS)
+            except asyncpg.UniqueViolationError as error:
+                raise Conflict("a state was made by another transaction") from error
+        if known := [(key, versions[key] + 1, encode(states[key])) for key in keys if key in versions]:
+            tag = await self.connection.execute(_REPLACE, *_columns(known, 3))
+            if int(tag.rpartition(" ")[2]) != len(known):
+                raise Conflict("a state was saved by another transaction")
 
     async def lock_heads(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """See `Transaction.lock_heads`."""
@@ -362,11 +379,13 @@ class PostgresTransaction(Generic[State, Shared]):
 
     async def recall(self, keys: Sequence[str]) -> dict[str, Remembered]:
         """See `Transaction.recall`."""
-        return {key: Remembered(*rest) for key, *rest in await self.connection.fetch(_RECALL, keys)}
+        rows = await self.connection.fetch(_RECALL, keys)
+        return {key: Remembered(body_hash, status, _unpacked(answer)) for key, body_hash, status, answer in rows}
 
     async def remember(self, answers: Mapping[str, Remembered]) -> None:
         """See `Transaction.remember`."""
-        columns = _columns([(key, *answer) for key, answer in sorted(answers.items())], 4)
+        rows = [(key, hashed, status, _packed(body)) for key, (hashed, status, body) in sorted(answers.items())]
+        columns = _columns(rows, 4)
         if await self.connection.execute(_REMEMBER, *columns) != f"INSERT 0 {len(answers)}":
             raise Conflict("the idempotency key was used by another request meanwhile")
 
@@ -393,6 +412,15 @@ def _columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]
     """Rows turned into the column arrays of `unnest`."""
     columns = [list(column) for column in zip(*rows, strict=True)]
     return columns or [[] for _ in range(width)]
+
+
+def _packed(answer: bytes) -> bytes:
+    """A stored answer: that of a whole batch is worth compressing."""
+    return zstd_encode(answer) if len(answer) >= PACKED_FROM else answer
+
+
+def _unpacked(answer: bytes) -> bytes:
+    return zstd_decode(answer) if answer.startswith(ZSTD) else answer
 
 
 def _stored(row: "asyncpg.Record") -> StoredRecord:

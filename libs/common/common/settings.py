@@ -22,7 +22,9 @@ class KafkaSettings(BaseModel):
     sasl_password: SecretStr = SecretStr("")
     ca_file: Annotated[str, Field(description="certificates to believe; the machine's when empty")] = ""
     replication_factor: Annotated[int, Field(ge=1, le=5, description="of the topics this installation creates")] = 1
-    session_timeout_ms: Annotated[int, Field(ge=6000, le=60000)] = 10000
+    session_timeout_ms: Annotated[
+        int, Field(ge=6000, le=60000, description="after which the partitions of a dead process go to others")
+    ] = 6000
     batch_records: Annotated[int, Field(ge=1, le=20000, description="most records in one transaction")] = 2000
     fetch_min_bytes: Annotated[int, Field(ge=1)] = 1
     fetch_max_wait_ms: Annotated[int, Field(ge=1, le=1000)] = 500
