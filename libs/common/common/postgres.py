@@ -415,7 +415,7 @@ def _columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]
 
 
 def _packed(answer: bytes) -> bytes:
-    """A stored answer: that of a whole batch is worth compressing."""
+    """An answer as it is stored: JSON, compressed by zstd where it is that of a large batch."""
     return zstd_encode(answer) if len(answer) >= PACKED_FROM else answer
 
 

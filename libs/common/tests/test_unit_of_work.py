@@ -173,7 +173,8 @@ class TestCommands:
         assert answer.status == 500
         assert (await count(codec, begin, "fine"))["n"] == 1
 
-    async def test_the_same_key_and_body_get_the_same_answer_once(self, open_service: Open) -> None:
+    @pytest.mark.parametrize("times", [1, 1000], ids=["small", "large enough to be compressed"])
+    async def test_the_same_key_and_body_get_the_same_answer_once(self, open_service: Open, times: int) -> None:
         codec, begin = await open_service(COUNTER)
 
         async def ask(body: bytes, token: str) -> tuple[int, bytes]:
@@ -181,7 +182,11 @@ class TestCommands:
 
             def render(answers: Sequence[object]) -> tuple[int, bytes]:
                 (answer,) = answers
-                return (answer.status, b"no") if isinstance(answer, Rejection) else (201, msgspec.json.encode(answer))
+                return (
+                    (answer.status, b"no")
+                    if isinstance(answer, Rejection)
+                    else (201, msgspec.json.encode(answer) * times)
+                )
 
             request = processor.Request([message], render, "key", body)
             (reply,), _ = await processor.apply_requests(codec, begin, [request])
@@ -191,7 +196,7 @@ class TestCommands:
         first, again, other = await ask(b"a", "t1"), await ask(b"a", "t2"), await ask(b"b", "t3")
 
         assert refused == (409, b"no")
-        assert first == again == (201, b'{"n":1}')
+        assert first == again == (201, b'{"n":1}' * times)
         assert other == (422, b"no")
 
     async def test_requests_of_one_transaction_are_answered_one_by_one(self, open_service: Open) -> None:

@@ -1,7 +1,7 @@
 """The SQL of the service: contacts, messages to send, and what the sender claims and puts back."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -64,20 +64,14 @@ def _columns(rows: Iterable[Sequence[object]]) -> list[tuple[object, ...]]:
     return list(zip(*rows, strict=True))
 
 
-REACHABLE: Final = "select siren from contacts where siren = any($1::text[])"
-_MESSAGE_COLUMNS: Final = (
-    "siren",
-    "cause",
-    "template",
-    "legal",
-    "fact",
-    "deadline",
-    "region",
-    "recorded_at",
-    "ready_at",
-    "status",
-)
-_MICROSECOND: Final = timedelta(microseconds=1)
+ADD_MESSAGES: Final = """insert into messages_to_send
+        (siren, cause, template, legal, fact, deadline, region, recorded_at, ready_at, status)
+    select m.siren, m.cause, m.template, m.legal, m.fact, m.deadline, m.region,
+        $8::timestamptz + m.place * interval '1 microsecond', $8,
+        case when exists (select from contacts c where c.siren = m.siren) then 'pending' else 'no_contact' end
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[])
+        with ordinality m (siren, cause, template, legal, fact, deadline, region, place)
+    on conflict do nothing"""
 SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.reason, settled_at = u.at,
         fact = case when u.status = 'sent' then null else m.fact end
     from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) u (siren, cause, status, reason, at)
@@ -85,15 +79,10 @@ SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.r
 
 
 async def _add_messages(connection: Connection, messages: Sequence[MessageToSend]) -> None:
-    """Copy a batch in; microseconds keep the order in which the facts were decided."""
-    reachable = {row[0] for row in await connection.fetch(REACHABLE, list({message.siren for message in messages}))}
-    encode, now = _encode, clock.now()
-    records = [
-        (siren, cause, template, legal, encode(fact), due, region, now + place * _MICROSECOND, now, status)
-        for place, (siren, cause, template, legal, fact, due, region) in enumerate(messages)
-        for status in ("pending" if siren in reachable else "no_contact",)
-    ]
-    await connection.copy_records_to_table("messages_to_send", records=records, columns=_MESSAGE_COLUMNS)
+    """Insert a batch in one statement; microseconds keep the order in which the facts were decided."""
+    encode = _encode
+    rows = [(s, cause, t, legal, encode(fact), due, region) for s, cause, t, legal, fact, due, region in messages]
+    await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())
 
 
 # --- contacts --------------------------------------------------------------------------------------------------------

@@ -114,7 +114,7 @@ create table idempotency (
     key text primary key,
     body_hash bytea not null,
     status int not null,
-    answer bytea not null,  -- JSON, of a large batch compressed by zstd
+    answer bytea not null,
     at timestamptz not null default now()
 );
 alter table idempotency alter column answer set storage external;
