@@ -20,6 +20,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
 
+import asyncpg
 import msgspec
 import uvloop
 from aiokafka import AIOKafkaProducer
@@ -45,6 +46,8 @@ from embedded.stack import infrastructure
 
 STOP_AFTER: Final = 60.0
 """Seconds without any message recorded after which the run is given up."""
+
+LOOK_EVERY: Final = 0.25
 
 SERVICES: Final = ("companies", "diagnostic", "matching", "labels", "vouchers", "notifications")
 READS: Final[dict[str, tuple[str, ...]]] = {
@@ -130,18 +133,18 @@ def _tables(name: str) -> tuple[Any, Any, Any, Any, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What every process is given; `known`: SIREN → place of the sampled company that it repeats."""
+    """What every process is given; `known`: SIREN → place of the sampled company that it repeats; `stop`: an event."""
 
     bootstrap: str
     dsn: str
     sample: Sample
     known: dict[str, int]
-    board: "Board"
+    stop: Any
 
 
 def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one function, as the documentation writes it
     """One service: handlers, outbox, relay."""
-    sample, known, board = job.sample, job.known, job.board
+    sample, known = job.sample, job.known
     log = logging.getLogger(name)
     log.setLevel(logging.WARNING)  # FastStream logs two lines a message by default
     _, inbox, state, told, outbox_table = _tables(name)
@@ -157,15 +160,15 @@ def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one
         index_elements=[state.key], set_={"version": state.version + 1, "doc": upsert.excluded.doc}
     )
 
-    async def handle(session: AsyncSession, topic: str, key: str, event_id: str) -> int:
-        """All that a message leads to, in one transaction; returns messages recorded."""
+    async def handle(session: AsyncSession, topic: str, key: str, event_id: str) -> None:
+        """All that a message leads to, in one transaction."""
         if await session.scalar(into_inbox, {"id": uuid.UUID(event_id)}) is None:
-            return 0
+            return
         company = sample.companies[known[key]]
         mine = key.encode()
         if name == "notifications":
             session.add(told(siren=key, cause=uuid.UUID(event_id), fact=company.facts[0]))
-            return 1
+            return
         if name in company.states:
             doc = msgspec.json.decode(company.states[name].replace(company.siren, mine))
             await session.execute(upsert, {"key": key, "version": 1, "doc": doc})
@@ -175,7 +178,6 @@ def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one
                 body = kind.dump_python(kind.validate_json(data.replace(company.siren, mine)), mode="json")
                 headers = {"ce_id": str(uuid.uuid4()), "ce_type": event, "ce_subject": key}  # noqa: TID251
                 await outbox.publish(body, queue=f"{name}.{event}", session=session, headers=headers)
-        return 0
 
     def subscribe(topic: str) -> None:
         reader = model_of(topic)
@@ -189,8 +191,7 @@ def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one
         async def on_event(body: dict[str, Any], message: KafkaMessage) -> None:  # pyright: ignore[reportUnusedFunction]
             _ = reader.model_validate(body) if reader is Request else reader.validate_python(body)
             async with new_session() as session, session.begin():
-                recorded = await handle(session, topic, message.headers["ce_subject"], message.headers["ce_id"])
-            board.told.value += recorded
+                await handle(session, topic, message.headers["ce_subject"], message.headers["ce_id"])
 
     def relay(topic: str) -> None:
         @kafka.publisher(f"peer.{topic}")
@@ -214,7 +215,7 @@ def _build(name: str, job: Job) -> FastStream:  # noqa: C901  one service in one
     @app.after_startup
     async def watch() -> None:  # pyright: ignore[reportUnusedFunction]
         async def until_told() -> None:
-            while not board.stop.is_set():  # noqa: ASYNC110  another process sets it
+            while not job.stop.is_set():  # noqa: ASYNC110  another process sets it
                 await asyncio.sleep(0.2)
             app.exit()
 
@@ -231,11 +232,28 @@ def _url(dsn: str) -> str:
     return dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
-class Board:
-    """What the processes tell each other; only notifications counts."""
+@dataclass(slots=True)
+class Told:
+    """Messages recorded so far, as the database has them: what a handler counts, a rebalance can cut off."""
 
-    def __init__(self, context: Any) -> None:
-        self.stop, self.told = context.Event(), context.Value("q", 0)
+    dsn: str
+    count: int = 0
+
+    async def until(self, expected: int, say: Say) -> None:
+        """Look until all are there, or until nothing moves any more."""
+        connection: Any = await asyncpg.connect(self.dsn)
+        try:
+            moved_at = said_at = time.monotonic()
+            while self.count < expected and time.monotonic() - moved_at < STOP_AFTER:
+                await asyncio.sleep(LOOK_EVERY)
+                found: int = await connection.fetchval("select count(*) from peer_notifications.messages")
+                if found != self.count:
+                    self.count, moved_at = found, time.monotonic()
+                if time.monotonic() - said_at > 5:
+                    say(f"peer: {self.count:,} of {expected:,} messages")
+                    said_at = time.monotonic()
+        finally:
+            await connection.close()
 
 
 def _main(name: str, job: Job) -> None:
@@ -297,8 +315,8 @@ async def run(companies: int, sample: Sample, *, say: Say) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="croissance-peer-", ignore_cleanup_errors=True) as folder:
         async with infrastructure(Path(folder), say) as stack:
             await _prepare(stack.bootstrap_servers, stack.dsn)
-            board = Board(context)
-            job = Job(stack.bootstrap_servers, stack.dsn, sample, known, board)
+            told, stop = Told(stack.dsn), context.Event()
+            job = Job(stack.bootstrap_servers, stack.dsn, sample, known, stop)
             workers = {name: context.Process(target=_main, args=(name, job), daemon=True) for name in SERVICES}
             for worker in workers.values():
                 worker.start()
@@ -307,30 +325,16 @@ async def run(companies: int, sample: Sample, *, say: Say) -> Outcome:
             roles = {name: [worker.pid or 0] for name, worker in workers.items()}
             roles |= {name: [children[name].pid or 0] for name in ("kafka", "postgres")}
             began = time.monotonic()
-            async with metered(lambda: roles, lambda: board.told.value / expected) as cost:
+            async with metered(lambda: roles, lambda: told.count / expected) as cost:
                 await _ask(
                     stack.bootstrap_servers, sample, companies, ("companies", "diagnostic", "labels", "vouchers")
                 )
-                await _until_told(board, expected, say)
+                await told.until(expected, say)
                 seconds = time.monotonic() - began
-            board.stop.set()
+            stop.set()
             for worker in workers.values():
                 await asyncio.to_thread(worker.join, 20)
                 worker.kill()
-    if board.told.value != expected:
-        raise RuntimeError(f"{board.told.value} messages recorded, expected {expected}")
+    if told.count != expected:
+        raise RuntimeError(f"{told.count} messages recorded, expected {expected}")
     return Outcome(companies, seconds, expected, cost)
-
-
-async def _until_told(board: Board, expected: int, say: Say) -> None:
-    last, moved_at, said_at = 0, time.monotonic(), time.monotonic()
-    while board.told.value < expected:
-        await asyncio.sleep(0.05)
-        now = time.monotonic()
-        if board.told.value != last:
-            last, moved_at = board.told.value, now
-        elif now - moved_at > STOP_AFTER:
-            return
-        if now - said_at > 5:
-            say(f"peer: {board.told.value:,} of {expected:,} messages")
-            said_at = now
