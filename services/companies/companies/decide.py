@@ -1,10 +1,11 @@
 """The rules of the register: what an observation of a company changes, and what the world is told."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
-from common.decision import Decision
+from common.decision import Decision, Rejection
 from common.event import Event
 from common.message import Message
 from companies.events import Company, CompanyProfileUpdated, CompanyRegistered
@@ -18,6 +19,17 @@ _LISTED: Final = frozenset(("region", "sme_category"))
 """Fields of the profile that the list of the register is filtered by."""
 
 
+_AHEAD: Final = timedelta(days=1)
+"""How far the clocks and time zones of sources may be ahead of ours."""
+
+_FUTURE: Final = Rejection(
+    422,
+    "Entreprise refusée",
+    "observed_at: cette date est à venir; aucune observation ultérieure ne pourrait plus la corriger",
+    "observed_at",
+)
+
+
 def decide(state: CompanyState, _shared: None, message: Message[object]) -> Decision[CompanyState, None]:
     """Decide one input.
 
@@ -26,17 +38,20 @@ def decide(state: CompanyState, _shared: None, message: Message[object]) -> Deci
     """
     match message.input:
         case RegisterCompany() as command:
-            return take_in(state, command)
+            return take_in(state, command, message.time)
         case other:
             raise TypeError(f"companies does not decide {type(other).__name__}")
 
 
-def take_in(state: CompanyState, command: RegisterCompany) -> Decision[CompanyState, None]:
+def take_in(state: CompanyState, command: RegisterCompany, now: datetime) -> Decision[CompanyState, None]:
     """Take in an observation: the newer wins inside its origin, the register outranks the declaration.
 
-    The same observation twice changes nothing. At equal dates the later arrival wins: it corrects the earlier one.
+    An observation from the future is refused: it would outlast every true one. The same observation twice changes
+    nothing. At equal dates the later arrival wins: it corrects the earlier one.
     Every valid company is kept, SME or not: the class and its reasons say which.
     """
+    if command.observed_at > now + _AHEAD:
+        return Decision(state, None, answer=_FUTURE)
     observed = command if command.diffusible or command.name is None else replace(command, name=None)
     declared = observed.source == DECLARED
     known = state.declared if declared else state.register

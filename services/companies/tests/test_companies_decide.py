@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from common.contract import contract
-from common.decision import Decision
+from common.decision import Decision, Rejection
 from common.message import Message
 from companies.decide import decide
 from companies.events import CompanyProfileUpdated, CompanyRegistered
@@ -22,6 +22,7 @@ from companies.rules.sme import RULES
 
 SIREN = "732829320"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = T0 + timedelta(days=365)
 REGISTER = RegisterCompany(
     SIREN,
     "73282932000074",
@@ -51,7 +52,7 @@ def given_(*commands: RegisterCompany, state: CompanyState | None = None) -> Dec
 
 
 def message(command: object) -> Message[object]:
-    return Message(command, SIREN, 0, UUID(int=1), T0, UUID(int=1))
+    return Message(command, SIREN, 0, UUID(int=1), NOW, UUID(int=1))
 
 
 def answer(decision: Decision[CompanyState, None]) -> Registered:
@@ -125,6 +126,17 @@ def test_an_older_observation_loses() -> None:
     stale = given_(replace(REGISTER, name="VIEUX"), state=first.state)
     assert stale.state is first.state
     assert (stale.events, answer(stale).outcome) == ((), "perimee")
+
+
+def test_an_observation_from_the_future_is_refused_and_outlasts_nothing() -> None:
+    tomorrow, never = NOW + timedelta(days=1), NOW + timedelta(days=1, seconds=1)
+
+    refused = given_(replace(REGISTER, observed_at=never))
+
+    assert isinstance(refused.answer, Rejection)
+    assert (refused.answer.status, refused.answer.field) == (422, "observed_at")
+    assert (refused.state, refused.events) == (initial(SIREN), ())
+    assert answer(given_(replace(REGISTER, observed_at=tomorrow))).outcome == "nouvelle"
 
 
 def test_at_the_same_date_the_later_arrival_corrects() -> None:
