@@ -23,6 +23,9 @@ BATCH = 30
 AT_ONCE = 40
 """Batches under way at most: while the system is down for long, new companies wait."""
 
+LOOK_EVERY = 0.25
+"""Seconds between two looks at where the chain stands."""
+
 MOST = 5_000_000
 CONTACTS = 60
 DIRECTORY = 20_000
@@ -70,7 +73,7 @@ async def load(system: System, seed: int) -> AsyncGenerator[Load]:
     """A load on a running system, with nothing sent yet but what it needs beforehand."""
     population = Population(seed)
     companies = map(participant, population.draw(0, MOST))
-    async with Doors(system.doors) as doors, Flow(system.dsn) as flow:
+    async with Doors(system.doors) as doors, Flow(system.dsn, counting=False, every=LOOK_EVERY) as flow:
         made = Load(Campaign(doors, flow, seed), flow, companies)
         await made.prepare(population)
         await flow.at_rest(ignoring=frozenset({"notifications"}))

@@ -27,6 +27,9 @@ PATIENCE = 90.0
 TARGET = 10.0
 """Seconds within which every fault is to be recovered."""
 
+LOOK_EVERY = 0.25
+"""Seconds between two looks at every process: looking more often would cost the processes more than the load does."""
+
 REST = "60"
 """Seconds that the audit gives the chain to come to rest."""
 
@@ -157,11 +160,11 @@ async def recovered(under_test: System, flowing: Load) -> float | None:
     try:
         async with asyncio.timeout(PATIENCE):
             while not await under_test.all_ready():  # noqa: ASYNC110  other processes give no event
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(LOOK_EVERY)
             await flowing.one_batch()
             await flowing.flow.caught_up()
             while not await under_test.all_ready():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(LOOK_EVERY)
     except TimeoutError:
         return None
     return time.monotonic() - began

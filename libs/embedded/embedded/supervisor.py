@@ -22,8 +22,11 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 10.0
 """Seconds before a restart: doubling from the first to the longest while a child dies young."""
 
-STEADY_AFTER = 30.0
+STEADY_AFTER = 10.0
 """Seconds a child must live to be restarted as quickly as the first time."""
+
+START_TAKES = 30.0
+"""Seconds a child may need before it first answers on its liveness door."""
 
 FROZEN_AFTER = 15.0
 """Seconds without an answer on its liveness door after which a child is killed and restarted."""
@@ -261,7 +264,7 @@ class Supervisor:
 
     async def _watch(self, spec: Spec, process: Process, log: Path) -> None:
         """Keep the log small; kill a child that stopped answering: frozen, it holds its partitions and helps nobody."""
-        answered = time.monotonic() + STEADY_AFTER  # it may need that long to start
+        answered = time.monotonic() + START_TAKES
         while True:
             await asyncio.sleep(LOOK_EVERY)
             with suppress(OSError):
