@@ -135,6 +135,13 @@ async def silence_database(system: System, fault: Fault) -> str:
     return fault.victim
 
 
+async def lose_answers(system: System, fault: Fault) -> str:
+    """Let the broker have all that a service sends, and the service nothing that the broker answers; then reset."""
+    with system.broker.unanswered(fault.victim):
+        await asyncio.sleep(fault.seconds)
+    return fault.victim
+
+
 async def slow_network(system: System, fault: Fault) -> str:
     """Make both links of a service slow."""
     with ExitStack() as slowed:
@@ -228,6 +235,7 @@ FAULTS: Final[dict[Kind, Bring]] = {
     Kind.CUT_DATABASE: cut_database,
     Kind.SILENCE_BROKER: silence_broker,
     Kind.SILENCE_DATABASE: silence_database,
+    Kind.LOSE_ANSWERS: lose_answers,
     Kind.SLOW_NETWORK: slow_network,
     Kind.DISK_FULL: disk_full,
     Kind.POISON: poison,

@@ -1,4 +1,4 @@
-"""A TCP proxy between the services and the broker or the database: it cuts, silences and slows whom it is told to."""
+"""A TCP proxy between the services and the broker or the database: it does what networks do, to whom it is told to."""
 
 import asyncio
 from collections.abc import Generator
@@ -37,6 +37,7 @@ class Proxy:
         port: where it listens.
         cuts: services whose connections are reset, and reset again.
         silences: services whose bytes wait, both ways: nobody is told.
+        unheard: services that are heard and get no answer: what the server sends them is lost.
         delays: service → seconds that each chunk takes longer.
     """
 
@@ -44,6 +45,7 @@ class Proxy:
     port: int = 0
     cuts: set[str] = field(default_factory=set[str])
     silences: dict[str, asyncio.Event] = field(default_factory=dict[str, asyncio.Event])
+    unheard: set[str] = field(default_factory=set[str])
     delays: dict[str, float] = field(default_factory=dict[str, float])
     links: set[Link] = field(default_factory=set[Link])
     _server: asyncio.Server | None = None
@@ -84,6 +86,17 @@ class Proxy:
             over.set()
 
     @contextmanager
+    def unanswered(self, service: str) -> Generator[None]:
+        """While this lasts, what `service` sends arrives and the answers are lost; then its connections are reset."""
+        self.unheard.add(service)
+        try:
+            yield
+        finally:
+            self.unheard.discard(service)
+            with self.cut(service):  # half an answer would be worse than none
+                pass
+
+    @contextmanager
     def slowed(self, service: str, seconds: float) -> Generator[None]:
         """While this lasts, every chunk from or to `service` comes later."""
         self.delays[service] = seconds
@@ -121,6 +134,8 @@ class Proxy:
             await self._pass(link)
             if sink.is_closing():
                 return
+            if not learn and any(link.belongs_to(service) for service in self.unheard):
+                continue
             sink.write(chunk)
             await sink.drain()
         if not sink.is_closing():

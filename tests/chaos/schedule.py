@@ -9,6 +9,9 @@ SERVICES: Final = ("companies", "diagnostic", "labels", "matching", "notificatio
 DOUBLED: Final = ("diagnostic", "matching", "vouchers")
 """Services that run as two processes: when one of them is frozen, the other takes its partitions and its lease."""
 
+PUBLISHERS: Final = ("companies", "diagnostic", "labels", "matching", "vouchers")
+"""Services whose events others apply."""
+
 PAUSE: Final = (0.5, 2.5)
 """Seconds of undisturbed load before a fault."""
 
@@ -29,6 +32,7 @@ class Kind(StrEnum):
     CUT_DATABASE = "cut-database"
     SILENCE_BROKER = "silence-broker"
     SILENCE_DATABASE = "silence-database"
+    LOSE_ANSWERS = "lose-answers"
     SLOW_NETWORK = "slow-network"
     DISK_FULL = "disk-full"
     POISON = "poison"
@@ -61,6 +65,8 @@ SHAPES: Final[dict[Kind, Shape]] = {
     Kind.CUT_DATABASE: Shape((2, 7), SERVICES, "liaison coupée avec la base"),
     Kind.SILENCE_BROKER: Shape((4, 9), SERVICES, "courtier muet"),
     Kind.SILENCE_DATABASE: Shape((4, 9), SERVICES, "base muette"),
+    # past the relay's patience (10 s): it sends again what the broker has, and the log holds it twice
+    Kind.LOSE_ANSWERS: Shape((11, 13), PUBLISHERS, "réponses du courtier perdues"),
     Kind.SLOW_NETWORK: Shape((4, 8), SERVICES, "liaisons lentes"),
     Kind.DISK_FULL: Shape((2, 6), SERVICES, "disque plein"),
     Kind.POISON: Shape((0, 0), SERVICES, "enregistrement illisible"),

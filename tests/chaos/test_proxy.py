@@ -84,6 +84,17 @@ async def test_silence_holds_bytes_back_and_then_delivers_them(proxy: Proxy, ope
     assert await answer == b"late"
 
 
+async def test_lost_answers_are_never_delivered_and_the_connection_ends(proxy: Proxy, opened: Open) -> None:
+    mine, other = await opened(MINE), await opened(OTHERS)
+    with proxy.unanswered("labels"):
+        answer = asyncio.create_task(mine.echo(b"lost"))
+        assert await other.echo(b"now") == b"now"
+        assert not answer.done()
+    with pytest.raises((OSError, asyncio.IncompleteReadError)):
+        await answer
+    assert await (await opened(MINE)).echo(b"again") == b"again"
+
+
 async def test_slow_means_later(proxy: Proxy, opened: Open) -> None:
     mine = await opened(MINE)
     with proxy.slowed("labels", 0.1):
