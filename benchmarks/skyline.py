@@ -30,8 +30,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from benchmarks.machine import Cost, metered
 from benchmarks.sample import Company, Sample
 from common.codec import partition_of
-from common.envelope import TYPE_PREFIX
-from common.record_batch import Headers, SealedBatch, Unsealed, seal
+from common.envelope import type_headers
+from common.record_batch import Entry, SealedBatch, seal
 from common.service import PARTITIONS
 from croissance.proof.wiring import CONSUMES, TOLD
 from embedded.progress import Say
@@ -263,19 +263,16 @@ async def _publish(service: Service, database: Any, runs: dict[int, list[tuple[b
     return count
 
 
-def _entries(service: str, first: int, run: list[tuple[bytes, bytes, str, bytes]]) -> Iterator[Unsealed]:
+def _entries(service: str, first: int, run: list[tuple[bytes, bytes, str, bytes]]) -> Iterator[Entry]:
     """Records with the headers that the product gives them."""
     now = b"2026-01-01T00:00:00.000000Z"
     for index, (key, value, what, cause) in enumerate(run):
         digest = sha1(cause + what.encode(), usedforsecurity=False).hexdigest()
         identity = f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:32]}".encode()
-        kind = f"{TYPE_PREFIX}.{service}.{what}".encode()
-        headers = [("ce_sequence", b"%d" % (first + index)), ("ce_type", kind), ("ce_id", identity)]
+        version, kind, *fixed = type_headers(service, what, 1)
+        headers = [("ce_sequence", b"%d" % (first + index)), kind, ("ce_id", identity), version, *fixed]
         headers += [("ce_subject", key), ("ce_region", b"84"), ("ce_time", now), ("ce_correlationid", identity)]
-        headers += [("ce_causationid", identity), ("ce_specversion", b"1.0"), ("content-type", b"application/json")]
-        schema = f"/schemas/{service}/{what}.v1.json".encode()
-        headers += [("ce_source", f"/croissance/{service}".encode()), ("ce_dataschema", schema)]
-        yield Unsealed(key, value, Headers.of(headers))
+        yield Entry(key, value, [*headers, ("ce_causationid", identity)])
 
 
 async def _relay(service: Service, bootstrap: str, database: Any, wake: asyncio.Event) -> None:
@@ -352,15 +349,15 @@ async def _prepare(bootstrap: str, dsn: str, sample: Sample, companies: int) -> 
     )
     await producer.start()
     known: dict[bytes, int] = {}
-    runs: dict[tuple[str, int], list[Unsealed]] = defaultdict(list)
+    runs: dict[tuple[str, int], list[Entry]] = defaultdict(list)
     numbers: dict[tuple[str, int], int] = defaultdict(int)
     for rank, (siren, company) in enumerate(sample.draw(companies)):
         known[siren] = rank % len(sample.companies)
         for door, body in company.requests.items():
             place = (_requests_of(door), partition_of(siren.decode()))
             numbers[place] += 1
-            headers = Headers.of([("ce_sequence", b"%d" % numbers[place])])
-            runs[place].append(Unsealed(siren, body.replace(company.siren, siren), headers))
+            headers = [("ce_sequence", b"%d" % numbers[place])]
+            runs[place].append(Entry(siren, body.replace(company.siren, siren), headers))
             if len(runs[place]) == PRELOADED // 4:
                 await _load(producer, place, runs.pop(place))
     for place, run in runs.items():
@@ -369,7 +366,7 @@ async def _prepare(bootstrap: str, dsn: str, sample: Sample, companies: int) -> 
     return known
 
 
-async def _load(producer: AIOKafkaProducer, place: tuple[str, int], run: list[Unsealed]) -> None:
+async def _load(producer: AIOKafkaProducer, place: tuple[str, int], run: list[Entry]) -> None:
     topic, number = place
     await (await producer.send_batch(SealedBatch(seal(run), len(run)), topic, partition=number))
 

@@ -210,9 +210,9 @@ def test_the_cloudevents_library_reads_our_headers() -> None:
     key, value = b"732829320", b'{"siren":"732829320"}'
     headers = {
         "ce_sequence": b"7",
-        **dict(type_headers("labels", "LabelGranted", 1).pairs()),
-        **dict(event_headers(UUID(int=9).bytes, key, "84").pairs()),
-        **dict(cause_headers(UUID(int=6), instant, UUID(int=5), "00-a-b-01").pairs()),
+        **dict(type_headers("labels", "LabelGranted", 1)),
+        **dict(event_headers(UUID(int=9).bytes, key, "84")),
+        **dict(cause_headers(UUID(int=6), instant, UUID(int=5), "00-a-b-01")),
     }
 
     event = from_binary_event(KafkaMessage(headers=headers, key=key, value=value), JSONFormat())

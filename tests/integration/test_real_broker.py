@@ -171,7 +171,7 @@ async def break_first_unpublished(pool: Any, key: str) -> int:
         for index, entry in enumerate(entries):
             if entry.key == key.encode():
                 entries[index] = entry._replace(value=b'{"key": 5}', headers=list(entry.headers))
-                await pool.execute(REPLACE, *place, seal([entry.unsealed() for entry in entries]))
+                await pool.execute(REPLACE, *place, seal(entries))
                 return int(dict(entry.headers)["ce_sequence"])
     raise AssertionError("nothing waits")
 

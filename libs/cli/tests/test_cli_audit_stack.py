@@ -25,7 +25,7 @@ from common.codec import partition_of
 from common.envelope import cause_headers, event_headers, type_headers
 from common.event import derive_id
 from common.postgres import declare_topics, migrate
-from common.record_batch import Headers, Unsealed, seal
+from common.record_batch import Entry, seal
 from croissance.proof.findings import Findings
 from croissance.proof.run import Where, audit
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic
@@ -47,9 +47,9 @@ class Row(NamedTuple):
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
 
-    def entry(self, value: bytes | None = None) -> Unsealed:
+    def entry(self, value: bytes | None = None) -> Entry:
         numbered = [("ce_sequence", b"%d" % self.sequence), *self.headers]
-        return Unsealed(self.key, self.value if value is None else value, Headers.of(numbered))
+        return Entry(self.key, self.value if value is None else value, numbered)
 
 
 class Chain:
@@ -65,8 +65,11 @@ class Chain:
         place = (topic(self.namespace, service), partition_of(key))
         self.heads[place] = sequence = self.heads.get(place, 0) + 1
         event_id = derive_id(cause, index)
-        own, shared = event_headers(event_id.bytes, key.encode(), "84"), cause_headers(cause, TIME, cause, "")
-        headers = tuple(Headers.joined((type_headers(service, name, 1), own, shared)).pairs())
+        headers = (
+            *type_headers(service, name, 1),
+            *event_headers(event_id.bytes, key.encode(), "84"),
+            *cause_headers(cause, TIME, cause, ""),
+        )
         value = msgspec.json.encode({"siren": key, **data})
         self.rows[service].append(Row(*place, sequence, key.encode(), value, headers))
         return event_id
@@ -140,7 +143,7 @@ class Chain:
 
     async def send(self, producer: Any, row: Row, value: bytes | None = None) -> None:
         key, content, headers = row.entry(value)
-        await producer.send_and_wait(row.topic, content, key=key, partition=row.partition, headers=headers.pairs())
+        await producer.send_and_wait(row.topic, content, key=key, partition=row.partition, headers=headers)
 
 
 @pytest.fixture

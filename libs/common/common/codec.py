@@ -16,7 +16,7 @@ from common.event import Event, derive_bytes, event_key
 from common.inbox import Record
 from common.message import Message, Source
 from common.outbox import Outgoing
-from common.record_batch import Compression, Headers
+from common.record_batch import Compression
 from common.service import PARTITIONS, Service, topic_of
 
 State = TypeVar("State")
@@ -132,7 +132,7 @@ class Codec(Generic[State, Shared]):
             key_bytes = key.encode()
             region: str = getattr(event, "region", "") or message.region
             own = event_headers(derive_bytes(cause, index), key_bytes, region)
-            headers = Headers.joined((self._types[type(event)], own, shared))
+            headers = (*self._types[type(event)], *own, *shared)
             published.append(Outgoing(self.topic, partition, key_bytes, _encode(event), headers))
         return published
 
@@ -141,8 +141,11 @@ class Codec(Generic[State, Shared]):
         event = DeadLettered(key_text(record) or "", record.topic, record.partition, record.offset, reason)
         event_id = uuid5(NAMESPACE_URL, f"{self.service.name}/{record.topic}/{record.partition}/{record.offset}")
         key = event.key.encode()
-        own, cause = event_headers(event_id.bytes, key, ""), cause_headers(event_id, at, event_id, "")
-        headers = Headers.joined((self._types[DeadLettered], own, cause))
+        headers = (
+            *self._types[DeadLettered],
+            *event_headers(event_id.bytes, key, ""),
+            *cause_headers(event_id, at, event_id, ""),
+        )
         return Outgoing(self.dead_letter_topic, record.partition % PARTITIONS, key, _encode(event), headers)
 
     def encode_input(self, item: object) -> str:

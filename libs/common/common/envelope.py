@@ -9,10 +9,11 @@ import msgspec
 
 from common.errors import Poison
 from common.event import id_text
-from common.record_batch import Headers, header_name, varint
 
 TYPE_PREFIX = "fr.croissanceconnectee"
 """Reverse-DNS prefix of every `ce_type`: `fr.croissanceconnectee.<service>.<EventName>`."""
+
+Header = tuple[str, bytes]
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
@@ -86,40 +87,28 @@ def _fault(values: Mapping[str, bytes | None]) -> str:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def type_headers(service: str, name: str, version: int) -> Headers:
+def type_headers(service: str, name: str, version: int) -> tuple[Header, ...]:
     """The headers that are the same for every event of a type."""
-    return Headers.of(
-        (
-            ("ce_specversion", b"1.0"),
-            ("ce_type", f"{TYPE_PREFIX}.{service}.{name}".encode()),
-            ("ce_source", f"/croissance/{service}".encode()),
-            ("ce_dataschema", f"/schemas/{service}/{name}.v{version}.json".encode()),
-            ("content-type", b"application/json"),
-        )
+    return (
+        ("ce_specversion", b"1.0"),
+        ("ce_type", f"{TYPE_PREFIX}.{service}.{name}".encode()),
+        ("ce_source", f"/croissance/{service}".encode()),
+        ("ce_dataschema", f"/schemas/{service}/{name}.v{version}.json".encode()),
+        ("content-type", b"application/json"),
     )
 
 
-def cause_headers(cause: UUID, time: datetime, correlation: UUID, traceparent: str) -> Headers:
+def cause_headers(cause: UUID, time: datetime, correlation: UUID, traceparent: str) -> tuple[Header, ...]:
     """The headers that are the same for every event that one input leads to. `time` is aware UTC."""
-    headers = [
+    headers = (
         ("ce_time", _encode(time)[1:-1]),
         ("ce_correlationid", _encode(correlation)[1:-1]),
         ("ce_causationid", _encode(cause)[1:-1]),
-    ]
-    if traceparent:
-        headers.append(("traceparent", traceparent.encode()))
-    return Headers.of(headers)
+    )
+    return (*headers, ("traceparent", traceparent.encode())) if traceparent else headers
 
 
-_ID = header_name("ce_id") + varint(36)
-_SUBJECT = header_name("ce_subject")
-_REGION = header_name("ce_region")
-
-
-def event_headers(digest: bytes, key: bytes, region: str) -> Headers:
+def event_headers(digest: bytes, key: bytes, region: str) -> tuple[Header, ...]:
     """The headers of one event. `digest`: the 16 bytes of its id."""
-    block = b"%b%b%b%b%b" % (_ID, id_text(digest), _SUBJECT, varint(len(key)), key)
-    if not region:
-        return Headers(2, block)
-    where = region.encode()
-    return Headers(3, b"%b%b%b%b" % (block, _REGION, varint(len(where)), where))
+    headers = (("ce_id", id_text(digest)), ("ce_subject", key))
+    return (*headers, ("ce_region", region.encode())) if region else headers

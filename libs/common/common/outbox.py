@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from common.inbox import TopicPartition
-from common.record_batch import Compression, Headers, Unsealed, header_name, seal, split, varint
-
-_SEQUENCE = header_name("ce_sequence")
+from common.record_batch import Compression, Entry, seal, split
 
 
 class Outgoing(NamedTuple):
@@ -16,7 +14,7 @@ class Outgoing(NamedTuple):
     partition: int
     key: bytes
     value: bytes
-    headers: Headers
+    headers: tuple[tuple[str, bytes], ...]
 
 
 class Batch(NamedTuple):
@@ -51,13 +49,11 @@ def number(
     caller holds the locks of `heads` until its transaction ends.
     """
     after = dict(heads)
-    runs: dict[TopicPartition, list[Unsealed]] = {where: [] for where in heads}
-    for topic, partition, key, value, (count, block) in outgoing:
+    runs: dict[TopicPartition, list[Entry]] = {where: [] for where in heads}
+    for topic, partition, key, value, headers in outgoing:
         where = TopicPartition(topic, partition)
         after[where] = sequence = after[where] + 1
-        digits = b"%d" % sequence
-        numbered = Headers(count + 1, b"%b%b%b%b" % (_SEQUENCE, varint(len(digits)), digits, block))
-        runs[where].append(Unsealed(key, value, numbered))
+        runs[where].append(Entry(key, value, [("ce_sequence", b"%d" % sequence), *headers]))
     batches: list[Batch] = []
     for where, run in runs.items():
         last = heads[where]

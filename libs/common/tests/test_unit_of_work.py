@@ -16,7 +16,6 @@ from common.decision import Rejection
 from common.desk import Desk
 from common.envelope import cause_headers, event_headers, type_headers
 from common.inbox import TopicPartition
-from common.record_batch import Headers
 from common.testing.chain import COUNTER, READER, Count, Seen
 from common.testing.memory import LogRecord
 from common.unit_of_work import Begin
@@ -24,7 +23,6 @@ from common.unit_of_work import Begin
 from .conftest import Open
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-CAUSE = UUID(int=1)
 P = partition_of("k")
 
 
@@ -33,10 +31,13 @@ def record(
 ) -> LogRecord:
     """The `sequence`-th record of the counter's topic, as its relay would write it."""
     data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence})
-    own, cause = event_headers(UUID(int=sequence).bytes, key.encode(), "84"), cause_headers(CAUSE, NOW, CAUSE, "")
-    headers = Headers.joined((type_headers("counter", "Counted", 1), own, cause)).pairs()
-    numbered = (("ce_sequence", b"%d" % sequence), *headers)
-    return LogRecord(codec.topics[0], P, sequence - 1, key.encode(), data, numbered)
+    headers = (
+        ("ce_sequence", b"%d" % sequence),
+        *type_headers("counter", "Counted", 1),
+        *event_headers(UUID(int=sequence).bytes, key.encode(), "84"),
+        *cause_headers(UUID(int=1), NOW, UUID(int=1), ""),
+    )
+    return LogRecord(codec.topics[0], P, sequence - 1, key.encode(), data, headers)
 
 
 async def seen(codec: Codec[Any, Any], begin: Begin[Any, Any], key: str = "k") -> Seen:
