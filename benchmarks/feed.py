@@ -15,6 +15,10 @@ from croissance.flow import Flow
 IN_FLIGHT: Final = 8
 """Waves under way at once: enough to keep every service busy, few enough for flat memory."""
 
+MOST_BEHIND: Final = 20_000
+"""Events that consumers may have before them when another wave begins: sending faster than the chain works would
+measure the doors first and the slowest service, alone, afterwards."""
+
 NOT_YET: Final = frozenset({404, 409})
 """Statuses of an item that mean "what you refer to has not arrived here yet"."""
 
@@ -62,6 +66,7 @@ class Feed:
             room = asyncio.Semaphore(IN_FLIGHT)
             for wave in waves:
                 await room.acquire()
+                await self.flow.at_most(MOST_BEHIND)
                 group.create_task(self._travel(wave)).add_done_callback(lambda _: room.release())
 
     async def _travel(self, wave: Wave) -> None:

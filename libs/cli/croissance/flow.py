@@ -125,6 +125,16 @@ class Flow:
             self._check_stall()
             look = await self._next()
 
+    async def at_most(self, events: int) -> None:
+        """Wait until consumers have no more than so many events before them.
+
+        Raises:
+            StalledError: nothing moves any more.
+        """
+        while self.lag() > events:
+            self._check_stall()
+            await self._next()
+
     async def at_rest(self, *, ignoring: frozenset[str] = frozenset()) -> None:
         """Wait until everything is published and applied; the services of `ignoring` may still have to publish.
 

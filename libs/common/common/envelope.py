@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,7 +17,7 @@ Header = tuple[str, bytes]
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
-class Envelope(NamedTuple):
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """What the core reads of a record's headers."""
 
     id: UUID

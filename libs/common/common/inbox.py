@@ -74,7 +74,8 @@ def sequence_of(record: Record) -> int | None:
 
 def partitions_of(records: Iterable[Record]) -> list[TopicPartition]:
     """The partitions of a batch, sorted: the order in which their positions are locked."""
-    return sorted({TopicPartition(record.topic, record.partition) for record in records})
+    places = {(record.topic, record.partition) for record in records}  # plain pairs: one a record, many a batch
+    return sorted([TopicPartition(*where) for where in places])
 
 
 def accept(positions: Mapping[TopicPartition, Position], records: Iterable[Record]) -> Intake:

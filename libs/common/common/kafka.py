@@ -138,7 +138,8 @@ class Subscription(ConsumerRebalanceListener):
         async def handle(records: Any) -> None:
             async with self.busy:
                 await self.on_batch(records)
-                self.reached.update({TopicPartition(r.topic, r.partition): r.offset + 1 for r in records})
+                last = {(record.topic, record.partition): record.offset for record in records}
+                self.reached.update({TopicPartition(*where): offset + 1 for where, offset in last.items()})
 
         subscriber: Any = self.broker.subscriber(
             *topics,

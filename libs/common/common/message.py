@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 Input_co = TypeVar("Input_co", covariant=True)
 
 
-class Source(NamedTuple):
+class Source(msgspec.Struct, frozen=True, gc=False):
     """The place of a record in the log; its sequence is the producer's gapless `ce_sequence`."""
 
     topic: str

@@ -1,5 +1,6 @@
 """The outbox: gapless numbers for what a transaction publishes. Pure; the row lock is the unit of work's."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -37,7 +38,8 @@ class Batch(NamedTuple):
 
 def heads_of(outgoing: Iterable[Outgoing]) -> list[TopicPartition]:
     """The output partitions of a transaction, sorted: the order in which their heads are locked."""
-    return sorted({TopicPartition(event.topic, event.partition) for event in outgoing})
+    places = {(event.topic, event.partition) for event in outgoing}
+    return sorted([TopicPartition(*where) for where in places])
 
 
 def number(
@@ -48,16 +50,19 @@ def number(
     Guarantee: within a partition the numbers are 1, 2, 3… without a hole in the order of commits, as long as the
     caller holds the locks of `heads` until its transaction ends.
     """
-    after = dict(heads)
-    runs: dict[TopicPartition, list[Entry]] = {where: [] for where in heads}
-    for topic, partition, key, value, headers in outgoing:
-        where = TopicPartition(topic, partition)
-        after[where] = sequence = after[where] + 1
-        runs[where].append(Entry(key, value, [("ce_sequence", b"%d" % sequence), *headers]))
+    runs: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
+    for event in outgoing:
+        runs[event.topic, event.partition].append(event)
     batches: list[Batch] = []
-    for where, run in runs.items():
-        last = heads[where]
+    after: dict[TopicPartition, int] = {}
+    for where, last in heads.items():
+        run = [
+            Entry(key, value, [("ce_sequence", b"%d" % sequence), *headers])
+            for sequence, (_, _, key, value, headers) in enumerate(runs[where], last + 1)
+        ]
+        after[where] = last + len(run)
+        end = last
         for part in split(run) if run else ():
-            first, last = last + 1, last + len(part)
-            batches.append(Batch(*where, first, last, seal(part, compression)))
+            first, end = end + 1, end + len(part)
+            batches.append(Batch(*where, first, end, seal(part, compression)))
     return batches, after
