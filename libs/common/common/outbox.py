@@ -49,20 +49,24 @@ def number(
 
     Guarantee: within a partition the numbers are 1, 2, 3… without a hole in the order of commits, as long as the
     caller holds the locks of `heads` until its transaction ends.
+
+    Raises:
+        KeyError: the head of an event's partition is not among `heads`; no event is left out in silence.
     """
     runs: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
     for event in outgoing:
         runs[event.topic, event.partition].append(event)
     batches: list[Batch] = []
-    after: dict[TopicPartition, int] = {}
-    for where, last in heads.items():
-        run = [
+    after = dict(heads)
+    for place, run in runs.items():
+        where = TopicPartition(*place)
+        last = heads[where]
+        entries = [
             Entry(key, value, [("ce_sequence", b"%d" % sequence), *headers])
-            for sequence, (_, _, key, value, headers) in enumerate(runs[where], last + 1)
+            for sequence, (_, _, key, value, headers) in enumerate(run, last + 1)
         ]
-        after[where] = last + len(run)
-        end = last
-        for part in split(run) if run else ():
-            first, end = end + 1, end + len(part)
-            batches.append(Batch(*where, first, end, seal(part, compression)))
+        for part in split(entries):
+            first, last = last + 1, last + len(part)
+            batches.append(Batch(*where, first, last, seal(part, compression)))
+        after[where] = last
     return batches, after
