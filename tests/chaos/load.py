@@ -24,7 +24,7 @@ AT_ONCE = 40
 """Batches under way at most: while the system is down for long, new companies wait."""
 
 LOOK_EVERY = 0.25
-"""Seconds between two looks at where the chain stands."""
+"""Seconds between two looks at a system: looking more often would cost its processes more than the load does."""
 
 MOST = 5_000_000
 CONTACTS = 60

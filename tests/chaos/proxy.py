@@ -67,9 +67,7 @@ class Proxy:
     def cut(self, service: str) -> Generator[None]:
         """While this lasts, connections of `service` are reset, old and new."""
         self.cuts.add(service)
-        for link in list(self.links):
-            if link.belongs_to(service):
-                link.cut()
+        self._reset(service)
         try:
             yield
         finally:
@@ -93,8 +91,7 @@ class Proxy:
             yield
         finally:
             self.unheard.discard(service)
-            with self.cut(service):  # half an answer would be worse than none
-                pass
+            self._reset(service)  # half an answer would be worse than none
 
     @contextmanager
     def slowed(self, service: str, seconds: float) -> Generator[None]:
@@ -104,6 +101,12 @@ class Proxy:
             yield
         finally:
             del self.delays[service]
+
+    def _reset(self, service: str) -> None:
+        """End the connections that a service has now."""
+        for link in list(self.links):
+            if link.belongs_to(service):
+                link.cut()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client, until either side closes."""
@@ -116,8 +119,8 @@ class Proxy:
         self.links.add(link)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._forward(link, reader, to_server, learn=True))
-                group.create_task(self._forward(link, from_server, writer, learn=False))
+                group.create_task(self._forward(link, reader, to_server, asking=True))
+                group.create_task(self._forward(link, from_server, writer, asking=False))
         except* OSError:
             pass
         finally:
@@ -125,16 +128,16 @@ class Proxy:
             link.cut()
 
     async def _forward(
-        self, link: Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, learn: bool
+        self, link: Link, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, asking: bool
     ) -> None:
-        """Bytes of one direction, chunk by chunk, through whatever is wrong at the moment."""
+        """Bytes of one direction (`asking`: to the server), chunk by chunk, through whatever is wrong at the moment."""
         while chunk := await source.read(65536):
-            if learn and len(link.hello) < HELLO:
+            if asking and len(link.hello) < HELLO:
                 link.hello += chunk[: HELLO - len(link.hello)]
             await self._pass(link)
             if sink.is_closing():
                 return
-            if not learn and any(link.belongs_to(service) for service in self.unheard):
+            if not asking and any(link.belongs_to(service) for service in self.unheard):
                 continue
             sink.write(chunk)
             await sink.drain()

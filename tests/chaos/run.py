@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any
 
 from chaos.faults import FAULTS
-from chaos.load import Load, load
+from chaos.load import LOOK_EVERY, Load, load
 from chaos.schedule import SHAPES, Fault, Kind
 from chaos.system import System, system
 from embedded.progress import Say
@@ -26,9 +26,6 @@ PATIENCE = 90.0
 
 TARGET = 10.0
 """Seconds within which every fault is to be recovered."""
-
-LOOK_EVERY = 0.25
-"""Seconds between two looks at every process: looking more often would cost the processes more than the load does."""
 
 REST = "60"
 """Seconds that the audit gives the chain to come to rest."""

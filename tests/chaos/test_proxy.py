@@ -59,6 +59,14 @@ async def opened(proxy: Proxy) -> AsyncIterator[Open]:
             await client.writer.wait_closed()
 
 
+async def held_back(client: Client, text: bytes, other: Client) -> "asyncio.Task[bytes]":
+    """A client's question that is not answered while another client's is."""
+    answer = asyncio.create_task(client.echo(text))
+    assert await other.echo(b"now") == b"now"
+    assert not answer.done()
+    return answer
+
+
 async def test_bytes_pass_both_ways(proxy: Proxy, opened: Open) -> None:
     client, long = await opened(MINE), bytes(range(256)) * 4000
     assert await client.echo(long) == long
@@ -78,18 +86,14 @@ async def test_a_cut_resets_the_service_and_nobody_else(proxy: Proxy, opened: Op
 async def test_silence_holds_bytes_back_and_then_delivers_them(proxy: Proxy, opened: Open) -> None:
     mine, other = await opened(MINE), await opened(OTHERS)
     with proxy.silenced("labels"):
-        answer = asyncio.create_task(mine.echo(b"late"))
-        assert await other.echo(b"now") == b"now"
-        assert not answer.done()
+        answer = await held_back(mine, b"late", other)
     assert await answer == b"late"
 
 
 async def test_lost_answers_are_never_delivered_and_the_connection_ends(proxy: Proxy, opened: Open) -> None:
     mine, other = await opened(MINE), await opened(OTHERS)
     with proxy.unanswered("labels"):
-        answer = asyncio.create_task(mine.echo(b"lost"))
-        assert await other.echo(b"now") == b"now"
-        assert not answer.done()
+        answer = await held_back(mine, b"lost", other)
     with pytest.raises((OSError, asyncio.IncompleteReadError)):
         await answer
     assert await (await opened(MINE)).echo(b"again") == b"again"
