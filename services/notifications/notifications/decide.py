@@ -31,7 +31,9 @@ def decide(state: CompanyNotices, shared: Awaiting, message: Message[Any]) -> Ou
     notice = NOTICES.get(type(fact))
     if notice is not None:
         deadline = deadline_of(notice, fact) if notice.deadline else None
-        row = MessageToSend(message.key, message.id, notice.template, notice.legal, fact, deadline, message.region)
+        row = MessageToSend(
+            message.key, message.id, notice.template, notice.legal, fact, deadline, message.region, notice.shared
+        )
         return Decision(state, shared, rows=(row,))
     match fact:
         case inputs.RecordDelivery() as delivery:

@@ -5,6 +5,7 @@ a template prints.
 """
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -77,9 +78,40 @@ class Programme(msgspec.Struct, frozen=True, gc=False):
 
 
 class AidsRecommended(msgspec.Struct, frozen=True, gc=False):
-    """Aids and resources for a need, best first."""
+    """Aids and resources for a need, best first.
 
-    programmes: tuple[Programme, ...]
+    The same list goes to many companies: it is kept as the bytes that were received, and read once for all of them.
+
+    Attributes:
+        document: JSON of the list, checked.
+    """
+
+    document: msgspec.Raw = msgspec.field(name="programmes")
+
+    def __post_init__(self) -> None:
+        """Check the list.
+
+        Raises:
+            ValueError: it is not one of programmes.
+        """
+        try:
+            _checked(bytes(self.document))
+        except msgspec.MsgspecError as error:
+            raise ValueError(f"programmes: {error}") from error
+
+    @property
+    def programmes(self) -> tuple[Programme, ...]:
+        """The list."""
+        return _read_programmes(self.document)
+
+
+_read_programmes = msgspec.json.Decoder(tuple[Programme, ...]).decode
+
+
+@lru_cache(maxsize=4096)
+def _checked(document: bytes) -> None:
+    """Read a list that was not met lately, to see whether it can be."""
+    _read_programmes(document)
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------

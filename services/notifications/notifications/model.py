@@ -39,7 +39,7 @@ NONE_AWAITED: Final = Awaiting({})
 
 
 class MessageToSend(NamedTuple):
-    """A message that waits; `fact` is the input it tells of, encoded by the store."""
+    """A message that waits; `fact` is the input it tells of, encoded by the store; `shared`: with many others."""
 
     siren: str
     cause: UUID
@@ -48,6 +48,7 @@ class MessageToSend(NamedTuple):
     fact: object
     deadline: date | None
     region: str
+    shared: bool
 
 
 class ContactSaved(NamedTuple):

@@ -1,7 +1,9 @@
 """The SQL of the service: contacts, messages to send, and what the sender claims and puts back."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha256
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -81,8 +83,36 @@ SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.r
 async def _add_messages(connection: Connection, messages: Sequence[MessageToSend]) -> None:
     """Insert a batch in one statement; microseconds keep the order in which the facts were decided."""
     encode = _encode
-    rows = [(s, cause, t, legal, encode(fact), due, region) for s, cause, t, legal, fact, due, region in messages]
+    shared: dict[bytes, bytes] = {}
+    rows: list[tuple[object, ...]] = []
+    for siren, cause, template, legal, fact, deadline, region, common in messages:
+        told = encode(fact)
+        if common:
+            digest = _digest(told)
+            shared[digest] = told
+            told = digest
+        rows.append((siren, cause, template, legal, told, deadline, region))
+    if shared:
+        await _add_shared(connection, shared)
     await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())
+
+
+KNOWN_FACTS: Final = "select digest from shared_facts where digest = any($1::bytea[])"
+ADD_FACTS: Final = """insert into shared_facts (digest, fact)
+    select * from unnest($1::bytea[], $2::bytea[]) on conflict do nothing"""
+
+
+@lru_cache(maxsize=4096)
+def _digest(fact: bytes) -> bytes:
+    """The name of a shared fact: its SHA-256."""
+    return sha256(fact).digest()
+
+
+async def _add_shared(connection: Connection, facts: Mapping[bytes, bytes]) -> None:
+    """Keep the shared facts of a batch that no batch before it brought, in order: two processes may bring the same."""
+    known = {row[0] for row in await connection.fetch(KNOWN_FACTS, list(facts))}
+    if new := sorted((digest, fact) for digest, fact in facts.items() if digest not in known):
+        await connection.execute(ADD_FACTS, *_columns(new))
 
 
 # --- contacts --------------------------------------------------------------------------------------------------------
@@ -143,8 +173,10 @@ LOCK_CONTACTS: Final = """select siren, ref, email, name, channels, muted, unsub
 WITHOUT_CONTACT: Final = """update messages_to_send m set status = 'no_contact', mail_id = null
     where siren = any($1::text[]) and status = 'pending'
         and not exists (select from contacts c where c.siren = m.siren)"""
-WAITING: Final = """select siren, cause, template, legal, fact, region, recorded_at, ready_at, attempts, mail_id
-    from messages_to_send where siren = any($1::text[]) and status = 'pending' and fact is not null
+WAITING: Final = """select siren, cause, template, legal,
+        coalesce((select s.fact from shared_facts s where s.digest = m.fact), m.fact),
+        region, recorded_at, ready_at, attempts, mail_id
+    from messages_to_send m where siren = any($1::text[]) and status = 'pending' and fact is not null
         and (ready_at <= $2 or (mail_id is null and not legal))
     order by siren, recorded_at, cause for update"""
 RECENT: Final = """select siren, coalesce(max(settled_at), $2) from messages_to_send

@@ -135,6 +135,12 @@ def test_a_delivery_is_recorded_once() -> None:
     assert (again.events, again.rows, again.answer) == ((), (), DeliveryAnswer(0))
 
 
+@pytest.mark.parametrize("programmes", [None, [{"name": 1}], {"name": "x"}])
+def test_a_list_of_aids_that_cannot_be_read_is_refused_when_it_arrives(programmes: Any) -> None:
+    with pytest.raises(msgspec.ValidationError, match="programmes: "):
+        fact("aids_recommended", programmes=programmes)
+
+
 def test_an_input_that_nobody_declared_is_a_bug() -> None:
     with pytest.raises(TypeError, match="cannot decide str"):
         decide(NOTHING, NONE_AWAITED, message("?"))

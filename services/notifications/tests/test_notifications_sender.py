@@ -124,6 +124,23 @@ async def test_a_wave_becomes_one_mail_and_each_legal_act_its_own(
     assert len(inbox.mails) == 2
 
 
+async def test_what_many_companies_are_told_in_the_same_words_is_kept_once(
+    context: Context[Any, Any], sender: Sender, inbox: Inbox
+) -> None:
+    for siren, email in ((SIREN, EMAIL), (OTHER, "sacha@exemple.fr")):
+        await run(context, contact(email), siren=siren)
+        await happen(context, "aids_recommended", siren=siren)
+        await happen(context, "aids_recommended", siren=siren)
+    assert await context.pool.fetchval("select count(*) from shared_facts") == 1
+    assert await context.pool.fetchval("select max(length(fact)) from messages_to_send") == 32
+    await sender.turn()
+    for email in (EMAIL, "sacha@exemple.fr"):
+        (digest,) = inbox.to(email)
+        text = digest.get_body(("plain",))
+        assert text is not None
+        assert text.get_content().count(fact("aids_recommended").programmes[0].name) == 2
+
+
 async def test_the_mails_of_a_company_arrive_in_the_order_of_the_facts(
     context: Context[Any, Any], sender: Sender, inbox: Inbox
 ) -> None:

@@ -24,6 +24,7 @@ class Notice:
         category: one of `CATEGORIES`.
         legal: a legal act (proof of deposit, decision): sent at once, alone, whatever the preferences and limits.
         deadline: field of the fact that holds its deadline, or "".
+        shared: the same words go to many companies, so they are kept once.
     """
 
     template: str
@@ -31,6 +32,7 @@ class Notice:
     category: str
     legal: bool = False
     deadline: str = ""
+    shared: bool = False
 
 
 NOTICES: Final[Mapping[type[Any], Notice]] = {
@@ -40,7 +42,7 @@ NOTICES: Final[Mapping[type[Any], Notice]] = {
     ),
     inputs.NeedUnserved: Notice("need_unserved", "Votre demande d’accompagnement", "accompagnement"),
     inputs.MatchAccepted: Notice("match_accepted", "Un connecteur vous accompagne", "accompagnement"),
-    inputs.AidsRecommended: Notice("aids_recommended", "Aides et ressources pour vous", "aides"),
+    inputs.AidsRecommended: Notice("aids_recommended", "Aides et ressources pour vous", "aides", shared=True),
     inputs.LabelApplied: Notice("label_applied", "Candidature au label reçue", "label", legal=True),
     inputs.LabelGranted: Notice("label_granted", "Label attribué", "label", legal=True, deadline="expires_at"),
     inputs.LabelRefused: Notice("label_refused", "Candidature au label refusée", "label", legal=True),
