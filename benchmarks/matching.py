@@ -235,7 +235,7 @@ def run(connecteurs_count: int, aids_count: int, companies: int, say: Say) -> Ou
     shared = Shared(basis, reaching(NONE, connecteurs_count))
     waiting = messages(companies, say)
     gc.freeze()  # as the runtime does
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(500_000, 20, 50)
     spent: list[int] = []
     events = served = 0
     for message in waiting:

@@ -440,5 +440,5 @@ def main(service: Service[Any, Any], kind: type[Settings] = Settings) -> None:
         show(settings)
         return
     gc.freeze()  # what is loaded by now lives as long as the process: the collector need not look at it again
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(500_000, 20, 50)  # above what one batch holds: it is freed by counting, not looked through
     sys.exit(uvloop.run(run(service, settings)))
