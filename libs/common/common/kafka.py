@@ -18,14 +18,17 @@ from faststream.security import BaseSecurity, SASLScram512
 
 from common.errors import Misconfigured
 from common.inbox import TopicPartition
-from common.outbox import Batch
-from common.record_batch import LARGEST, SealedBatch
+from common.outbox import Batch, merged
+from common.record_batch import LARGEST, Compression, SealedBatch
 from common.service import PARTITIONS
 from common.settings import KafkaSettings
 
 Records = tuple[ConsumerRecord[bytes | None, bytes | None], ...]
 OnBatch = Callable[[Records], Awaitable[None]]
 ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
+
+LINGER = 0.01
+"""Seconds between two batches: what arrives meanwhile is applied in one transaction instead of several."""
 
 RETRY_BACKOFF_MS = 300
 """Pause before a client asks a broker again that does not answer: asking three times as often costs each process a
@@ -140,6 +143,7 @@ class Subscription(ConsumerRebalanceListener):
                 await self.on_batch(records)
                 last = {(record.topic, record.partition): record.offset for record in records}
                 self.reached.update({TopicPartition(*where): offset + 1 for where, offset in last.items()})
+            await asyncio.sleep(LINGER)
 
         subscriber: Any = self.broker.subscriber(
             *topics,
@@ -228,6 +232,7 @@ class KafkaPublisher:
     """Sends sealed batches, one partition after the other, and waits for every acknowledgement."""
 
     producer: AIOKafkaProducer
+    compression: Compression
 
     async def publish(self, batches: Sequence[Batch]) -> None:
         """See `relay.Publisher.publish`."""
@@ -235,7 +240,7 @@ class KafkaPublisher:
             await self.producer.send_batch(
                 SealedBatch(batch.data, batch.last - batch.first + 1), batch.topic, partition=batch.partition
             )
-            for batch in batches
+            for batch in merged(batches, self.compression)
         ]
         await asyncio.gather(*sent)
 
@@ -256,7 +261,7 @@ def publisher_opener(settings: KafkaSettings, client_id: str) -> Callable[[], An
         )
         await producer.start()
         try:
-            yield KafkaPublisher(producer)
+            yield KafkaPublisher(producer, settings.compression)
         finally:
             await asyncio.wait_for(producer.stop(), 5)
 

@@ -1,11 +1,11 @@
 """The outbox: gapless numbers for what a transaction publishes. Pure; the row lock is the unit of work's."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from common.inbox import TopicPartition
-from common.record_batch import Compression, Entry, seal, split
+from common.record_batch import Compression, Entry, seal, split, unseal
 
 
 class Outgoing(NamedTuple):
@@ -70,3 +70,38 @@ def number(
             batches.append(Batch(*where, first, last, seal(part, compression)))
         after[where] = last
     return batches, after
+
+
+SMALL: Final = 16_384
+"""Bytes of data up to which neighbouring batches are sent as one."""
+
+
+def merged(batches: Sequence[Batch], compression: Compression) -> list[Batch]:
+    """The same events in fewer batches: small neighbours of one partition become one.
+
+    A partition takes one batch a round trip. Where every transaction wrote one event, as with single requests, sending
+    them one by one would be slower than they are written; what is large already goes as it is.
+    """
+    found: list[Batch] = []
+    run: list[Batch] = []
+    size = 0
+    for batch in batches:
+        follows = bool(run) and run[-1][:2] == batch[:2] and run[-1].last + 1 == batch.first
+        if not follows or size + len(batch.data) > SMALL:
+            found += _as_one(run, compression)
+            run, size = [], 0
+        run.append(batch)
+        size += len(batch.data)
+    return found + _as_one(run, compression)
+
+
+def _as_one(run: Sequence[Batch], compression: Compression) -> list[Batch]:
+    """A run of batches in one; in several only where one would be too large."""
+    if len(run) < 2:
+        return list(run)
+    last = run[0].first - 1
+    found: list[Batch] = []
+    for part in split([entry for batch in run for entry in unseal(batch.data)]):
+        first, last = last + 1, last + len(part)
+        found.append(Batch(run[0].topic, run[0].partition, first, last, seal(part, compression)))
+    return found

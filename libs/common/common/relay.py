@@ -16,8 +16,11 @@ LEASE = timedelta(seconds=3)
 RENEW_EVERY = 1.0
 """Seconds between renewals of the claim; `published` is read again with it, so `republish` takes effect."""
 
-READ_LIMIT = 16
+READ_LIMIT = 64
 """Batches read of one partition in a round."""
+
+GATHER = 0.005
+"""Seconds a woken relay waits before it reads: what commits meanwhile goes out in the same round."""
 
 
 class Outbox(Protocol):
@@ -110,4 +113,5 @@ class Relay:
         """Wait until this process writes something, or another one may have."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.wake.wait(), max(0.0, min(self.poll, longest)))
+            await asyncio.sleep(GATHER)
         self.wake.clear()
