@@ -22,16 +22,26 @@ from diagnostic.rules.ruleset import RULES
 from diagnostic.rules.schema import answers_schema, document
 from diagnostic.rules.view import detail, history
 
-_LUHN_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+"""What the Luhn key counts of a digit that it doubles."""
+
+# Luhn adds up digit by digit, every second one doubled: so it may be added up by blocks of three, from tables.
+_OUTER: Final = {f"{block:03}": block // 100 + _DOUBLED[block // 10 % 10] + block % 10 for block in range(1000)}
+_MIDDLE: Final = {
+    f"{block:03}": _DOUBLED[block // 100] + block // 10 % 10 + _DOUBLED[block % 10] for block in range(1000)
+}
 
 
 def _siren(value: str) -> str:
     """A SIREN: 9 digits, the last one a Luhn key; blanks are dropped."""
     digits = value.replace(" ", "")
-    if len(digits) != 9 or not (digits.isascii() and digits.isdigit()) or digits == "000000000":
+    try:
+        total = _OUTER[digits[:3]] + _MIDDLE[digits[3:6]] + _OUTER[digits[6:]]
+    except KeyError:  # not three digits thrice
+        total = 0
+    if not total:
         raise ValueError("SIREN attendu : 9 chiffres")
-    numbers = [int(digit) for digit in digits]
-    if (sum(numbers[0::2]) + sum(_LUHN_DOUBLED[number] for number in numbers[1::2])) % 10:
+    if total % 10:
         raise ValueError("SIREN invalide : la clé de contrôle ne correspond pas")
     return digits
 

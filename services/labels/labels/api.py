@@ -91,7 +91,7 @@ def to_command(body: ApplicationBody) -> Command | Rejection:
         detail = f"La version {body.charter_version} de la charte n'existe pas."
         return Rejection(422, "Charte inconnue", detail, "charter_version", tuple(sorted(charters())))
     given = {item.number: item for item in body.commitments}
-    numbers = tuple(commitment.number for commitment in charter.commitments)
+    numbers = range(1, len(charter.commitments) + 1)
     for index, item in enumerate(body.commitments):
         if item.number not in numbers:
             detail = f"La charte {charter.version} n'a pas d'engagement n° {item.number}."
@@ -101,10 +101,12 @@ def to_command(body: ApplicationBody) -> Command | Rejection:
             detail = f"L'engagement n° {item.number} est donné plusieurs fois."
             return Rejection(422, "Engagement en double", detail, f"commitments[{index}].number")
     engagements = tuple(
-        Engagement(number, given[number].engaged, given[number].proofs)
-        if number in given
-        else Engagement(number, engaged=False, proofs=())
-        for number in numbers
+        [
+            Engagement(number, engaged=False, proofs=())
+            if (item := given.get(number)) is None
+            else Engagement(number, item.engaged, item.proofs)
+            for number in numbers
+        ]
     )
     content = ApplyForLabel(
         charter_version=body.charter_version,

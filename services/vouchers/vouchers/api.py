@@ -27,7 +27,7 @@ MAX_CENTS = 1_000_000_000
 
 
 def _siren(value: str) -> str:
-    number = siren_numbers.compact(value)
+    number = value if value.isascii() and value.isdigit() else siren_numbers.compact(value)
     if not valid_siren(number):
         raise ValueError("SIREN invalide: neuf chiffres, le dernier est une clé de contrôle")
     return number
