@@ -169,10 +169,11 @@ def parse_batch(
     entries: list[Any] = items  # pyright: ignore[reportUnknownVariableType]
     if len(entries) > MAX_ITEMS:
         raise Problem(Rejection(413, "Lot trop grand", f"au plus {MAX_ITEMS} éléments par lot", "items"))
+    validate = model.__pydantic_validator__.validate_python  # what `model_validate` calls: a thousand times here
     parsed: list[Command | Rejection] = []
     for index, entry in enumerate(entries):
         try:
-            made = to_command(model.model_validate(entry))
+            made = to_command(validate(entry))
         except ValidationError as error:
             made = invalid(error.errors(include_url=False, include_input=False))
         if isinstance(made, Rejection):
