@@ -17,7 +17,11 @@ _NO_SIREN: Final = "0" * _SIREN_DIGITS
 # Luhn is additive: the checksum of a number is the sum over its blocks of three digits, by parity of their offset.
 _EVEN: Final = {f"{block:03}": luhn.checksum(f"{block:03}") for block in range(1000)}
 _ODD: Final = {f"{block:03}": luhn.checksum(f"{block:03}0") for block in range(1000)}
-_PAIR: Final = {f"{block:02}": luhn.checksum(f"{block:02}") for block in range(100)}
+_BOTH: Final = {block: (_EVEN[block], _ODD[block]) for block in _EVEN}
+"""In a SIRET the digits of its SIREN stand at the other parity than in the SIREN itself: a block counts both ways."""
+
+_PAIR: Final = {f"{block:02}": luhn.checksum(f"{block:02}0") for block in range(100)}
+"""The blocks of two digits before the last three."""
 
 
 class Checked(NamedTuple):
@@ -49,12 +53,14 @@ def is_siren(digits: str) -> bool:
 
 def is_siret(digits: str) -> bool:
     """Whether fourteen bare digits are a valid SIRET; those of La Poste pass Luhn or the digit-sum rule."""
-    if len(digits) != _SIRET_DIGITS or not is_siren(digits[:9]):
-        return False
     try:
-        total = _PAIR[digits[:2]] + _ODD[digits[2:5]] + _EVEN[digits[5:8]] + _ODD[digits[8:11]] + _EVEN[digits[11:]]
-    except KeyError:
+        first, second, third = _BOTH[digits[:3]], _BOTH[digits[3:6]], _BOTH[digits[6:9]]
+        own = _PAIR[digits[9:11]] + _EVEN[digits[11:]]
+    except KeyError:  # not fourteen digits
         return False
+    if (first[0] + second[1] + third[0]) % 10 or digits.startswith(_NO_SIREN):
+        return False
+    total = first[1] + second[0] + third[1] + own
     return total % 10 == 0 or (digits.startswith(LA_POSTE) and stdnum_siret.is_valid(digits))
 
 
