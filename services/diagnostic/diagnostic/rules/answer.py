@@ -106,7 +106,7 @@ def scored(siren: str, done: Completed | Express) -> DiagnosticScored | ExpressS
         global_score=one_decimal(done.global_score),
         band=done.band,
         gaps=done.gaps,
-        plan=tuple([_STEPS[step] for step in done.plan if step in _STEPS]),
+        plan=tuple([step for name in done.plan if (step := _STEPS.get(name))]),
     )
 
 
