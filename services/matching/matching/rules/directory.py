@@ -1,151 +1,20 @@
-"""The directory of connecteurs as an immutable index: candidates of a subject in a zone, best static score first.
+"""The directory of connecteurs as an immutable index: who serves a zone on a subject, scored as far as can be."""
 
-What never depends on the company (past help, response speed) is scored when a connecteur is filed; the sector is looked
-up by NAF section. A search then reads only the head of a few lists instead of ten thousand connecteurs.
-"""
-
-from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha1
-from operator import itemgetter
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final
 
 from matching.model import Company, Connector
 from matching.rules import text
 from matching.rules.figures import ActivityFigures, Figures, ScoreFigures
+from matching.rules.shelves import ANY, Candidate, Place, Served
 from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
 
 PROFESSIONAL: Final = "professionnel"
-ANY: Final = ""
-"""Stands for any NAF section."""
-
-_ORDER: Final = itemgetter(0, 1)
 NARROW: Final = frozenset({"commune", "epci"})
-
-
-@dataclass(slots=True)
-class Candidate:
-    """A connecteur filed in the index; never changed once made. Scores are hundredths of a point.
-
-    Attributes:
-        connector: the record.
-        id: of the record.
-        number: its place in the loads.
-        institution: its institution.
-        capacity: matches it can take in 30 days.
-        professional: may take paid missions.
-        free: not commercial.
-        static: past help + response speed.
-        sectors: NAF division → points of sector experience.
-        sections: NAF section it has experience in → its most points for a division of it; `ANY` → for any division.
-        checks: conditions a company must meet.
-        salt: 32 bits of a hash of its id, for fair ties.
-        reasons: sentences of the static score.
-    """
-
-    connector: Connector
-    id: str
-    number: int
-    institution: str
-    capacity: int
-    professional: bool
-    free: bool
-    static: int
-    sectors: Mapping[str, int]
-    sections: Mapping[str, int]
-    checks: tuple[Check, ...]
-    salt: int
-    reasons: tuple[str, ...]
-
-
-class Pool(NamedTuple):
-    """Candidates, best first, in columns: reading on costs a few packed integers, not an object a candidate.
-
-    Attributes:
-        values: points of the zone + static score, hundredths; with the most sector points where a section is known.
-        numbers: place in the loads.
-        limits: capacity.
-        candidates: the connecteurs.
-        reaches: the zone each was found through.
-    """
-
-    values: "array[int]"
-    numbers: "array[int]"
-    limits: "array[int]"
-    candidates: tuple[Candidate, ...]
-    reaches: tuple[Reach, ...]
-
-
-_Entry: TypeAlias = tuple[int, str, Candidate, Reach]
-"""−value, id, candidate, zone: what pools are sorted from."""
-
-
-def _pool(entries: Sequence[_Entry]) -> Pool:
-    """A pool of entries in order."""
-    return Pool(
-        array("i", [-entry[0] for entry in entries]),
-        array("i", [entry[2].number for entry in entries]),
-        array("i", [entry[2].capacity for entry in entries]),
-        tuple([entry[2] for entry in entries]),
-        tuple([entry[3] for entry in entries]),
-    )
-
-
-class Shelf(NamedTuple):
-    """The candidates of one subject at one place. Who serves several of its zones stands in it several times.
-
-    Attributes:
-        every: all of them.
-        experienced: NAF section → those with experience in it, their most points of that section counted.
-        free: the non-commercial ones, their most points of any section counted; or None.
-    """
-
-    every: Pool
-    experienced: Mapping[str, Pool]
-    free: Pool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Zones that cover, or may cover, the same companies.
-
-    Attributes:
-        zones: each with its candidates by subject.
-        penalty: hundredths taken where the zone is only possible.
-        shelves: memo of `shelf`.
-    """
-
-    zones: tuple[tuple[Reach, Mapping[str, tuple[Candidate, ...]]], ...]
-    penalty: int
-    shelves: dict[str, Shelf | None] = field(default_factory=dict[str, Shelf | None], compare=False, repr=False)
-
-    def shelf(self, subject: str) -> Shelf | None:
-        """The candidates of a subject, None without any; gathered once."""
-        try:
-            return self.shelves[subject]
-        except KeyError:
-            found = self.shelves[subject] = self._gather(subject)
-            return found
-
-    def _gather(self, subject: str) -> Shelf | None:
-        every: list[_Entry] = []
-        for reach, pools in self.zones:
-            points = self.penalty - reach.points if reach.level == UNKNOWN_LEVEL else -reach.points
-            every += [(points - found.static, found.id, found, reach) for found in pools.get(subject, ())]
-        if not every:
-            return None
-        every.sort(key=_ORDER)
-        experienced: dict[str, list[_Entry]] = {}
-        for minus, candidate_id, candidate, reach in every:
-            for section, most in candidate.sections.items():
-                if section != ANY or candidate.free:
-                    experienced.setdefault(section, []).append((minus - most, candidate_id, candidate, reach))
-        known = {section: _pool(sorted(entries, key=_ORDER)) for section, entries in experienced.items()}
-        free = known.pop(ANY, None)
-        return Shelf(_pool(every), known, free)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +29,7 @@ class Directory:
         zones: zone key (`rules.territory`) → subject → candidates: active, with a capacity.
         local: communes and EPCI that somebody serves.
         places: memo of `near` by the zones of a place.
+        served: memo of the zones of `near`.
         wide: memo of `near` by département and region.
         narrow: memo of `near` by the commune or EPCI that somebody serves.
     """
@@ -175,6 +45,7 @@ class Directory:
     places: dict[tuple[Reach, ...], Place] = field(
         default_factory=dict[tuple[Reach, ...], Place], compare=False, repr=False
     )
+    served: dict[Reach, Served] = field(default_factory=dict[Reach, Served], compare=False, repr=False)
     wide: dict[tuple[str, str], tuple[Place, ...]] = field(
         default_factory=dict[tuple[str, str], tuple[Place, ...]], compare=False, repr=False
     )
@@ -215,9 +86,15 @@ class Directory:
     def _place(self, reaches: tuple[Reach, ...]) -> Place:
         place = self.places.get(reaches)
         if place is None:
-            zones = tuple((reach, self.zones[reach.key]) for reach in reaches)
-            place = self.places[reaches] = Place(zones, 100 * self.figures.score.unknown_penalty)
+            place = self.places[reaches] = Place(tuple([self._serve(reach) for reach in reaches]))
         return place
+
+    def _serve(self, reach: Reach) -> Served:
+        served = self.served.get(reach)
+        if served is None:
+            penalty = 100 * self.figures.score.unknown_penalty if reach.level == UNKNOWN_LEVEL else 0
+            served = self.served[reach] = Served(reach, reach.points - penalty, self.zones[reach.key])
+        return served
 
     def replace(self, changed: Iterable[Connector]) -> "Directory":
         """The directory with these records new or replaced; only the lists they touch are made again."""
@@ -245,7 +122,8 @@ class Directory:
         places = {reaches: place for reaches, place in self.places.items() if keys.isdisjoint(r.key for r in reaches)}
         zones = {key: pools for key, pools in zones.items() if pools}
         local = frozenset(key[2:] for key in zones if key.startswith(("c:", "e:")))
-        return Directory(self.figures, self.territories, connectors, numbers, zones, local, places)
+        served = {reach: zone for reach, zone in self.served.items() if reach.key not in keys}
+        return Directory(self.figures, self.territories, connectors, numbers, zones, local, places, served)
 
 
 def _takes_matches(connector: Connector) -> bool:

@@ -6,11 +6,12 @@ from typing import Final, NamedTuple
 
 from matching.model import Company, Connector
 from matching.rules import text
-from matching.rules.directory import PROFESSIONAL, Candidate, Directory, Place
+from matching.rules.directory import PROFESSIONAL, Directory
 from matching.rules.figures import Figures
 from matching.rules.loads import Loads, load_at
 from matching.rules.profile import CACHE_LIMIT
 from matching.rules.search import Pick, Query
+from matching.rules.shelves import Candidate, Place
 from matching.rules.territory import UNKNOWN_LEVEL, Territories
 from matching.rules.verdict import NO, UNKNOWN, YES, Check, connector_checks
 
@@ -150,7 +151,7 @@ def _cause(places: Iterable[Place], query: Query, loads: Loads, subject: str) ->
         return "aucun_connecteur"
     cause = "criteres"
     for shelf in shelves:
-        for candidate in shelf.every.candidates:
+        for _, _, _, candidate, _ in shelf.every:
             if not _fits(candidate, query):
                 continue
             if candidate.institution in query.excluded:

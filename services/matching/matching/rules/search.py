@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
-from matching.rules.directory import ANY, Candidate, Directory, Pool
+from matching.rules.directory import Directory
 from matching.rules.figures import Figures
 from matching.rules.loads import MASK, SHIFT, Loads
 from matching.rules.profile import Profile
+from matching.rules.shelves import ANY, Candidate, Pool
 from matching.rules.territory import Reach
 from matching.rules.verdict import NO, UNKNOWN
 
@@ -103,11 +104,8 @@ class Searcher:
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
                 if shelf is not None:
-                    every, experienced, _ = shelf
-                    lists.append((fit + capacity + every[0][0], fit, every, index, None))
-                    known = experienced.get(section)
-                    if known is not None:
-                        lists.append((fit + capacity + known[0][0], fit, known, index, section))
+                    for most, pool, counted in shelf.counted(section):
+                        lists.append((fit + capacity + most, fit, pool, index, counted))
                 fit = 100 * score.second_subject
         lists.sort(key=_BOUND, reverse=True)
         return lists
@@ -119,10 +117,10 @@ class Searcher:
         for place in self.directory.near(query.profile.company):
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
-                if shelf is not None and shelf.free is not None:
+                free = None if shelf is None else shelf.experienced(ANY)
+                if free is not None:
                     fit = 100 * (score.second_subject if index else score.main_subject)
-                    bound = fit + 100 * score.free_capacity + shelf.free.values[0]
-                    lists.append((bound, fit, shelf.free, index, ANY))
+                    lists.append((fit + 100 * score.free_capacity + free[0][0], fit, free, index, ANY))
         lists.sort(key=_BOUND, reverse=True)
         return lists
 
@@ -175,21 +173,21 @@ class _Board:
         _, fit, pool, subject, section = item
         capacity, loads, floor = self.capacity, self.loads, self.floor
         division = self.profile.activity.division
-        values, numbers, limits, candidates, reaches = pool
         reachable = floor - fit - capacity
-        for index, (value, number, limit) in enumerate(zip(values, numbers, limits, strict=True)):
+        for value, number, limit, candidate, reach in pool:
             if value < reachable:
                 break
             load = loads[number >> SHIFT][number & MASK]
-            score = fit + value + capacity * (limit - load) // limit
-            if score < floor or load >= limit:
+            if load >= limit:
                 continue
-            candidate = candidates[index]
+            score = fit + value + capacity * (limit - load) // limit
+            if score < floor:
+                continue
             if section is not None:
                 score += candidate.sectors.get(division, 0) - candidate.sections[section]
                 if score < floor:
                     continue
-            if self._enter(score, load, candidate, reaches[index], subject):
+            if self._enter(score, load, candidate, reach, subject):
                 floor = self.floor
                 reachable = floor - fit - capacity
 
