@@ -151,7 +151,7 @@ def _cause(places: Iterable[Place], query: Query, loads: Loads, subject: str) ->
         return "aucun_connecteur"
     cause = "criteres"
     for shelf in shelves:
-        for _, _, _, candidate, _ in shelf.every:
+        for *_, candidate, _ in shelf.every:
             if not _fits(candidate, query):
                 continue
             if candidate.institution in query.excluded:

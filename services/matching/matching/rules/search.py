@@ -6,13 +6,13 @@ best found: the result is that of scoring everybody. Scores are hundredths of a 
 
 from bisect import insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from matching.rules.directory import Directory
-from matching.rules.figures import Figures
-from matching.rules.loads import MASK, SHIFT, Loads
+from matching.rules.figures import Figures, ScoreFigures
+from matching.rules.loads import Loads
 from matching.rules.profile import Profile
 from matching.rules.shelves import ANY, Candidate, Pool
 from matching.rules.territory import Reach
@@ -126,17 +126,7 @@ class Searcher:
 
     def _top(self, query: Query, loads: Loads, lists: list[_List], count: int) -> list[_Found]:
         """The best `count` of distinct institutions."""
-        score = self.figures.score
-        board = _Board(
-            query.profile,
-            query.paid,
-            query.excluded,
-            query.seed | 1,
-            loads,
-            count,
-            100 * score.free_capacity,
-            100 * score.unknown_penalty,
-        )
+        board = _Board(query, loads, count, self.figures.score)
         for item in lists:
             if item[0] < board.floor:
                 break
@@ -144,25 +134,33 @@ class Searcher:
         return board.top
 
 
-@dataclass(slots=True)
 class _Board:
-    """The best entries found so far.
+    """The best entries found so far."""
 
-    `floor` is the score that an entry must reach to matter; `verdicts` holds what `_opened` said of each set of
-    conditions, shared by many candidates and named by its identity.
-    """
+    __slots__ = (
+        "_capacity",
+        "_count",
+        "_excluded",
+        "_loads",
+        "_odd",
+        "_paid",
+        "_penalty",
+        "_profile",
+        "_verdicts",
+        "floor",
+        "top",
+    )
 
-    profile: Profile
-    paid: bool
-    excluded: frozenset[str]
-    odd: int
-    loads: Loads
-    count: int
-    capacity: int
-    penalty: int
-    top: list[_Found] = field(default_factory=list[_Found])
-    verdicts: dict[int, tuple[str, ...] | None] = field(default_factory=dict[int, tuple[str, ...] | None])
-    floor: int = _NOBODY
+    def __init__(self, query: Query, loads: Loads, count: int, score: ScoreFigures) -> None:
+        self._profile, _, self._paid, self._excluded, seed = query
+        self._odd = seed | 1
+        self._loads, self._count = loads, count
+        self._capacity, self._penalty = 100 * score.free_capacity, 100 * score.unknown_penalty
+        self._verdicts: dict[int, tuple[str, ...] | None] = {}
+        """What `_opened` said of each set of conditions, shared by many candidates and named by its identity."""
+        self.top: list[_Found] = []
+        self.floor = _NOBODY
+        """The score that an entry must reach to matter."""
 
     def read(self, item: _List) -> None:
         """Read a list as far as its next candidate can reach the floor.
@@ -171,14 +169,14 @@ class _Board:
         other lists count no sector: whoever has some stands in a list of its section too.
         """
         _, fit, pool, subject, section = item
-        capacity, loads, floor = self.capacity, self.loads, self.floor
-        division = self.profile.activity.division
+        capacity, loads, floor = self._capacity, self._loads, self.floor
+        division = self._profile.activity.division
         reachable = floor - fit - capacity
-        for value, number, limit, candidate, reach in pool:
+        for value, block, slot, limit, candidate, reach in pool:
             if value < reachable:
                 break
-            load = loads[number >> SHIFT][number & MASK]
-            if load >= limit:
+            load = loads[block][slot]
+            if load >= limit:  # asked first: where needs are many, the head of a list is full
                 continue
             score = fit + value + capacity * (limit - load) // limit
             if score < floor:
@@ -193,39 +191,46 @@ class _Board:
 
     def _enter(self, score: int, load: int, candidate: Candidate, reach: Reach, subject: int) -> bool:
         """Put a candidate among the best if no condition refuses it; true when the floor may have moved."""
-        top = self.top
-        if candidate.institution in self.excluded or (self.paid and not candidate.professional):
+        if candidate.institution in self._excluded or (self._paid and not candidate.professional):
             return False
         unknown = reach.unknown
         if candidate.checks:
             opened = self._judge(candidate)
             if opened is None:
                 return False
-            score -= self.penalty * len(opened)
-            unknown += opened
-        tie = (candidate.salt * self.odd & _MASK) >> 8
-        found = (-score, load, tie, candidate.id, candidate, reach, subject, unknown)
-        if len(top) == self.count and found >= top[-1]:
+            if opened:
+                score -= self._penalty * len(opened)
+                if score < self.floor:
+                    return False
+                unknown += opened
+        tie = (candidate.salt * self._odd & _MASK) >> 8
+        return self._keep((-score, load, tie, candidate.id, candidate, reach, subject, unknown))
+
+    def _keep(self, found: _Found) -> bool:
+        """Put an entry among the best, once an institution, if it is of them."""
+        top, count = self.top, self._count
+        if len(top) == count and found >= top[-1]:
             return False
+        institution = found[4].institution
         for index, held in enumerate(top):
-            if held[4].institution == candidate.institution:
+            if held[4].institution == institution:
                 if found >= held:
                     return False
                 del top[index]
                 break
         insort(top, found)
-        if len(top) > self.count:
+        if len(top) > count:
             top.pop()
-        if len(top) == self.count:
+        if len(top) == count:
             self.floor = -top[-1][0]
         return True
 
     def _judge(self, candidate: Candidate) -> tuple[str, ...] | None:
         """What `_opened` says of the conditions of a candidate, asked once a search."""
         conditions = id(candidate.checks)
-        if conditions not in self.verdicts:
-            self.verdicts[conditions] = _opened(candidate, self.profile)
-        return self.verdicts[conditions]
+        if conditions not in self._verdicts:
+            self._verdicts[conditions] = _opened(candidate, self._profile)
+        return self._verdicts[conditions]
 
 
 def _opened(candidate: Candidate, profile: Profile) -> tuple[str, ...] | None:

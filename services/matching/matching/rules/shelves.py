@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 from matching.model import Connector
+from matching.rules.loads import MASK, SHIFT
 from matching.rules.territory import Reach
 from matching.rules.verdict import Check
 
@@ -54,8 +55,8 @@ class Candidate:
     reasons: tuple[str, ...]
 
 
-Entry: TypeAlias = tuple[int, int, int, Candidate, Reach]
-"""Value, place in the loads, capacity, candidate, the zone it was found through.
+Entry: TypeAlias = tuple[int, int, int, int, Candidate, Reach]
+"""Value, block and slot of its load (`rules.loads`), capacity, candidate, the zone it was found through.
 
 The value is the points of the zone + static score, hundredths; with the most sector points where a section is counted.
 A plain tuple: reading on unpacks it without a look at any object. All the places of a zone share its entries.
@@ -94,11 +95,11 @@ def _filed(candidates: Iterable[Candidate], reach: Reach, points: int) -> Filed:
     experienced: dict[str, list[Entry]] = {}
     for found in candidates:
         value = points + found.static
-        every.append((value, found.number, found.capacity, found, reach))
+        what = (found.number >> SHIFT, found.number & MASK, found.capacity, found, reach)
+        every.append((value, *what))
         for section, most in found.sections.items():
             if section != ANY or found.free:
-                entry = (value + most, found.number, found.capacity, found, reach)
-                experienced.setdefault(section, []).append(entry)
+                experienced.setdefault(section, []).append((value + most, *what))
     for pool in (every, *experienced.values()):
         pool.sort(key=_VALUE, reverse=True)
     return Filed(every, experienced)
