@@ -49,19 +49,16 @@ class _Criterion(NamedTuple):
     tests: tuple[tuple[int, Callable[[Profile], str]], ...]
     known: _Masks
 
-    def masks(self, profile: Profile) -> tuple[int, int]:
-        """Bits of the aids this criterion excludes, and of those it leaves open."""
-        datum = self.datum(profile)
-        found = self.known.get(datum)
-        if found is None:
-            if len(self.known) >= CACHE_LIMIT:
-                self.known.clear()
-            excluded = opened = 0
-            for bit, test in self.tests:
-                verdict = test(profile)
-                excluded |= bit if verdict == NO else 0
-                opened |= bit if verdict == UNKNOWN else 0
-            found = self.known[datum] = (excluded, opened & ~excluded)
+    def learn(self, datum: object, profile: Profile) -> tuple[int, int]:
+        """Bits of the aids this criterion excludes, and of those it leaves open; kept in `known`."""
+        if len(self.known) >= CACHE_LIMIT:
+            self.known.clear()
+        excluded = opened = 0
+        for bit, test in self.tests:
+            verdict = test(profile)
+            excluded |= bit if verdict == NO else 0
+            opened |= bit if verdict == UNKNOWN else 0
+        found = self.known[datum] = (excluded, opened & ~excluded)
         return found
 
 
@@ -99,19 +96,27 @@ class Catalogue:
                 tests.setdefault(criterion, []).append((bit, test))
         self._kinds = tuple((mask, figures.aids.quotas[kind]) for kind, mask in kinds.items())
         self._criteria = tuple(_Criterion(name, _DATUM[name], tuple(found), {}) for name, found in tests.items())
+        self._wanted: dict[tuple[str, ...], int] = {}
         self._known: dict[_Case, tuple[Programme, ...]] = {}
         self._plain: dict[str, list[Programme | None]] = {subject: [None] * len(aids) for subject in self._subjects}
         self._doubtful: dict[tuple[int, str, tuple[str, ...]], Programme] = {}
 
     def recommend(self, profile: Profile, subjects: tuple[str, ...]) -> tuple[Programme, ...]:
         """The programmes to show: none that excludes the company, main subject first inside each kind."""
+        wanted = self._wanted.get(subjects)
+        if wanted is None:
+            wanted = self._want(subjects)
         excluded = 0
         open_by: tuple[tuple[str, int], ...] = ()
         for criterion in self._criteria:
-            no, unknown = criterion.masks(profile)
+            name, datum_of, _, known = criterion
+            datum = datum_of(profile)
+            no, unknown = known.get(datum) or criterion.learn(datum, profile)
             excluded |= no
+            unknown &= wanted
             if unknown:
-                open_by += ((criterion.name, unknown),)
+                open_by += ((name, unknown),)
+        excluded &= wanted  # what happens to the aids of other subjects makes no other case
         case = (subjects, excluded, open_by)
         found = self._known.get(case)
         if found is None:
@@ -119,6 +124,16 @@ class Catalogue:
                 self._known.clear()
             found = self._known[case] = self._select(subjects, excluded, open_by)
         return found
+
+    def _want(self, subjects: tuple[str, ...]) -> int:
+        """Bits of the aids that answer one of these subjects."""
+        if len(self._wanted) >= CACHE_LIMIT:
+            self._wanted.clear()
+        wanted = 0
+        for subject in subjects:
+            wanted |= self._subjects.get(subject, 0)
+        self._wanted[subjects] = wanted
+        return wanted
 
     def _select(
         self, subjects: tuple[str, ...], excluded: int, open_by: tuple[tuple[str, int], ...]
