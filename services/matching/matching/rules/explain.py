@@ -34,42 +34,46 @@ class Wording:
             for sentence, earned in zip(SECTOR_FIT, (score.sector_division, score.sector_section), strict=True)
         }
         self._sector[0] = ()
-        self._subjects: dict[tuple[str, bool], str] = {}
-        self._capacity: dict[tuple[int, int], str] = {}
+        self._fits: dict[tuple[str, str, bool, int], tuple[str, ...]] = {}
+        self._capacity: dict[tuple[int, int], tuple[str, ...]] = {}
         penalty = 100 * score.unknown_penalty
         self._missing = {code: text.missing(code, penalty) for code, verdict in text.CRITERIA if verdict == UNKNOWN}
 
     def reasons(self, pick: Pick, query: Query) -> tuple[str, ...]:
         """What earned a chosen connecteur its points, one French sentence for each part of the score."""
-        candidate = pick.candidate
-        return (
-            *self._territory[pick.reach.level],
-            self._subject(query.subjects[pick.subject], pick.subject > 0),
-            *self._sector[candidate.sectors.get(query.profile.activity.division, 0)],
-            *candidate.reasons,
-            self._free(pick.load, candidate.capacity),
-        )
+        candidate, place = pick.candidate, pick.subject
+        sector = candidate.sectors.get(query.profile.activity.division, 0)
+        fit = self._fit(pick.reach.level, query.subjects[place], place > 0, sector)
+        return fit + candidate.reasons + self._free(pick.load, candidate.capacity)
 
     def missing(self, pick: Pick) -> tuple[str, ...]:
         """The data that were missing to be sure of a chosen connecteur."""
         return tuple([self._missing[criterion] for criterion in pick.unknown]) if pick.unknown else ()
 
-    def _subject(self, subject: str, second: bool) -> str:
-        found = self._subjects.get((subject, second))
+    def _fit(self, level: str, subject: str, second: bool, sector: int) -> tuple[str, ...]:
+        """Territory, subject and sector: few cases, many times each."""
+        found = self._fits.get((level, subject, second, sector))
         if found is None:
+            if len(self._fits) >= CACHE_LIMIT:
+                self._fits.clear()
             score = self._figures.score
             earned = 100 * (score.second_subject if second else score.main_subject)
             label = self._figures.subjects.get(subject, subject)
-            found = self._subjects[subject, second] = text.scored(SUBJECT_FIT[second].format(label), earned)
+            covers = text.scored(SUBJECT_FIT[second].format(label), earned)
+            found = self._fits[level, subject, second, sector] = (
+                *self._territory[level],
+                covers,
+                *self._sector[sector],
+            )
         return found
 
-    def _free(self, load: int, limit: int) -> str:
+    def _free(self, load: int, limit: int) -> tuple[str, ...]:
         found = self._capacity.get((load, limit))
         if found is None:
             if len(self._capacity) >= CACHE_LIMIT:
                 self._capacity.clear()
             earned = 100 * self._figures.score.free_capacity * (limit - load) // limit
-            found = self._capacity[load, limit] = text.scored(text.capacity(load, limit), earned)
+            found = self._capacity[load, limit] = (text.scored(text.capacity(load, limit), earned),)
         return found
 
 
