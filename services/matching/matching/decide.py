@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec.structs import replace
 
 from common.decision import Cancel, Decision, Rejection, Schedule
-from common.event import Event, derive_id
+from common.event import Event, derive_bytes, id_text
 from common.message import Message
 from matching.events import AidsRecommended, MatchAccepted, MatchDeclined, MatchExpired, NeedOpened, Programme
 from matching.inputs import AcceptMatch, CapacityFreed, DeclineMatch, DiagnosticCompleted, OffersExpired, PutConnector
@@ -73,7 +73,7 @@ def _diagnosed(state: CompanyNeeds, shared: Shared, message: Message[object], ev
     if known is not None:
         return _joined(state, shared, event, known, programmes)
     need = Need(
-        need_id=str(derive_id(message.id, NEED_ID)),
+        need_id=id_text(derive_bytes(message.id, NEED_ID)).decode(),
         subjects=subjects,
         paid=is_paid(event, figures.need),
         priority=priority_of(event, subjects, figures.need),

@@ -41,10 +41,9 @@ def with_moves(loads: Loads, moves: Iterable[tuple[int, int]]) -> Loads:
     """The loads moved by these (number, amount), one after the other; never below zero."""
     blocks = list(loads)
     for number, by in moves:
-        block = _own(blocks, loads, number)
-        place = number & MASK
-        load = block[place] + by
-        block[place] = max(0, load)
+        block, slot = _own(blocks, loads, number), number & MASK
+        load = block[slot] + by
+        block[slot] = max(0, load)
     return tuple(blocks)
 
 

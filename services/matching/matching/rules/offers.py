@@ -20,6 +20,8 @@ from matching.rules.shared import Shared
 NEED_ID: Final = 1000
 """Index under which the id of a need derives from the message that opened it, clear of the ids of events."""
 
+_NOBODY: Final = frozenset[str]()
+
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
     """A round of offers, or the statement that nobody is left to ask.
@@ -39,7 +41,7 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 
 def query_of(need: Need, profile: Profile) -> Query:
     """What is searched for a need: institutions asked already are left out."""
-    asked = frozenset([match.institution_id for match in need.matches])
+    asked = frozenset([match.institution_id for match in need.matches]) if need.matches else _NOBODY
     return Query(profile, need.subjects, need.paid, asked, int(need.need_id[-8:], 16))
 
 
@@ -105,20 +107,21 @@ def _moved(need: Need, status: NeedStatus, number: int, end: datetime | None, ma
     )
 
 
-def match_id(need_id: str, number: int, rank: int) -> str:
-    """Id of the `rank`-th offer of round `number`: the need's UUID with its last four digits moved."""
-    return f"{need_id[:-4]}{int(need_id[-4:], 16) ^ (number << 8 | rank):04x}"
+def match_ids(need_id: str, number: int, count: int) -> list[str]:
+    """Ids of the offers of round `number`, by rank: the need's UUID with its last four digits moved."""
+    start, last = need_id[:-4], int(need_id[-4:], 16) ^ number << 8
+    return [f"{start}{last ^ rank:04x}" for rank in range(1, count + 1)]
 
 
 def _proposals(
     picks: Sequence[Pick], need_id: str, number: int, query: Query, wording: Wording
 ) -> tuple[Proposal, ...]:
     found: list[Proposal] = []
-    for rank, pick in enumerate(picks, 1):
+    for rank, (match_id, pick) in enumerate(zip(match_ids(need_id, number, len(picks)), picks, strict=True), 1):
         connector = pick.candidate.connector
         found.append(
             Proposal(
-                match_id(need_id, number, rank),
+                match_id,
                 connector.id,
                 connector.name,
                 connector.institution,

@@ -59,10 +59,9 @@ def load_of(shared: Shared, connector_id: str) -> int:
 def with_loads(shared: Shared, rows: Sequence[object]) -> Shared:
     """The shared aggregate with the loads these rows move; never below zero."""
     numbers = shared.basis.directory.numbers
-    moves = [
-        (numbers[connector_id], row.by)
-        for row in rows
-        if isinstance(row, LoadsMoved)
-        for connector_id in row.connector_ids
-    ]
+    moves: list[tuple[int, int]] = []
+    for row in rows:
+        if isinstance(row, LoadsMoved):
+            by = row.by
+            moves += [(numbers[connector_id], by) for connector_id in row.connector_ids]
     return Shared(shared.basis, with_moves(shared.loads, moves)) if moves else shared
