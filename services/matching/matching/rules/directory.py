@@ -9,7 +9,7 @@ from typing import Final
 from matching.model import Company, Connector
 from matching.rules import text
 from matching.rules.figures import ActivityFigures, Figures, ScoreFigures
-from matching.rules.shelves import ANY, Candidate, Place, Served
+from matching.rules.shelves import Candidate, Place, Served
 from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
 
@@ -145,6 +145,7 @@ def file_candidate(connector: Connector, number: int, figures: Figures) -> Candi
     past, speed = static_points(connector, figures.score)
     quality = connector.quality
     sectors = sector_points(connector.secteurs, figures.activities, figures.score)
+    most = _most_points(sectors, figures.activities)
     return Candidate(
         connector,
         connector.id,
@@ -155,7 +156,8 @@ def file_candidate(connector: Connector, number: int, figures: Figures) -> Candi
         connector.type in figures.offer.non_commercial,
         past + speed,
         sectors,
-        _most_points(sectors, figures.activities),
+        most,
+        _uneven(sectors, most, figures.activities),
         _shared(connector_checks(connector, figures.activities)),
         int.from_bytes(sha1(connector.id.encode(), usedforsecurity=False).digest()[:4]),
         (
@@ -166,13 +168,18 @@ def file_candidate(connector: Connector, number: int, figures: Figures) -> Candi
 
 
 def _most_points(sectors: Mapping[str, int], activities: ActivityFigures) -> dict[str, int]:
-    """The most sector points in each section, and in `ANY`."""
-    most = {ANY: 0}
+    """The most sector points in each section."""
+    most: dict[str, int] = {}
     for division, points in sectors.items():
         section = activities.sections[division]
         most[section] = max(points, most.get(section, 0))
-        most[ANY] = max(points, most[ANY])
     return most
+
+
+def _uneven(sectors: Mapping[str, int], most: Mapping[str, int], activities: ActivityFigures) -> frozenset[str]:
+    """The sections where a division earns less than the most."""
+    sections = activities.sections
+    return frozenset([sections[division] for division, points in sectors.items() if points < most[sections[division]]])
 
 
 @lru_cache(maxsize=4096)

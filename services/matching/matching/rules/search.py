@@ -5,7 +5,7 @@ best found: the result is that of scoring everybody. Scores are hundredths of a 
 """
 
 from bisect import insort
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -14,7 +14,7 @@ from matching.rules.directory import Directory
 from matching.rules.figures import Figures, ScoreFigures
 from matching.rules.loads import Loads
 from matching.rules.profile import Profile
-from matching.rules.shelves import ANY, Candidate, Pool
+from matching.rules.shelves import Candidate, Place, Pool
 from matching.rules.territory import Reach
 from matching.rules.verdict import NO, UNKNOWN
 
@@ -23,8 +23,8 @@ _NOBODY: Final = -1_000_000
 _BOUND: Final = itemgetter(0)
 _NOTHING: Final[tuple[str, ...]] = ()
 
-_List: TypeAlias = tuple[int, int, Pool, int, str | None]
-"""Bound, points of the subject, candidates, index of the subject, section whose most points are counted, or None."""
+_List: TypeAlias = tuple[int, int, Pool, int]
+"""Bound, points of the subject, candidates, index of the subject."""
 
 _Found: TypeAlias = tuple[int, int, int, str, Candidate, Reach, int, tuple[str, ...]]
 """−score, load, fair hash, id, then what a `Pick` names; ordered by its first four."""
@@ -81,46 +81,36 @@ class Searcher:
         Between equal scores, fewest matches first, then a hash of need and connecteur: stable, and fair over needs.
         """
         count = self.figures.offer.proposals
-        found = self._top(query, loads, self._lists(query), count)
+        places = self.directory.near(query.profile.company)
+        found = self._top(query, loads, self._lists(query, places), count)
         for entry in found:
             if entry[4].free:
                 break
         else:
-            others = self._top(query, loads, self._free_lists(query), 1) if found else []
+            free = [place.free for place in places] if found else ()
+            others = self._top(query, loads, self._lists(query, free), 1)
             found = _with_free(found, others[0], count) if others else found
         return [
             Pick(max(0, -minus), load, candidate, reach, subject, unknown)
             for minus, load, _, _, candidate, reach, subject, unknown in found
         ]
 
-    def _lists(self, query: Query) -> list[_List]:
+    def _lists(self, query: Query, places: Iterable[Place]) -> list[_List]:
         """Every list worth reading, highest bound first."""
         score = self.figures.score
         capacity = 100 * score.free_capacity
-        section = query.profile.activity.section
+        main, second = 100 * score.main_subject, 100 * score.second_subject
+        activity = query.profile.activity
+        section, division = activity.section, activity.division
         lists: list[_List] = []
-        for place in self.directory.near(query.profile.company):
-            fit = 100 * score.main_subject
+        for place in places:
+            fit = main
             for index, subject in enumerate(query.subjects):
                 shelf = place.shelf(subject)
                 if shelf is not None:
-                    for most, pool, counted in shelf.counted(section):
-                        lists.append((fit + capacity + most, fit, pool, index, counted))
-                fit = 100 * score.second_subject
-        lists.sort(key=_BOUND, reverse=True)
-        return lists
-
-    def _free_lists(self, query: Query) -> list[_List]:
-        """The lists of non-commercial connecteurs, highest bound first."""
-        score = self.figures.score
-        lists: list[_List] = []
-        for place in self.directory.near(query.profile.company):
-            for index, subject in enumerate(query.subjects):
-                shelf = place.shelf(subject)
-                free = None if shelf is None else shelf.experienced(ANY)
-                if free is not None:
-                    fit = 100 * (score.second_subject if index else score.main_subject)
-                    lists.append((fit + 100 * score.free_capacity + free[0][0], fit, free, index, ANY))
+                    for most, pool in shelf.pools(section, division):
+                        lists.append((fit + capacity + most, fit, pool, index))
+                fit = second
         lists.sort(key=_BOUND, reverse=True)
         return lists
 
@@ -163,14 +153,9 @@ class _Board:
         """The score that an entry must reach to matter."""
 
     def read(self, item: _List) -> None:
-        """Read a list as far as its next candidate can reach the floor.
-
-        Where the most points of a section are counted, a candidate is first set right for the company's division. The
-        other lists count no sector: whoever has some stands in a list of its section too.
-        """
-        _, fit, pool, subject, section = item
+        """Read a list as far as its next candidate can reach the floor."""
+        _, fit, pool, subject = item
         capacity, loads, floor = self._capacity, self._loads, self.floor
-        division = self._profile.activity.division
         reachable = floor - fit - capacity
         for value, block, slot, limit, candidate, reach in pool:
             if value < reachable:
@@ -181,10 +166,6 @@ class _Board:
             score = fit + value + capacity * (limit - load) // limit
             if score < floor:
                 continue
-            if section is not None:
-                score += candidate.sectors.get(division, 0) - candidate.sections[section]
-                if score < floor:
-                    continue
             if self._enter(score, load, candidate, reach, subject):
                 floor = self.floor
                 reachable = floor - fit - capacity

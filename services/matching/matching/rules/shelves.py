@@ -5,8 +5,9 @@ up by NAF section. A search then reads only the head of a few lists instead of t
 zone by zone and merged at a place when first asked: the country is sorted once, not once a département.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
@@ -15,9 +16,6 @@ from matching.model import Connector
 from matching.rules.loads import MASK, SHIFT
 from matching.rules.territory import Reach
 from matching.rules.verdict import Check
-
-ANY: Final = ""
-"""Stands for any NAF section."""
 
 
 @dataclass(slots=True)
@@ -34,7 +32,8 @@ class Candidate:
         free: not commercial.
         static: past help + response speed.
         sectors: NAF division → points of sector experience.
-        sections: NAF section it has experience in → its most points for a division of it; `ANY` → for any division.
+        sections: NAF section it has experience in → its most points for a division of it.
+        uneven: those of its sections whose divisions do not all earn the most.
         checks: conditions a company must meet.
         salt: 32 bits of a hash of its id, for fair ties.
         reasons: sentences of the static score.
@@ -50,6 +49,7 @@ class Candidate:
     static: int
     sectors: Mapping[str, int]
     sections: Mapping[str, int]
+    uneven: frozenset[str]
     checks: tuple[Check, ...]
     salt: int
     reasons: tuple[str, ...]
@@ -58,15 +58,15 @@ class Candidate:
 Entry: TypeAlias = tuple[int, int, int, int, Candidate, Reach]
 """Value, block and slot of its load (`rules.loads`), capacity, candidate, the zone it was found through.
 
-The value is the points of the zone + static score, hundredths; with the most sector points where a section is counted.
+The value is the points of the zone + static score, hundredths; with the sector points where they are counted.
 A plain tuple: reading on unpacks it without a look at any object. All the places of a zone share its entries.
 """
 
 Pool: TypeAlias = Sequence[Entry]
 """Entries, highest value first."""
 
-Counted: TypeAlias = tuple[int, Pool, str | None]
-"""The highest value of a pool, the pool, and the section whose most points are in its values, or None."""
+Headed: TypeAlias = tuple[int, Pool]
+"""The highest value of a pool, and the pool."""
 
 _VALUE: Final[Callable[[Entry], int]] = itemgetter(0)
 
@@ -76,20 +76,30 @@ def _merged(pools: Sequence[Pool]) -> Pool:
     return pools[0] if len(pools) == 1 else sorted(chain.from_iterable(pools), key=_VALUE, reverse=True)
 
 
+def _set_right(pool: Pool, section: str, division: str) -> Pool:
+    """A pool of those experienced in a section with the points of one of its divisions, not the most of them."""
+    right = [
+        (value + found.sectors[division] - found.sections[section], block, slot, limit, found, reach)
+        for value, block, slot, limit, found, reach in pool
+    ]
+    return sorted(right, key=_VALUE, reverse=True)
+
+
 class Filed(NamedTuple):
     """The candidates of one subject in one zone.
 
     Attributes:
         every: all of them.
-        experienced: NAF section → those with experience in it, their most points of that section counted; `ANY` → the
-            non-commercial ones, their most points of any section counted.
+        experienced: NAF section → those with experience in it, their most points of that section counted.
+        uneven: sections some of whose divisions earn somebody fewer points than others.
     """
 
     every: Pool
     experienced: Mapping[str, Pool]
+    uneven: frozenset[str]
 
 
-def _filed(candidates: Iterable[Candidate], reach: Reach, points: int) -> Filed:
+def _filed(candidates: Sequence[Candidate], reach: Reach, points: int) -> Filed:
     """Candidates found through a zone worth these points."""
     every: list[Entry] = []
     experienced: dict[str, list[Entry]] = {}
@@ -98,14 +108,13 @@ def _filed(candidates: Iterable[Candidate], reach: Reach, points: int) -> Filed:
         what = (found.number >> SHIFT, found.number & MASK, found.capacity, found, reach)
         every.append((value, *what))
         for section, most in found.sections.items():
-            if section != ANY or found.free:
-                experienced.setdefault(section, []).append((value + most, *what))
+            experienced.setdefault(section, []).append((value + most, *what))
     for pool in (every, *experienced.values()):
         pool.sort(key=_VALUE, reverse=True)
-    return Filed(every, experienced)
+    return Filed(every, experienced, frozenset[str]().union(*[found.uneven for found in candidates]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Served:
     """A zone that somebody serves, seen from the companies that it covers or may cover.
 
@@ -120,6 +129,12 @@ class Served:
     points: int
     candidates: Mapping[str, tuple[Candidate, ...]]
     filed: dict[str, Filed] = field(default_factory=dict[str, Filed], compare=False, repr=False)
+
+    @cached_property
+    def free(self) -> "Served":
+        """The same zone with its non-commercial candidates only."""
+        kept = {subject: tuple([one for one in found if one.free]) for subject, found in self.candidates.items()}
+        return Served(self.reach, self.points, {subject: found for subject, found in kept.items() if found})
 
     def file(self, subject: str) -> Filed:
         """The candidates of a subject that has some, sorted once."""
@@ -136,43 +151,49 @@ class Shelf:
     Attributes:
         parts: those of each zone.
         every: all of them.
-        memo: of `experienced`, by section.
-        pools: memo of `counted`, by section.
+        uneven: see `Filed`.
+        known: memo of `pools`, by section, or by division where divisions differ.
     """
 
     parts: tuple[Filed, ...]
     every: Pool
-    memo: dict[str, Pool | None] = field(default_factory=dict[str, Pool | None], compare=False, repr=False)
-    pools: dict[str, tuple[Counted, ...]] = field(
-        default_factory=dict[str, tuple[Counted, ...]], compare=False, repr=False
+    uneven: frozenset[str]
+    known: dict[str, tuple[Headed, ...]] = field(
+        default_factory=dict[str, tuple[Headed, ...]], compare=False, repr=False
     )
 
-    def counted(self, section: str) -> tuple[Counted, ...]:
-        """The pools where the candidates for a company of a section stand: all of them, then those experienced in it.
+    def pools(self, section: str, division: str) -> tuple[Headed, ...]:
+        """The candidates for a company of a division: all of them, then those with experience of it.
 
-        Who is experienced stands in both; the second counts what the first leaves out.
+        Who is experienced stands in both, and only the second counts it.
         """
-        try:
-            return self.pools[section]
-        except KeyError:
-            found: tuple[Counted, ...] = ((self.every[0][0], self.every, None),)
-            known = None if section == ANY else self.experienced(section)
-            if known is not None:
-                found += ((known[0][0], known, section),)
-            self.pools[section] = found
-            return found
+        key = division if section in self.uneven else section
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = self._pools(section, division)
+        return found
 
-    def experienced(self, section: str) -> Pool | None:
-        """Those with experience in a section (see `Filed`), merged once; None without any."""
-        try:
-            return self.memo[section]
-        except KeyError:
-            known = [part.experienced[section] for part in self.parts if section in part.experienced]
-            pool = self.memo[section] = _merged(known) if known else None
-            return pool
+    def _pools(self, section: str, division: str) -> tuple[Headed, ...]:
+        every = (self.every[0][0], self.every)
+        experienced = [part.experienced[section] for part in self.parts if section in part.experienced]
+        if not experienced:
+            return (every,)
+        known = _merged(experienced)
+        if section in self.uneven:
+            known = _set_right(known, section, division)
+        return every, (known[0][0], known)
 
 
-@dataclass(frozen=True, slots=True)
+def _shelf(parts: tuple[Filed, ...]) -> Shelf | None:
+    """What the zones of a place hold on a subject, None without any."""
+    if not parts:
+        return None
+    return Shelf(
+        parts, _merged([part.every for part in parts]), frozenset[str]().union(*[part.uneven for part in parts])
+    )
+
+
+@dataclass(frozen=True)
 class Place:
     """Zones that cover, or may cover, the same companies.
 
@@ -184,12 +205,16 @@ class Place:
     zones: tuple[Served, ...]
     shelves: dict[str, Shelf | None] = field(default_factory=dict[str, Shelf | None], compare=False, repr=False)
 
+    @cached_property
+    def free(self) -> "Place":
+        """The same place with its non-commercial candidates only."""
+        return Place(tuple([zone.free for zone in self.zones]))
+
     def shelf(self, subject: str) -> Shelf | None:
         """The candidates of a subject, None without any; gathered once."""
         try:
             return self.shelves[subject]
         except KeyError:
             parts = tuple([zone.file(subject) for zone in self.zones if subject in zone.candidates])
-            shelf = Shelf(parts, _merged([part.every for part in parts])) if parts else None
-            self.shelves[subject] = shelf
-            return shelf
+            found = self.shelves[subject] = _shelf(parts)
+            return found
