@@ -9,6 +9,7 @@ from typing import Final
 from matching.model import Company, Connector
 from matching.rules import text
 from matching.rules.figures import ActivityFigures, Figures, ScoreFigures
+from matching.rules.profile import CACHE_LIMIT
 from matching.rules.shelves import Candidate, Place, Served
 from matching.rules.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.rules.verdict import Check, connector_checks
@@ -30,6 +31,7 @@ class Directory:
         local: communes and EPCI that somebody serves.
         places: memo of `near` by the zones of a place.
         served: memo of the zones of `near`.
+        found: memo of `near` by commune, département and region.
         wide: memo of `near` by département and region.
         narrow: memo of `near` by the commune or EPCI that somebody serves.
     """
@@ -46,6 +48,9 @@ class Directory:
         default_factory=dict[tuple[Reach, ...], Place], compare=False, repr=False
     )
     served: dict[Reach, Served] = field(default_factory=dict[Reach, Served], compare=False, repr=False)
+    found: dict[tuple[str, str, str], tuple[Place, ...]] = field(
+        default_factory=dict[tuple[str, str, str], tuple[Place, ...]], compare=False, repr=False
+    )
     wide: dict[tuple[str, str], tuple[Place, ...]] = field(
         default_factory=dict[tuple[str, str], tuple[Place, ...]], compare=False, repr=False
     )
@@ -54,7 +59,17 @@ class Directory:
     )
 
     def near(self, company: Company) -> tuple[Place, ...]:
-        """What covers, or may cover, a company: its own commune and EPCI, then département, region and country as one.
+        """What covers, or may cover, a company: its commune and EPCI, then département, region and country as one."""
+        where = (company.commune, company.departement, company.region)
+        found = self.found.get(where)
+        if found is None:
+            if len(self.found) >= CACHE_LIMIT:
+                self.found.clear()
+            found = self.found[where] = self._near(company)
+        return found
+
+    def _near(self, company: Company) -> tuple[Place, ...]:
+        """See `near`.
 
         The wide part is gathered once a département, the narrow part only where somebody serves it.
         """
