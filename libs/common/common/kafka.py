@@ -27,7 +27,7 @@ Records = tuple[ConsumerRecord[bytes | None, bytes | None], ...]
 OnBatch = Callable[[Records], Awaitable[None]]
 ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPartition, int]]]
 
-LINGER = 0.01
+LINGER = 0.02
 """Seconds between two batches: what arrives meanwhile is applied in one transaction instead of several."""
 
 RETRY_BACKOFF_MS = 300
