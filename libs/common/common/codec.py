@@ -123,19 +123,17 @@ class Codec(Generic[State, Shared]):
         """The events that `message` leads to, in order, ready to be numbered."""
         if not events:
             return []
-        cause, own_key, topic, types = message.id, message.key, self.topic, self._types
+        cause = message.id
         shared = cause_headers(cause, message.time, message.correlation, message.traceparent)
-        own_bytes = own_key.encode()
         published: list[Outgoing] = []
         for index, event in enumerate(events):
             key = event_key(event)
-            same = key == own_key
-            key_bytes = own_bytes if same else key.encode()
+            partition = message.partition if key == message.key else partition_of(key)
+            key_bytes = key.encode()
             region: str = getattr(event, "region", "") or message.region
             own = event_headers(derive_bytes(cause, index), key_bytes, region)
-            headers = (*types[type(event)], *own, *shared)
-            partition = message.partition if same else partition_of(key)
-            published.append(Outgoing(topic, partition, key_bytes, _encode(event), headers))
+            headers = (*self._types[type(event)], *own, *shared)
+            published.append(Outgoing(self.topic, partition, key_bytes, _encode(event), headers))
         return published
 
     def dead_lettered(self, record: Record, reason: str, at: datetime) -> Outgoing:

@@ -6,7 +6,7 @@ a template prints.
 
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -94,8 +94,12 @@ class AidsRecommended(msgspec.Struct, frozen=True, gc=False):
         Raises:
             ValueError: it is not one of programmes.
         """
+        document = bytes(self.document)
         try:
-            _checked(bytes(self.document))
+            if len(document) <= _REMEMBERED:
+                _checked(document)
+            else:
+                _read_programmes(document)
         except msgspec.MsgspecError as error:
             raise ValueError(f"programmes: {error}") from error
 
@@ -104,6 +108,9 @@ class AidsRecommended(msgspec.Struct, frozen=True, gc=False):
         """The list."""
         return _read_programmes(self.document)
 
+
+_REMEMBERED: Final = 16_384
+"""Bytes of the largest list that is remembered: what others write cannot fill the memory."""
 
 _read_programmes = msgspec.json.Decoder(tuple[Programme, ...]).decode
 

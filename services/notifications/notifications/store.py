@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from typing import Final, TypeVar
 from uuid import UUID
@@ -88,7 +87,7 @@ async def _add_messages(connection: Connection, messages: Sequence[MessageToSend
     for siren, cause, template, legal, fact, deadline, region, common in messages:
         told = encode(fact)
         if common:
-            digest = _digest(told)
+            digest = sha256(told).digest()
             shared[digest] = told
             told = digest
         rows.append((siren, cause, template, legal, told, deadline, region))
@@ -100,12 +99,6 @@ async def _add_messages(connection: Connection, messages: Sequence[MessageToSend
 KNOWN_FACTS: Final = "select digest from shared_facts where digest = any($1::bytea[])"
 ADD_FACTS: Final = """insert into shared_facts (digest, fact)
     select * from unnest($1::bytea[], $2::bytea[]) on conflict do nothing"""
-
-
-@lru_cache(maxsize=4096)
-def _digest(fact: bytes) -> bytes:
-    """The name of a shared fact: its SHA-256."""
-    return sha256(fact).digest()
 
 
 async def _add_shared(connection: Connection, facts: Mapping[bytes, bytes]) -> None:

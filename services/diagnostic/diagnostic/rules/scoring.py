@@ -5,11 +5,10 @@ of the dimensions. Nothing is rounded. The method is that of the European Digita
 our defaults, in `data/rules.toml`.
 """
 
-from operator import getitem, itemgetter
 from typing import Final, NamedTuple
 
 from diagnostic.model import BandName
-from diagnostic.rules.questionnaire import COMPLET, NOT_CONCERNED, TOP_LEVEL
+from diagnostic.rules.questionnaire import COMPLET, NOT_CONCERNED, TOP_LEVEL, Question
 from diagnostic.rules.ruleset import RULES, band_of
 
 DIMENSIONS: Final = tuple(dimension.id for dimension in COMPLET.dimensions)
@@ -51,35 +50,27 @@ class _Skippable(NamedTuple):
     """A question some of whose items may be marked « non concerné »."""
 
     place: int
-    start: int
-    stop: int
+    counted: slice
     top: int
     reach: int
+
+
+def _counted(question: Question) -> slice:
+    """Where the items of a question that count stand in the sheet."""
+    return slice(question.start, question.start + question.countable)
 
 
 _LEVELS: Final = bytes(code - ord("0") if ord("0") <= code <= ord("5") else 0 for code in range(256))
 """Translation of a packed sheet to the level of each item; unknown, not concerned and unanswered are worth 0."""
 
 _PLACE_OF: Final = {question.id: place for place, question in enumerate(COMPLET.questions)}
-_PARTS: Final = itemgetter(
-    *[slice(question.start, question.start + question.countable) for question in COMPLET.questions]
+_QUESTIONS: Final = tuple(
+    (_counted(question), TOP_LEVEL[question.kind] * question.countable) for question in COMPLET.questions
 )
-"""The levels of a sheet, question by question, of the items that count."""
-
-_WORTH: Final = tuple(
-    tuple(10 * reached / reach for reached in range(reach + 1))
-    for reach in (TOP_LEVEL[question.kind] * question.countable for question in COMPLET.questions)
-)
-"""What each question is worth, by the levels reached in it."""
+"""Where the items of each question stand, and the levels within their reach."""
 
 _SKIPPABLE: Final = tuple(
-    _Skippable(
-        place,
-        question.start,
-        question.start + question.countable,
-        TOP_LEVEL[question.kind],
-        TOP_LEVEL[question.kind] * question.countable,
-    )
+    _Skippable(place, _counted(question), TOP_LEVEL[question.kind], TOP_LEVEL[question.kind] * question.countable)
     for place, question in enumerate(COMPLET.questions)
     if question.non_concerne
 )
@@ -98,20 +89,19 @@ def score(sheet: str) -> Result:
     A question is worth 10 × the levels reached / the levels within reach: what is not concerned is out of both.
     """
     levels = sheet.encode("ascii").translate(_LEVELS)
-    reached = list(map(sum, _PARTS(levels)))
-    values = list(map(getitem, _WORTH, reached))
+    values = [10 * sum(levels[counted]) / reach for counted, reach in _QUESTIONS]
     if NOT_CONCERNED in sheet:
-        for place, start, stop, top, reach in _SKIPPABLE:
-            if skipped := sheet.count(NOT_CONCERNED, start, stop):
-                values[place] = 10 * reached[place] / (reach - top * skipped)
+        for place, counted, top, reach in _SKIPPABLE:
+            skipped = sheet[counted].count(NOT_CONCERNED)
+            values[place] = 10 * sum(levels[counted]) / (reach - top * skipped)
     scores: dict[str, float] = {}
     weighted = 0.0
     for dimension, weight, members in _DIMENSIONS:
         total = 0.0
         for member in members:
             total += values[member]
-        scores[dimension] = of_hundred = 10 * total / len(members)
-        weighted += weight * of_hundred
+        scores[dimension] = 10 * total / len(members)
+        weighted += weight * scores[dimension]
     global_score = weighted / _TOTAL_WEIGHT
     return Result(values, scores, global_score, band_of(RULES.bands, global_score), _gaps(sheet, values, scores))
 
