@@ -1,7 +1,7 @@
 """The HTTP doors: questionnaire, drafts, submissions, history, benchmarks."""
 
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from common.commands import Command
 from common.http import Problem, parse_batch
 from common.runtime import Context
+from common.siren import is_siren
 from diagnostic import store
 from diagnostic.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
 from diagnostic.model import Cell, DiagnosticFile, FormKind
@@ -22,26 +23,13 @@ from diagnostic.rules.ruleset import RULES
 from diagnostic.rules.schema import answers_schema, document
 from diagnostic.rules.view import detail, history
 
-_DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-"""What the Luhn key counts of a digit that it doubles."""
-
-# Luhn adds up digit by digit, every second one doubled: so it may be added up by blocks of three, from tables.
-_OUTER: Final = {f"{block:03}": block // 100 + _DOUBLED[block // 10 % 10] + block % 10 for block in range(1000)}
-_MIDDLE: Final = {
-    f"{block:03}": _DOUBLED[block // 100] + block // 10 % 10 + _DOUBLED[block % 10] for block in range(1000)
-}
-
 
 def _siren(value: str) -> str:
     """A SIREN: 9 digits, the last one a Luhn key; blanks are dropped."""
     digits = value.replace(" ", "")
-    try:
-        total = _OUTER[digits[:3]] + _MIDDLE[digits[3:6]] + _OUTER[digits[6:]]
-    except KeyError:  # not three digits thrice
-        total = 0
-    if not total:
+    if len(digits) != 9 or not (digits.isascii() and digits.isdigit()) or digits == "000000000":
         raise ValueError("SIREN attendu : 9 chiffres")
-    if total % 10:
+    if not is_siren(digits):
         raise ValueError("SIREN invalide : la clé de contrôle ne correspond pas")
     return digits
 

@@ -119,6 +119,7 @@ SIGNED = {"signed": True, "signed_on": "2026-11-10"}
     ("wrong", "field", "said"),
     [
         (body("732829321"), "siren", "SIREN invalide"),
+        (body("７３２８２９３２０"), "siren", "SIREN invalide"),
         (body("73282932"), "siren", "SIREN invalide"),
         (body("000000000"), "siren", "SIREN invalide"),
         (body(732829320), "siren", "texte attendu"),  # pyright: ignore[reportArgumentType]

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from common.siren import is_siren
 from vouchers.model import Declarations, Diagnostic, Line, Measure, Profile, VoucherFile
 from vouchers.rules.calendar import add_months, end_of_day, paris_day
-from vouchers.rules.eligibility import Case, Verdict, assess, valid_siren
+from vouchers.rules.eligibility import Case, Verdict, assess
 from vouchers.rules.grant import euros, grant, own_aid
 from vouchers.ruleset import Rules
 
@@ -244,7 +245,7 @@ def test_own_aid_counts_three_years_to_the_day() -> None:
     ],
 )
 def test_siren(number: str, *, valid: bool) -> None:
-    assert valid_siren(number) is valid
+    assert is_siren(number) is valid
 
 
 def test_amounts_are_written_the_french_way() -> None:

@@ -17,10 +17,10 @@ from common.commands import Command
 from common.decision import Rejection
 from common.http import Problem, parse_batch
 from common.runtime import Context
+from common.siren import is_siren
 from vouchers import store
 from vouchers.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
 from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, VoucherFile, answer_of
-from vouchers.rules.eligibility import valid_siren
 
 MAX_CENTS = 1_000_000_000
 """Largest amount the doors take, in euro cents: 10 million euros, far above any spend of an SME on a chèque."""
@@ -28,7 +28,7 @@ MAX_CENTS = 1_000_000_000
 
 def _siren(value: str) -> str:
     number = value if value.isascii() and value.isdigit() else siren_numbers.compact(value)
-    if not valid_siren(number):
+    if not is_siren(number):
         raise ValueError("SIREN invalide: neuf chiffres, le dernier est une clé de contrôle")
     return number
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import Final
 
 import msgspec
-from stdnum import luhn
 
+from common.siren import is_siren
 from vouchers.model import Declarations, Diagnostic, Line, Profile, Reason
 from vouchers.rules.calendar import add_months, french_date, paris_day
 from vouchers.rules.grant import Grant, euros, grant, rate
@@ -70,20 +69,6 @@ def assess(rules: Rules, case: Case) -> Verdict:
     if amount.reason is not None:
         failing.append(amount.reason)
     return Verdict(amount, tuple(failing), tuple(_missing(case.profile)))
-
-
-# Luhn is additive: the checksum of a number is the sum over its blocks of three digits, by parity of their offset.
-_EVEN: Final = {f"{block:03}": luhn.checksum(f"{block:03}") for block in range(1000)}
-_ODD: Final = {f"{block:03}": luhn.checksum(f"{block:03}0") for block in range(1000)}
-
-
-def valid_siren(number: str) -> bool:
-    """Whether this is nine digits with a right check digit, and not all zeros."""
-    try:
-        checksum = _EVEN[number[:3]] + _ODD[number[3:6]] + _EVEN[number[6:]]
-    except KeyError:  # not three digits thrice
-        return False
-    return checksum % 10 == 0 and number != "000000000"
 
 
 def _missing(profile: Profile) -> Iterator[Reason]:
@@ -153,7 +138,7 @@ def _lines(rules: Rules, case: Case, today: date) -> Iterator[Reason]:
                 f"Ligne {number}: la mesure « {line.measure_id} » prévoit {named}, "
                 f"pas « {rules.categories.get(line.category, line.category)} ».",
             )
-        if not valid_siren(line.supplier_siren):
+        if not is_siren(line.supplier_siren):
             yield Reason("fournisseur_invalide", f"Ligne {number}: {line.supplier_siren} n'est pas un SIREN valide.")
         elif line.supplier_siren == case.siren:
             yield Reason("fournisseur_interne", f"Ligne {number}: l'entreprise ne peut pas être son fournisseur.")
