@@ -5,7 +5,6 @@ of an event. Each company is decided once, so every cache of the rules is as war
 Writing the events and the loads is not in it (`chain` measures that).
 """
 
-import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from rich.table import Table
 from benchmarks.shown import grid, measured, say
 from common.codec import partition_of
 from common.message import Message
+from common.runtime import spare_collector
 from croissance.directors import participant
 from croissance.population import Company as Drawn
 from croissance.population import Population
@@ -234,8 +234,7 @@ def run(connecteurs_count: int, aids_count: int, companies: int, say: Say) -> Ou
     basis = Basis(figures, profiler, catalogue, calendar, Wording(figures), directory, searcher)
     shared = Shared(basis, reaching(NONE, connecteurs_count))
     waiting = messages(companies, say)
-    gc.freeze()  # as the runtime does
-    gc.set_threshold(500_000, 20, 50)
+    spare_collector()
     spent: list[int] = []
     events = served = 0
     for message in waiting:

@@ -28,12 +28,17 @@ def event_key(event: Event) -> str:
     return str(getattr(event, type(event).KEY))
 
 
-def derive_bytes(cause: UUID, index: int) -> bytes:
-    """The 16 bytes of `derive_id`."""
-    digest = bytearray(sha1(cause.bytes + b"%d" % index, usedforsecurity=False).digest()[:16])
+def uuid5_bytes(namespace: bytes, name: bytes) -> bytes:
+    """The 16 bytes of the UUIDv5 of a name under a namespace, given as its 16 bytes: `uuid.uuid5`, at half its cost."""
+    digest = bytearray(sha1(namespace + name, usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80
     return bytes(digest)
+
+
+def derive_bytes(cause: UUID, index: int) -> bytes:
+    """The 16 bytes of `derive_id`."""
+    return uuid5_bytes(cause.bytes, b"%d" % index)
 
 
 def derive_id(cause: UUID, index: int) -> UUID:

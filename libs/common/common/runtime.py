@@ -427,6 +427,12 @@ async def run(service: Service[State, Shared], settings: Settings, stop: asyncio
     return 1 if process.bugs >= BUGS_BEFORE_EXIT or not process.stop.is_set() else 0
 
 
+def spare_collector() -> None:
+    """Let the garbage collector look less: never again at what is loaded by now, and not at what one batch holds."""
+    gc.freeze()
+    gc.set_threshold(500_000, 20, 50)
+
+
 def main(service: Service[Any, Any], kind: type[Settings] = Settings) -> None:
     """The command line of a service process."""
     parser = argparse.ArgumentParser(prog=f"python -m {service.name}", description=f"{service.title}.")
@@ -439,6 +445,5 @@ def main(service: Service[Any, Any], kind: type[Settings] = Settings) -> None:
     if arguments.settings:
         show(settings)
         return
-    gc.freeze()  # what is loaded by now lives as long as the process: the collector need not look at it again
-    gc.set_threshold(500_000, 20, 50)  # above what one batch holds: it is freed by counting, not looked through
+    spare_collector()
     sys.exit(uvloop.run(run(service, settings)))
