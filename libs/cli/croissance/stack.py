@@ -94,7 +94,8 @@ def up(
                 stack.write_state()
             say(f"Tout est prêt en {time.monotonic() - began:.0f} s.")
             _show_addresses(stack)
-            say(f"État: croissance status --data {data}. Arrêt: Ctrl-C.")
+            say(f"État: croissance status --data {data}.")
+            say(f"Arrêt: croissance down --data {data}, ou Ctrl-C au premier plan.")
             await stop.wait()
             say("Arrêt…")
         finally:

@@ -7,7 +7,8 @@ from stdnum import luhn
 from stdnum.fr import siren as stdnum_siren
 from stdnum.fr import siret as stdnum_siret
 
-from companies.rules.identifiers import LA_POSTE, check_siren, check_siret, clean, is_siren, is_siret, vat_number
+from common.siren import is_siren
+from companies.rules.identifiers import LA_POSTE, check_siren, check_siret, clean, is_siret, vat_number
 
 
 def digits(length: int) -> st.SearchStrategy[str]:

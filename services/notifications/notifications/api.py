@@ -9,12 +9,12 @@ from email_validator import EmailNotValidError, validate_email
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
-from stdnum.fr import siren as siren_numbers
 
 from common.commands import Command
 from common.decision import Rejection
 from common.http import Problem, parse_batch
 from common.runtime import Context
+from common.siren import is_siren
 from notifications import store
 from notifications.decide import notification_id
 from notifications.inputs import EraseContact, SaveContact, Unsubscribe
@@ -41,7 +41,7 @@ _EMAIL_FAULTS: Final[Mapping[str, str]] = {
 
 def _checked_siren(value: str) -> str:
     digits = "".join(value.split())
-    if len(digits) != 9 or not digits.isascii() or not siren_numbers.is_valid(digits) or digits == "000000000":
+    if not is_siren(digits):
         raise ValueError("SIREN attendu : 9 chiffres avec une clé juste")
     return digits
 

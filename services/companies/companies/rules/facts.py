@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from common.siren import is_siren
 from companies.inputs import Figures, RegisterCompany, Source
 from companies.rules import activity
 from companies.rules.geography import (
@@ -15,7 +16,7 @@ from companies.rules.geography import (
     is_abroad,
     known_departement,
 )
-from companies.rules.identifiers import check_siren, check_siret, is_siren, is_siret
+from companies.rules.identifiers import check_siren, check_siret, is_siret
 from companies.rules.sme import RULES
 
 WITHHELD: Final = "[ND]"

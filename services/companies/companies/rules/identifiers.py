@@ -1,10 +1,12 @@
-"""SIREN, SIRET and VAT numbers. python-stdnum is the judge; the block tables below are its own checksum, tabulated."""
+"""SIREN, SIRET and VAT numbers, judged as python-stdnum judges them, from tables of blocks."""
 
 from typing import Final, NamedTuple
 
 from stdnum import luhn
 from stdnum.fr import siren as stdnum_siren
 from stdnum.fr import siret as stdnum_siret
+
+from common.siren import MIDDLE, OUTER, is_siren
 
 LA_POSTE: Final = "356000000"
 """Its establishments may pass a digit-sum rule instead of Luhn."""
@@ -14,10 +16,7 @@ _SIRET_DIGITS: Final = 14
 _WRONG_KEY: Final = "clé de contrôle du {} fausse"
 _NO_SIREN: Final = "0" * _SIREN_DIGITS
 
-# Luhn is additive: the checksum of a number is the sum over its blocks of three digits, by parity of their offset.
-_EVEN: Final = {f"{block:03}": luhn.checksum(f"{block:03}") for block in range(1000)}
-_ODD: Final = {f"{block:03}": luhn.checksum(f"{block:03}0") for block in range(1000)}
-_BOTH: Final = {block: (_EVEN[block], _ODD[block]) for block in _EVEN}
+_BOTH: Final = {block: (OUTER[block], MIDDLE[block]) for block in OUTER}
 """In a SIRET the digits of its SIREN stand at the other parity than in the SIREN itself: a block counts both ways."""
 
 _PAIR: Final = {f"{block:02}": luhn.checksum(f"{block:02}0") for block in range(100)}
@@ -41,21 +40,11 @@ def clean(raw: str) -> str:
     return "".join(character for character in raw if character.isalnum())
 
 
-def is_siren(digits: str) -> bool:
-    """Whether nine bare digits are a valid SIREN."""
-    if len(digits) != _SIREN_DIGITS or digits == _NO_SIREN:
-        return False
-    try:
-        return (_EVEN[digits[:3]] + _ODD[digits[3:6]] + _EVEN[digits[6:]]) % 10 == 0
-    except KeyError:
-        return False
-
-
 def is_siret(digits: str) -> bool:
     """Whether fourteen bare digits are a valid SIRET; those of La Poste pass Luhn or the digit-sum rule."""
     try:
         first, second, third = _BOTH[digits[:3]], _BOTH[digits[3:6]], _BOTH[digits[6:9]]
-        own = _PAIR[digits[9:11]] + _EVEN[digits[11:]]
+        own = _PAIR[digits[9:11]] + OUTER[digits[11:]]
     except KeyError:  # not fourteen digits
         return False
     if (first[0] + second[1] + third[0]) % 10 or digits.startswith(_NO_SIREN):
