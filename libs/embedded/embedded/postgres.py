@@ -41,7 +41,7 @@ def _settings(port: int) -> dict[str, str]:
         "synchronous_commit": "on",
         "full_page_writes": "on",
         "wal_buffers": "64MB",
-        "wal_compression": "off",  # only pglz is there, and it costs more than the bytes it saves
+        "wal_compression": "on",
         "max_wal_size": "8GB",
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
