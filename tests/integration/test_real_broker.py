@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -225,6 +226,26 @@ async def test_a_consumer_nobody_here_wrote_sees_numbers_without_a_hole(world: W
                 numbers.setdefault(record.partition, []).append(sequence_of(record) or 0)
         await consumer.stop()
     assert all(seen == list(range(1, len(seen) + 1)) for seen in numbers.values())
+
+
+async def test_kafka_is_told_how_far_a_process_is(world: World) -> None:
+    async with world.process(COUNTER, "counter-1"), world.process(READER, "reader-1"):
+        await world.count(3)
+        await until(world.caught_up)
+        await until(partial(told, world))
+
+
+async def told(world: World) -> bool:
+    """Whether the offsets of the consumer group are the positions in the database."""
+    rows = await world.pools["reader"].fetch("select partition, next_offset from positions where next_offset > 0")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=world.bootstrap, group_id=world.reader.group, enable_auto_commit=False
+    )
+    await consumer.start()
+    places = {row["partition"]: TopicPartition(world.counter.topic, row["partition"]) for row in rows}
+    committed = {number: await consumer.committed(place) for number, place in places.items()}
+    await consumer.stop()
+    return bool(rows) and committed == {row["partition"]: row["next_offset"] for row in rows}
 
 
 async def test_a_deadline_fires_when_the_clock_moves(world: World) -> None:

@@ -3,16 +3,18 @@
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.helpers import create_ssl_context
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaAckableMessage
+from faststream.kafka.message import KafkaAckableMessage, KafkaMessage
 from faststream.middlewares import AckPolicy
 from faststream.security import BaseSecurity, SASLScram512
 
@@ -29,6 +31,9 @@ ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPart
 
 LINGER = 0.02
 """Seconds between two batches: what arrives meanwhile is applied in one transaction instead of several."""
+
+TOP_UP_MS = 5
+"""Longest wait for what came to the broker since a batch was fetched."""
 
 RETRY_BACKOFF_MS = 300
 """Pause before a client asks a broker again that does not answer: asking three times as often costs each process a
@@ -116,12 +121,20 @@ class _RawCodec:
         return [(msg, None) for msg in msgs]
 
 
+class _Applied(KafkaAckableMessage):
+    """A batch whose end PostgreSQL knows: Kafka is told by `Subscription.mirror`, not after each batch."""
+
+    async def ack(self) -> None:
+        """Settle the message without a round trip."""
+        await KafkaMessage.ack(self)
+
+
 @dataclass(eq=False)
 class Subscription(ConsumerRebalanceListener):
     """The consumer group membership of one process.
 
     Batches come one at a time, per partition in order, and again after an exception (the subscriber seeks back).
-    On assignment it reads from the position in PostgreSQL; Kafka's own offset is committed for lag monitors only.
+    On assignment it reads from the position in PostgreSQL; `mirror` commits Kafka's own offset for lag monitors only.
     """
 
     broker: KafkaBroker
@@ -130,13 +143,15 @@ class Subscription(ConsumerRebalanceListener):
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     assigned: frozenset[TopicPartition] = frozenset()
     reached: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    mirrored: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     _subscriber: Any = None
 
     def subscribe(self, topics: Sequence[str], group: str, settings: KafkaSettings) -> None:
         """Register the batch subscriber on the broker; consuming begins when the broker starts."""
 
-        async def parser(records: Any) -> KafkaAckableMessage:  # FastStream's own dies of a header without a value
-            return KafkaAckableMessage(body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer)
+        async def parser(records: Any) -> _Applied:  # FastStream's own dies of a header without a value
+            records = await self.topped_up(records, settings.batch_records)
+            return _Applied(body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer)
 
         async def handle(records: Any) -> None:
             async with self.busy:
@@ -165,6 +180,20 @@ class Subscription(ConsumerRebalanceListener):
         subscriber(handle)
         self._subscriber = subscriber
 
+    async def topped_up(self, records: Records, most: int) -> Records:
+        """The records with those that came to the broker since they were fetched, up to half a batch.
+
+        aiokafka fetches nothing from a broker while anything it fetched waits to be taken: what it hands over at once
+        is what was there when the batch before was taken, and what came since would wait for the next one.
+        """
+        consumer = self.consumer
+        if consumer is None or len(records) > most // 2:
+            return records
+        with suppress(KafkaError, ConsumerStoppedError):  # it stops, or says so again at the next fetch
+            latest = await consumer.getmany(timeout_ms=TOP_UP_MS, max_records=most - len(records))
+            records += tuple(chain.from_iterable(latest.values()))
+        return records
+
     @property
     def consumer(self) -> AIOKafkaConsumer | None:
         """The aiokafka consumer underneath, once started."""
@@ -180,6 +209,7 @@ class Subscription(ConsumerRebalanceListener):
     async def on_partitions_assigned(self, assigned: set[KafkaPartition]) -> None:
         """Read on from where PostgreSQL says the partitions are applied."""
         self.assigned = frozenset(TopicPartition(tp.topic, tp.partition) for tp in assigned)
+        self.mirrored = {}
         await self.seek(self.assigned)
 
     async def seek(self, partitions: frozenset[TopicPartition], *, from_start: bool = False) -> None:
@@ -191,6 +221,14 @@ class Subscription(ConsumerRebalanceListener):
         for where, offset in offsets.items():
             self.reached[where] = offset
             consumer.seek(KafkaPartition(*where), offset)
+
+    async def mirror(self) -> None:
+        """Commit to Kafka what moved since the last time; what cannot be said now is said the next time."""
+        moved = {where: at for where, at in self.reached.items() if self.mirrored.get(where) != at}
+        if self.consumer is not None and moved:
+            with suppress(KafkaError):  # the broker is away, or the partitions have gone to another process
+                await self.consumer.commit({KafkaPartition(*where): at for where, at in moved.items()})
+                self.mirrored |= moved
 
     def ends(self) -> dict[TopicPartition, int]:
         """The end of each assigned partition's log, as far as fetches tell."""

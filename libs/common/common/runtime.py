@@ -44,6 +44,9 @@ Shared = TypeVar("Shared")
 STUCK_EXIT = 70
 """Exit code of a process that ends itself because it does not move; its supervisor starts it again."""
 
+MIRROR_EVERY = 1.0
+"""Seconds between two commits of Kafka's own offsets: a commit after each batch would cost it a round trip."""
+
 SMALLEST_SLICE = 50
 """Records of the smallest transaction a struggling process falls back to."""
 
@@ -232,6 +235,13 @@ class Process(Generic[State, Shared]):
         finally:
             await asyncio.wait_for(broker.stop(), 15)
 
+    async def mirror(self) -> None:
+        """Tell Kafka how far this process is, for lag monitors."""
+        while True:
+            await asyncio.sleep(MIRROR_EVERY)
+            if self.subscription is not None:
+                await self.subscription.mirror()
+
     # --- the other loops
 
     async def relay(self) -> None:
@@ -406,7 +416,7 @@ async def run(service: Service[State, Shared], settings: Settings, stop: asyncio
             "watch": process.watch,
         }
         if service.consumes:
-            loops["consume"] = process.consume
+            loops |= {"consume": process.consume, "mirror": process.mirror}
         else:
             context.progress.started = True
         for index, extra in enumerate(service.loops):
