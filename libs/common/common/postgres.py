@@ -166,15 +166,18 @@ _BLOCKING: Final = """select key from dead_letters
 _BLOCKED: Final = """select distinct key from dead_letters
     where key = any($1::text[]) and status in ('open', 'replay') and sequence is not null"""
 _LOAD: Final = "select key, doc, version from states where key = any($1::text[])"
-_REPLACE: Final = """insert into states as s (key, version, doc)
+_SAVE: Final = """insert into states as s (key, version, doc)
     select * from unnest($1::text[], $2::bigint[], $3::text[])
     on conflict (key) do update set version = excluded.version, doc = excluded.doc
     where s.version = excluded.version - 1"""
 _LOCK_HEADS: Final = f"""select topic, partition, sequence, (select max(segment) from outbox_segments) as segment
     from outbox_heads where {_PLACES} order by topic, partition for update"""
-_MOVE_HEADS: Final = """update outbox_heads h set sequence = u.sequence
-    from unnest($1::text[], $2::int[], $3::bigint[]) u (topic, partition, sequence)
-    where h.topic = u.topic and h.partition = u.partition"""
+_APPEND: Final = """with moved as (
+        update outbox_heads h set sequence = u.sequence
+        from unnest($1::text[], $2::int[], $3::bigint[]) u (topic, partition, sequence)
+        where h.topic = u.topic and h.partition = u.partition)
+    insert into outbox_{segment} (segment, topic, partition, first, last, data)
+    select {segment}, * from unnest($4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bytea[])"""
 _BURY: Final = """insert into dead_letters
         (topic, partition, "offset", sequence, key, headers, raw_headers, value, reason)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::bytea[],
@@ -209,7 +212,9 @@ _REMEMBER: Final = """insert into idempotency (key, body_hash, status, answer)
     select * from unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[]) on conflict do nothing"""
 
 _STATE_COLUMNS: Final = ("key", "version", "doc")
-_OUTBOX_COLUMNS: Final = ("segment", "topic", "partition", "first", "last", "data")
+
+COPIED_FROM: Final = 100
+"""New states of one transaction from which copying them in, two round trips more, is cheaper than inserting them."""
 
 
 class StoredRecord(NamedTuple):
@@ -278,17 +283,19 @@ class PostgresTransaction(Generic[State, Shared]):
         await self.codec.service.store.save(self.connection, changes)
 
     async def _save_states(self, states: Mapping[str, State], versions: Mapping[str, int]) -> None:
-        """Copy in what is new, at half the price of an insert, and replace the rest; each in order of key."""
+        """Insert or replace, in order of key; where much is new it is copied in, at half the price of an insert."""
         encode = self.codec.encode_state
-        keys = sorted(states)
-        if new := [(key, 1, encode(states[key])) for key in keys if key not in versions]:
+        rows = [(key, versions.get(key, 0) + 1, encode(states[key])) for key in sorted(states)]
+        if len(rows) - len(versions) >= COPIED_FROM:
+            new = [row for row in rows if row[0] not in versions]
+            rows = [row for row in rows if row[0] in versions]
             try:
                 await self.connection.copy_records_to_table("states", records=new, columns=_STATE_COLUMNS)
             except asyncpg.UniqueViolationError as error:
                 raise Conflict("a state was made by another transaction") from error
-        if known := [(key, versions[key] + 1, encode(states[key])) for key in keys if key in versions]:
-            tag = await self.connection.execute(_REPLACE, *_columns(known, 3))
-            if int(tag.rpartition(" ")[2]) != len(known):
+        if rows:
+            tag = await self.connection.execute(_SAVE, *_columns(rows, 3))
+            if int(tag.rpartition(" ")[2]) != len(rows):
                 raise Conflict("a state was saved by another transaction")
 
     async def lock_heads(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -302,11 +309,8 @@ class PostgresTransaction(Generic[State, Shared]):
 
     async def append(self, batches: Sequence[Batch], heads: Mapping[TopicPartition, int]) -> None:
         """See `Transaction.append`."""
-        segment = self.segment
-        await self.connection.copy_records_to_table(
-            f"outbox_{segment}", records=[(segment, *batch) for batch in batches], columns=_OUTBOX_COLUMNS
-        )
-        await self.connection.execute(_MOVE_HEADS, *_columns([(*w, sequence) for w, sequence in heads.items()], 3))
+        moved = _columns([(*where, sequence) for where, sequence in heads.items()], 3)
+        await self.connection.execute(_APPEND.format(segment=self.segment), *moved, *_columns(batches, 5))
 
     async def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         """See `Transaction.bury`."""
