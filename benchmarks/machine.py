@@ -64,24 +64,29 @@ async def metered(processes: Processes, progress: Callable[[], float] = lambda: 
 
 
 def _cpu(processes: Mapping[str, Iterable[int]]) -> dict[tuple[str, int], float]:
-    """(role, pid) → CPU seconds so far, of it, its living children and those it waited for; of this process alone."""
-    found: dict[tuple[str, int], float] = {}
-    for role, pids in processes.items():
-        for pid in pids:
-            with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                own = process.cpu_times()
-                used = own.user + own.system
-                if pid == os.getpid():  # its children are the other roles
-                    found[role, pid] = used
-                    continue
-                used += own.children_user + own.children_system
-                for child in process.children(recursive=True):
-                    with suppress(psutil.Error):
-                        times = child.cpu_times()
-                        used += times.user + times.system
-                found[role, pid] = used
-    return found
+    """(role, pid) → CPU seconds so far, of it, its living children and those it waited for; of this process alone.
+
+    All processes are looked at once: asking each for its children looks at all of them each time, and what measures
+    runs on the cores that it measures.
+    """
+    roles = {pid: role for role, pids in processes.items() for pid in pids}
+    parents: dict[int, int] = {}
+    used: dict[int, float] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error), process.oneshot():
+            times = process.cpu_times()
+            parents[process.pid] = process.ppid()
+            used[process.pid] = times.user + times.system
+            if process.pid in roles and process.pid != os.getpid():
+                used[process.pid] += times.children_user + times.children_system
+    found: defaultdict[tuple[str, int], float] = defaultdict(float)
+    for pid, seconds in used.items():
+        owner = pid
+        while owner not in roles and owner in parents:
+            owner = parents[owner]
+        if owner in roles and (owner != os.getpid() or pid == owner):  # the children of this process are other roles
+            found[roles[owner], owner] += seconds
+    return dict(found)
 
 
 def _remember(cost: Cost, processes: Mapping[str, Iterable[int]], progress: float) -> None:
