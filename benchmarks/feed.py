@@ -89,7 +89,7 @@ class Feed:
     async def _post(self, service: str, path: str, body: bytes) -> None:
         """Post until no item is refused because what it refers to has not arrived."""
         for _ in range(ASK_TIMES):
-            items = await self.doors.batch(service, path, body, _Item)
+            items = await self.doors.batch(service, path, body, _Item, brief=True)
             refused = [item for item in items if isinstance(item.status, int) and item.status >= 400]
             if not refused:
                 return

@@ -65,8 +65,8 @@ class Doors:
         """Whether this service has a door here."""
         return bool(self._urls.get(service))
 
-    async def batch(self, service: str, path: str, body: bytes, kind: type[Item]) -> list[Item]:
-        """Post a batch and return the result of each item, in order.
+    async def batch(self, service: str, path: str, body: bytes, kind: type[Item], *, brief: bool = False) -> list[Item]:
+        """Post a batch and return the result of each item, in order; `brief` asks for the problems only.
 
         The Idempotency-Key derives from the body: the same batch sent again, by a retry or by a second run, is the
         same request and changes nothing.
@@ -77,6 +77,8 @@ class Doors:
         """
         key = sha256(f"{service}{path}".encode() + body).hexdigest()[:40]
         headers = {"Content-Type": "application/json", "Idempotency-Key": f"croissance-{key}"}
+        if brief:
+            headers["Prefer"] = "return=minimal"
         content = await self._send("POST", service, path, headers, body)
         return msgspec.json.decode(content, type=_Results[kind]).results
 

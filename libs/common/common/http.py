@@ -76,10 +76,18 @@ def render_one(status: int) -> Callable[[Sequence[object]], tuple[int, bytes]]:
     return render
 
 
-def render_batch(items: Sequence[Command | Rejection]) -> Callable[[Sequence[object]], tuple[int, bytes]]:
+def wants_little(request: Request) -> bool:
+    """Whether the caller asks for no more than whether it was done (RFC 7240, `Prefer: return=minimal`)."""
+    return any("return=minimal" in value.replace(" ", "").lower() for value in request.headers.getlist("prefer"))
+
+
+def render_batch(
+    items: Sequence[Command | Rejection], *, brief: bool = False
+) -> Callable[[Sequence[object]], tuple[int, bytes]]:
     """Turns the answers of a batch into one body, in the order of the request.
 
-    An accepted item has the answer that it would have had alone; a refused one has its problem, with its `status`.
+    An accepted item has the answer that it would have had alone, or `{}` where the caller wants it `brief`; a refused
+    one has its problem, with its `status`.
     """
 
     def render(answers: Sequence[object]) -> tuple[int, bytes]:
@@ -87,7 +95,10 @@ def render_batch(items: Sequence[Command | Rejection]) -> Callable[[Sequence[obj
             return answers[0].status, _encode(problem_body(answers[0]))
         decided = iter(answers)
         results = [item if isinstance(item, Rejection) else next(decided) for item in items]
-        bodies = [problem_body(result) if isinstance(result, Rejection) else result or {} for result in results]
+        bodies = [
+            problem_body(result) if isinstance(result, Rejection) else {} if brief else result or {}
+            for result in results
+        ]
         rejected = sum(isinstance(result, Rejection) for result in results)
         return HTTPStatus.OK, _encode({"accepted": len(bodies) - rejected, "rejected": rejected, "results": bodies})
 

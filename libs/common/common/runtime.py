@@ -27,7 +27,7 @@ from common.decision import Rejection
 from common.desk import Desk
 from common.errors import CroissanceError, Misconfigured, Transient
 from common.health import Progress
-from common.http import build_app, render_batch, render_one, rendered
+from common.http import build_app, render_batch, render_one, rendered, wants_little
 from common.inbox import TopicPartition
 from common.kafka import Records, Subscription, make_broker, publisher_opener
 from common.postgres import Connection, Pool, PostgresOutbox, connect_pool, postgres
@@ -114,8 +114,16 @@ class Context(Generic[State, Shared]):
         return await self._run(request, [command], render_one(status))
 
     async def run_batch(self, request: HttpRequest, items: Sequence[Command | Rejection]) -> Response:
-        """Carry out the commands of a `:batch` request in one transaction; each item is accepted or rejected alone."""
-        return await self._run(request, [item for item in items if isinstance(item, Command)], render_batch(items))
+        """Carry out the commands of a `:batch` request in one transaction; each item is accepted or rejected alone.
+
+        `Prefer: return=minimal` leaves out what accepted items would answer.
+        """
+        brief = wants_little(request)
+        commands = [item for item in items if isinstance(item, Command)]
+        response = await self._run(request, commands, render_batch(items, brief=brief))
+        if brief:
+            response.headers["Preference-Applied"] = "return=minimal"
+        return response
 
     async def _run(
         self,

@@ -156,6 +156,15 @@ async def test_a_batch_takes_each_item_by_itself(
     assert await events(context) == ["DiagnosticCompleted"] * 2
 
 
+async def test_a_batch_answers_no_more_than_the_problems_where_that_is_preferred(client: httpx.AsyncClient) -> None:
+    little = {"Prefer": "respond-async, return=minimal"}
+    answer = await client.post("/v1/diagnostics:batch", json=[whole(), whole(STRANGER)], headers=little)
+    assert answer.headers["Preference-Applied"] == "return=minimal"
+    told = answer.json()
+    assert (told["accepted"], told["rejected"], told["results"][0]) == (1, 1, {})
+    assert told["results"][1]["status"] == 404
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
