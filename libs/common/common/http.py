@@ -78,7 +78,8 @@ def render_one(status: int) -> Callable[[Sequence[object]], tuple[int, bytes]]:
 
 def wants_little(request: Request) -> bool:
     """Whether the caller asks for no more than whether it was done (RFC 7240, `Prefer: return=minimal`)."""
-    return any("return=minimal" in value.replace(" ", "").lower() for value in request.headers.getlist("prefer"))
+    preferences = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(preference.partition(";")[0].replace(" ", "") == "return=minimal" for preference in preferences)
 
 
 def render_batch(
@@ -106,6 +107,13 @@ def render_batch(
 
 
 # --- validation ------------------------------------------------------------------------------------------------------
+
+_REFUSALS = {
+    400: ("JSON invalide", "le corps n'est pas lisible: texte UTF-8, non compressé, sans imbrication démesurée"),
+    404: ("Adresse inconnue", "aucune porte n'a cette adresse"),
+    405: ("Méthode non permise ici", "cette adresse existe, pas pour cette méthode"),
+}
+"""What the framework itself refuses, in French: title and detail by status."""
 
 _REASONS = {
     "missing": "champ obligatoire absent",
@@ -257,9 +265,8 @@ def _answer_problems(app: FastAPI, context: "Context[Any, Any]") -> None:
     async def on_http(_: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
-        titles = {404: "Adresse inconnue", 405: "Méthode non permise ici"}
-        title = titles.get(error.status_code, "Demande refusée")
-        return problem(Rejection(error.status_code, title, str(error.detail)))
+        title, detail = _REFUSALS.get(error.status_code, ("Demande refusée", str(error.detail)))
+        return problem(Rejection(error.status_code, title, detail))
 
     async def on_transient(_: Request, error: Exception) -> Response:
         context.log.warning("transient failure of a request", reason=str(error))

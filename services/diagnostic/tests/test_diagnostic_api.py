@@ -168,6 +168,26 @@ async def test_a_batch_answers_no_more_than_the_problems_where_that_is_preferred
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
+NESTED = b'{"Q1":' * 20_000 + b"1" + b"}" * 20_000
+
+
+@pytest.mark.parametrize("body", [b"[" * 20_000 + b"]" * 20_000, NESTED, b"\x1f\x8b\x08"])
+@pytest.mark.parametrize("door", ["/v1/diagnostics:submit", "/v1/diagnostics:batch"])
+async def test_a_body_that_no_parser_reads_is_refused_in_french(
+    client: httpx.AsyncClient, door: str, body: bytes
+) -> None:
+    answer = await client.post(door, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["title"]) == (400, "JSON invalide")
+    assert "error" not in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("preference", ["return=minimalist", "return=representation", 'wait=1;x="return=minimal"'])
+async def test_other_preferences_change_nothing(client: httpx.AsyncClient, preference: str) -> None:
+    answer = await client.post("/v1/diagnostics:batch", json=[whole()], headers={"Prefer": preference})
+    assert "Preference-Applied" not in answer.headers
+    assert answer.json()["results"][0]["diagnostic_id"]
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
