@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+import stamina
 import typer
 
 from common import clock
@@ -226,12 +227,16 @@ async def perform(wish: Wish, stream: Iterator[Participant], here: Addresses, lo
             began = time.monotonic()
             await _mails(here, flow)
             result.mail_seconds = time.monotonic() - began
-        await flow.count()
+        async for attempt in _outliving():
+            with attempt:
+                await flow.count()
         result.events = dict(sorted(flow.events.items()))
         result.retries = doors.retries
         await _ask(doors, result)
     began = time.monotonic()
-    result.findings = await run_audit(Where(here.bootstrap, here.dsn, here.namespace), AUDIT_PATIENCE)
+    async for attempt in _outliving():
+        with attempt:
+            result.findings = await run_audit(Where(here.bootstrap, here.dsn, here.namespace), AUDIT_PATIENCE)
     result.audit_seconds = time.monotonic() - began
     result.siren = campaign.tally.example
     if result.siren:
@@ -239,6 +244,11 @@ async def perform(wish: Wish, stream: Iterator[Participant], here: Addresses, lo
     if here.inbox is not None:
         result.mails = await asyncio.to_thread(smtp.count, here.inbox)
     return result
+
+
+def _outliving() -> AsyncIterator[stamina.Attempt]:
+    """Take what only reads from its beginning again when the broker or the database went away in the middle of it."""
+    return stamina.retry_context(on=Unreachable, attempts=5, timeout=None, wait_initial=1.0, wait_max=5.0)
 
 
 async def _prepare(wish: Wish, campaign: Campaign, doors: Doors) -> None:
