@@ -30,6 +30,7 @@ from diagnostic.rules.reading import read_whole
 from diagnostic.rules.scoring import score
 from diagnostic.rules.sheet import blank
 from embedded.progress import Say, counted
+from france.working_days import working_days
 from matching import settings
 from matching.decide import decide, initial
 from matching.inputs import DiagnosticCompleted, Measure
@@ -230,7 +231,7 @@ def run(connecteurs_count: int, aids_count: int, companies: int, say: Say) -> Ou
     directory = build_directory(desks, figures, territories)
     outcome.index = round(1000 * (time.thread_time() - began), 1)
     catalogue, profiler = Catalogue(aids(aids_count), figures), Profiler(figures.activities)
-    searcher, calendar = Searcher(directory, figures), settings.calendar()
+    searcher, calendar = Searcher(directory, figures), working_days()
     basis = Basis(figures, profiler, catalogue, calendar, Wording(figures), directory, searcher)
     shared = Shared(basis, reaching(NONE, connecteurs_count))
     waiting = messages(companies, say)

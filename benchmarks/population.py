@@ -20,12 +20,13 @@ from croissance.directors import (
     wants_label,
     wants_voucher,
 )
-from croissance.population import Company, Population, siret_of
+from croissance.population import Company, Population
 from diagnostic.rules.measures import calls_of, plan
 from diagnostic.rules.questionnaire import COMPLET
 from diagnostic.rules.reading import read_whole
 from diagnostic.rules.scoring import score
 from diagnostic.rules.sheet import blank
+from france.siren import siret_of
 
 TEMPLATES: Final = 5_000
 """Companies drawn; enough that answers, places and sectors vary as in the whole population."""

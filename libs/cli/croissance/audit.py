@@ -10,10 +10,11 @@ from rich.table import Table
 
 from croissance.addresses import Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, print_json, say
-from croissance.output import number, out
+from croissance.output import out
 from croissance.proof.findings import KINDS, Findings, Kind
 from croissance.proof.run import Unreachable, Where
 from croissance.proof.run import audit as run_audit
+from france.typography import number
 
 UNREACHABLE = 2
 """Exit status when the broker or the database cannot be read: nothing is proved either way."""

@@ -6,7 +6,8 @@ from rich.table import Table
 
 from croissance.console import say
 from croissance.directory import REGION_NAMES
-from croissance.output import euros, number, out
+from croissance.output import euros, out
+from france.typography import number
 
 if TYPE_CHECKING:
     from croissance.demo import Result

@@ -9,7 +9,8 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from croissance.population import Company, siren_of
+from croissance.population import Company
+from france.siren import siren_of
 
 NAMESPACE: Final = UUID("0b6f7d7e-6f0e-5f0c-9d57-2f3c5c1f8a10")
 OBSERVED: Final = "2026-01-01T00:00:00Z"

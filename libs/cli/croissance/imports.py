@@ -21,8 +21,9 @@ from companies.inputs import RegisterCompany
 from croissance.addresses import Addresses, Http, doors_of, find, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
-from croissance.output import number, out
+from croissance.output import out
 from embedded.stack import state_of
+from france.typography import number
 
 app = typer.Typer(help="Importer de vraies entreprises.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -8,9 +8,10 @@ from rich.table import Table
 
 from croissance.addresses import Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
-from croissance.output import number, out
+from croissance.output import out
 from croissance.proof.database import Place, schemas
 from croissance.querying import on_database
+from france.typography import number
 
 app = typer.Typer(help="Files d’envoi: ce que chaque service a publié.", no_args_is_help=True, rich_markup_mode=None)
 

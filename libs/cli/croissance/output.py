@@ -5,6 +5,8 @@ from typing import Final
 
 from rich.console import Console
 
+from france import typography
+
 PIPED_WIDTH: Final = 140
 """Columns of a table that goes to a file or a pipe."""
 
@@ -12,13 +14,6 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDT
 """Results for people: tables and lines that may be piped."""
 
 
-def number(value: float) -> str:
-    """A count as the French write it: 12 345."""
-    return f"{value:,.0f}".replace(",", "\u202f")
-
-
 def euros(cents: int) -> str:
-    """Cents as euros: 1 234,56 €."""
-    whole, rest = divmod(abs(cents), 100)
-    sign = "-" if cents < 0 else ""
-    return f"{sign}{number(whole)},{rest:02d} €"
+    """Cents as euros: 1 234,56 €, with a plain space before the sign, which people can type to search what is piped."""
+    return typography.euros(cents).replace(typography.NO_BREAK, " ")

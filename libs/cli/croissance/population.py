@@ -26,6 +26,7 @@ from croissance.economy import (
     REGIONS,
     SECTORS,
 )
+from france.siren import siren_of, siret_of
 
 BLOCK: Final = 256
 """Companies drawn from one seeded source: any block can be drawn without those before it."""
@@ -116,26 +117,6 @@ def communes() -> Iterator[Commune]:
     for line in islice(text.splitlines(), 1, None):
         code, name, departement, region, population = line.split(",")
         yield Commune(code, name, departement, region, int(population))
-
-
-_PLAIN: Final = tuple(pair // 10 + sum(divmod(2 * (pair % 10), 10)) for pair in range(100))
-_SHIFTED: Final = tuple(sum(divmod(2 * (pair // 10), 10)) + pair % 10 for pair in range(100))
-"""Luhn sums of two digits: the right one doubled, the left one doubled."""
-
-
-def siren_of(first_eight: int) -> str:
-    """The SIREN that begins with these eight digits: adds the Luhn check digit."""
-    high, low = divmod(first_eight, 10_000)
-    total = _PLAIN[high // 100] + _PLAIN[high % 100] + _PLAIN[low // 100] + _PLAIN[low % 100]
-    return f"{first_eight:08d}{-total % 10}"
-
-
-def siret_of(siren: str, establishment: int) -> str:
-    """The SIRET of the n-th establishment (1–9999) of a SIREN: adds the Luhn check digit."""
-    high, low = divmod(int(siren[:8]), 10_000)
-    total = _SHIFTED[high // 100] + _SHIFTED[high % 100] + _SHIFTED[low // 100] + _SHIFTED[low % 100]
-    total += sum(divmod(2 * int(siren[8]), 10)) + _PLAIN[establishment // 100] + _PLAIN[establishment % 100]
-    return f"{siren}{establishment:04d}{-total % 10}"
 
 
 def _cumulated(weights: dict[str, int]) -> tuple[tuple[str, ...], tuple[int, ...]]:

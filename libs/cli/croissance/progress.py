@@ -13,7 +13,7 @@ from croissance.api import Doors
 from croissance.campaign import Tally
 from croissance.console import people, say
 from croissance.flow import Flow
-from croissance.output import number
+from france.typography import number
 
 REFRESH: Final = 0.5
 PLAIN_EVERY: Final = 3.0

@@ -15,7 +15,7 @@ from croissance.dlq import parse_letters
 from croissance.events import Filter, start_of
 from croissance.journey import describe
 from croissance.main import app
-from croissance.output import euros, number
+from croissance.output import euros
 
 RUNNER = CliRunner()
 COMMANDS = [
@@ -128,7 +128,6 @@ def test_addresses_of_a_running_system() -> None:
 
 
 def test_french_numbers() -> None:
-    assert number(1234567.4) == "1\u202f234\u202f567"
     assert (euros(123456), euros(-5)) == ("1\u202f234,56 €", "-0,05 €")
 
 

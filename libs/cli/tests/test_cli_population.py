@@ -7,7 +7,7 @@ from stdnum.fr import siret as siret_numbers
 
 from croissance.directors import FLOORS
 from croissance.economy import HEADCOUNTS, REGIONS, SECTORS
-from croissance.population import BLOCK, Population, communes, siren_of, siret_of
+from croissance.population import BLOCK, Population, communes
 from diagnostic.rules import scoring
 from diagnostic.rules.questionnaire import COMPLET
 from diagnostic.rules.reading import read
@@ -24,11 +24,6 @@ def test_numbers_pass_their_check_digits(population: Population) -> None:
         assert siren_numbers.is_valid(company.siren)
         assert siret_numbers.is_valid(company.siret)
         assert company.siret.startswith(company.siren)
-
-
-def test_known_numbers_come_out_right() -> None:
-    assert siren_of(73282932) == "732829320"
-    assert siret_of("732829320", 7) == "73282932000074"
 
 
 def test_sirens_differ(population: Population) -> None:

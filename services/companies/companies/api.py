@@ -19,10 +19,10 @@ from companies.inputs import Figures, Source
 from companies.model import CompanyState
 from companies.rules import activity
 from companies.rules.facts import Names, Unusable, company_of
-from companies.rules.geography import REGIONS, region_of
-from companies.rules.identifiers import check_siren, check_siret, clean, vat_number
 from companies.rules.profile import merged, snapshot
 from companies.rules.sme import sentences
+from france.geography import REGIONS, region_of
+from france.siren import check_siren, check_siret, clean, vat_number
 
 _NAMES: Final = Names()
 _CLASSES: Final = ("micro", "petite", "moyenne", "hors_pme", "inconnu")

@@ -11,9 +11,9 @@ from common.message import Message
 from companies.events import Company, CompanyProfileUpdated, CompanyRegistered
 from companies.inputs import RegisterCompany
 from companies.model import CompanyState, Listed, Registered
-from companies.rules.geography import region_of
 from companies.rules.profile import COMPANY_FIELDS, DECLARED, changed_fields, company_of, merged
 from companies.rules.sme import RULES, classer_pme, sentences
+from france.geography import region_of
 
 _LISTED: Final = frozenset(("region", "sme_category"))
 """Fields of the profile that the list of the register is filtered by."""

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from common.commands import Command
 from common.http import Problem, parse_batch
 from common.runtime import Context
-from common.siren import is_siren
 from diagnostic import store
 from diagnostic.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
 from diagnostic.model import Cell, DiagnosticFile, FormKind
@@ -22,6 +21,7 @@ from diagnostic.rules.questionnaire import FORMS
 from diagnostic.rules.ruleset import RULES
 from diagnostic.rules.schema import answers_schema, document
 from diagnostic.rules.view import detail, history
+from france.siren import is_siren
 
 
 def _siren(value: str) -> str:

@@ -38,7 +38,8 @@ from diagnostic.rules.reading import read, read_whole
 from diagnostic.rules.ruleset import RULES
 from diagnostic.rules.scoring import score
 from diagnostic.rules.sheet import blank, unknown_items
-from diagnostic.rules.stage import FREE, add_months, paris_day, stage_of
+from diagnostic.rules.stage import FREE, stage_of
+from france.days import add_months, paris_day
 
 Outcome: TypeAlias = Decision[DiagnosticFile, None]
 

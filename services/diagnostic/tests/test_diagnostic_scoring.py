@@ -16,7 +16,7 @@ from diagnostic.rules.reading import read_whole
 from diagnostic.rules.ruleset import RULES, band_of
 from diagnostic.rules.scoring import score
 from diagnostic.rules.sheet import blank
-from diagnostic.rules.stage import add_months, paris_day, stage_of, valid_until
+from diagnostic.rules.stage import stage_of, valid_until
 
 
 def first(question: str, count: int, start: int = 0) -> list[str]:
@@ -288,9 +288,8 @@ def test_only_the_first_inside_a_window_is_t1() -> None:
 
 def test_days_are_those_of_france() -> None:
     late = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
-    assert paris_day(late) == date(2026, 7, 1)
     assert valid_until(late) == date(2027, 7, 1)
-    assert add_months(date(2028, 2, 29), 12) == date(2029, 2, 28)
+    assert valid_until(datetime(2028, 2, 29, 12, tzinfo=UTC)) == date(2029, 2, 28)
 
 
 # --- peers -----------------------------------------------------------------------------------------------------------

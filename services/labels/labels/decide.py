@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from common.decision import Cancel, Decision, Schedule
 from common.event import Event, derive_id
 from common.message import Message
+from france.days import paris_day
 from labels.events import LabelApplied, LabelExpired, LabelGranted, LabelRefused, LabelWaitlisted
 from labels.inputs import (
     ApplyForLabel,
@@ -32,7 +33,7 @@ from labels.rules import cohort as places
 from labels.rules import rejections
 from labels.rules.admission import company_reasons, refusal_reasons
 from labels.rules.answers import answer_of, verification_path
-from labels.rules.calendar import end_of_term, paris_day, programme_year
+from labels.rules.calendar import end_of_term, programme_year
 from labels.rules.score import file_score
 
 Outcome: TypeAlias = Decision[LabelFile, Programme]

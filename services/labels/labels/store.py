@@ -10,10 +10,11 @@ import msgspec
 from common.errors import Conflict, Misconfigured
 from common.message import Message
 from common.service import Changes
+from france.days import paris_day
 from labels.inputs import ApplyForLabel, OfferPlace, PlaceReviewDue, SetCohortCap
 from labels.model import Cohort, LabelFile, Programme, Queued, Unqueued
 from labels.rules import cohort as places
-from labels.rules.calendar import paris_day, programme_year
+from labels.rules.calendar import programme_year
 from labels.settings import rulesets
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from common import clock
 from common.decision import Cancel, Decision, Schedule
 from common.message import Message
+from france.days import paris_day
 from labels.decide import decide
 from labels.inputs import (
     ApplyForLabel,
@@ -23,7 +24,7 @@ from labels.inputs import (
 )
 from labels.model import Cohort, LabelFile, Programme, Queued, Unqueued
 from labels.rules import cohort as places
-from labels.rules.calendar import paris_day, programme_year
+from labels.rules.calendar import programme_year
 from labels.ruleset import Ruleset
 from labels.settings import rulesets
 

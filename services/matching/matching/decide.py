@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.event import Event, derive_bytes, id_text
 from common.message import Message
+from france.days import paris_day
 from matching.events import AidsRecommended, MatchAccepted, MatchDeclined, MatchExpired, NeedOpened, Programme
 from matching.inputs import AcceptMatch, CapacityFreed, DeclineMatch, DiagnosticCompleted, OffersExpired, PutConnector
 from matching.model import (
@@ -21,7 +22,6 @@ from matching.model import (
     MatchAnswer,
     Need,
 )
-from matching.rules.calendar import paris_date
 from matching.rules.needs import is_paid, joinable, priority_of, subjects_of
 from matching.rules.offers import NEED_ID, offer_round, offers_timer
 from matching.rules.shared import Shared, with_loads
@@ -67,7 +67,7 @@ def _diagnosed(state: CompanyNeeds, shared: Shared, message: Message[object], ev
     subjects = subjects_of(event, figures.need)
     if not subjects:
         return Decision(state, shared)
-    profile = basis.profiler.profile(event.company, paris_date(message.time))
+    profile = basis.profiler.profile(event.company, paris_day(message.time))
     programmes = basis.catalogue.recommend(profile, subjects)
     known = joinable(state, subjects[0], message.time, figures.offer.dedupe_days)
     if known is not None:
@@ -222,7 +222,7 @@ def _next_round(done: Result, message: Message[object], need: Need) -> Result:
     state, shared = done.state, done.shared
     if state.company is None:
         raise TypeError(f"need {need.need_id} has no company")
-    profile = shared.basis.profiler.profile(state.company, paris_date(message.time))
+    profile = shared.basis.profiler.profile(state.company, paris_day(message.time))
     offer = offer_round(need, shared, profile, message)
     return Decision(
         _with_need(state, offer.need),

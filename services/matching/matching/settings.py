@@ -1,31 +1,19 @@
-"""The package data as objects: figures of the rule set, territories, calendar, catalogue of aids; read once."""
+"""The package data as objects: figures of the rule set, territories, catalogue of aids; read once."""
 
 import tomllib
-from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 
+from france.geography import epci_by_commune, regions_by_departement
 from matching.model import Aid
 from matching.rules.aids import Catalogue
-from matching.rules.calendar import WorkingDays
 from matching.rules.figures import Figures
 from matching.rules.territory import Territories
 
 _DATA: Final = files("matching") / "data"
-
-
-class _HolidayDocument(msgspec.Struct):
-    years: tuple[int, int]
-    france: list[date]
-    departements: dict[str, list[date]]
-
-
-class _TerritoryDocument(msgspec.Struct):
-    epci: dict[str, str]
-    departements: dict[str, str]
 
 
 @lru_cache(maxsize=1)
@@ -50,17 +38,8 @@ def read_figures(text: str) -> Figures:
 
 @lru_cache(maxsize=1)
 def territories() -> Territories:
-    """Communes, EPCI, départements and regions of `data/territoires.json` (code officiel géographique, INSEE)."""
-    document = msgspec.json.decode((_DATA / "territoires.json").read_bytes(), type=_TerritoryDocument)
-    epci = {commune: code for code, communes in document.epci.items() for commune in communes.split()}
-    return Territories(epci, document.departements, figures().score.territory)
-
-
-@lru_cache(maxsize=1)
-def calendar() -> WorkingDays:
-    """The working days of `data/feries.json`."""
-    document = msgspec.json.decode((_DATA / "feries.json").read_bytes(), type=_HolidayDocument)
-    return WorkingDays(document.france, document.departements, document.years[1])
+    """The administrative map of France, with what closeness is worth."""
+    return Territories(epci_by_commune(), regions_by_departement(), figures().score.territory)
 
 
 @lru_cache(maxsize=1)

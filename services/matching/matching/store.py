@@ -16,6 +16,7 @@ import msgspec
 from common.errors import Conflict
 from common.message import Message
 from common.service import Changes
+from france.working_days import working_days
 from matching import settings
 from matching.model import CompanyNeeds, Connector, ConnectorSaved, LoadsMoved
 from matching.rules.directory import Directory
@@ -130,7 +131,7 @@ def _numbered(directory: Directory, rows: Iterable[Any]) -> list[tuple[int, int]
 def _basis(directory: Directory) -> Basis:
     figures = settings.figures()
     searcher = Searcher(directory, figures)
-    return Basis(figures, profiler(), settings.catalogue(), settings.calendar(), wording(), directory, searcher)
+    return Basis(figures, profiler(), settings.catalogue(), working_days(), wording(), directory, searcher)
 
 
 def _remember(identity: UUID, known: _Known) -> None:

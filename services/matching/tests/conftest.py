@@ -12,6 +12,7 @@ from msgspec import structs
 from common.message import Message
 from common.runtime import Context
 from common.testing.database import service_context
+from france.working_days import working_days
 from matching import settings
 from matching.decide import decide
 from matching.inputs import DiagnosticCompleted, Measure
@@ -36,7 +37,7 @@ class Make:
     figures = settings.figures()
     territories = settings.territories()
     profiler = Profiler(figures.activities)
-    calendar = settings.calendar()
+    calendar = working_days()
     wording = Wording(figures)
 
     def company(self, **changes: Any) -> Company:

@@ -14,7 +14,7 @@ from common.commands import Command
 from common.decision import Rejection
 from common.http import Problem, parse_batch
 from common.runtime import Context
-from common.siren import is_siren
+from france.siren import is_siren
 from notifications import store
 from notifications.decide import notification_id
 from notifications.inputs import EraseContact, SaveContact, Unsubscribe

@@ -1,12 +1,10 @@
-"""Messages in French: templates, dates, amounts; from what waits to a subject, a text and an HTML page."""
+"""Messages in French: words and templates; from what waits to a subject, a text and an HTML page."""
 
 import re
 import tomllib
-from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -14,14 +12,14 @@ from urllib.parse import quote
 
 import jinja2
 import msgspec
-from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal
 from markupsafe import Markup
 
-from notifications.rules.notices import BY_TEMPLATE, PARIS, Notice
+from france.days import add_months, as_day
+from france.siren import in_groups
+from france.typography import NO_BREAK, long_day, long_moment, one_decimal, short_euros
+from notifications.rules.notices import BY_TEMPLATE, Notice
 from notifications.rules.planning import Mail, Waiting
 
-LOCALE: Final = "fr_FR"
 _PACKAGE: Final = files("notifications")
 _TYPOGRAPHY: Final = re.compile(r" (?=[:;!?»€]|%(?!\}))|(?<=«) ")
 
@@ -113,7 +111,7 @@ def _subject(sections: Sequence[_Section]) -> str:
     return " ".join(text.split())
 
 
-# --- words and figures -----------------------------------------------------------------------------------------------
+# --- words -----------------------------------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
@@ -134,50 +132,14 @@ def remedy(code: str) -> str:
     return remedies.get(code) or remedies[""]
 
 
-@lru_cache(maxsize=4096)
-def day(value: date) -> str:
-    """A day in words: `23 novembre 2026`, with `1er`; an instant is shown as the day it is in Paris."""
-    local = value.astimezone(PARIS).date() if isinstance(value, datetime) else value
-    text = format_date(local, "d MMMM y", locale=LOCALE)
-    return f"1er{text[1:]}" if local.day == 1 else text
-
-
-@lru_cache(maxsize=4096)
-def moment(value: datetime) -> str:
-    """An instant in Paris: `23 novembre 2026 à 14 h 05`."""
-    clock_time = format_datetime(value, "H 'h' mm", tzinfo=PARIS, locale=LOCALE)
-    return f"{day(value)} à {clock_time}"
-
-
-@lru_cache(maxsize=4096)
-def euros(cents: int) -> str:
-    """An amount: `1 500 €`, with cents only where there are some."""
-    pattern = "#,##0.00\u00a0¤" if cents % 100 else "#,##0\u00a0¤"
-    return format_currency(Decimal(cents) / 100, "EUR", pattern, locale=LOCALE, currency_digits=False)
-
-
-@lru_cache(maxsize=4096)
-def score(value: float) -> str:
-    """A score with one decimal, halves rounded up: `43,8`."""
-    return format_decimal(Decimal(repr(value)).quantize(Decimal("0.1"), ROUND_HALF_UP), "0.0", locale=LOCALE)
-
-
 def axes(scores: Mapping[str, float], prefix: str) -> list[tuple[str, float]]:
     """The scores whose code begins with `prefix`, in order of code."""
     return sorted((code, value) for code, value in scores.items() if code.startswith(prefix))
 
 
-def siren_number(value: str) -> str:
-    """A SIREN in groups of three."""
-    return f"{value[:3]}\u00a0{value[3:6]}\u00a0{value[6:]}"
-
-
 def plus_months(value: date, months: int) -> date:
     """The same day `months` later, or the last of that month; an instant counts as its day in Paris."""
-    local = value.astimezone(PARIS).date() if isinstance(value, datetime) else value
-    index = local.year * 12 + local.month - 1 + months
-    year, month = index // 12, index % 12 + 1
-    return date(year, month, min(local.day, monthrange(year, month)[1]))
+    return add_months(as_day(value), months)
 
 
 def link(url: str) -> str:
@@ -193,18 +155,18 @@ def _source(name: str) -> str | None:
     path = _PACKAGE / "templates" / name
     if not path.is_file():
         return None
-    return _TYPOGRAPHY.sub("\u00a0", path.read_text("utf-8"))
+    return _TYPOGRAPHY.sub(NO_BREAK, path.read_text("utf-8"))
 
 
 _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "axes": axes,
     "word": word,
     "remedy": remedy,
-    "day": day,
-    "moment": moment,
-    "euros": euros,
-    "score": score,
-    "siren": siren_number,
+    "day": long_day,
+    "moment": long_moment,
+    "euros": short_euros,
+    "score": one_decimal,
+    "siren": in_groups,
     "plus_months": plus_months,
     "link": link,
 }

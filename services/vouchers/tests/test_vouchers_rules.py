@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from common.siren import is_siren
+from france.siren import is_siren
 from vouchers.model import Declarations, Diagnostic, Line, Measure, Profile, VoucherFile
-from vouchers.rules.calendar import add_months, end_of_day, paris_day
 from vouchers.rules.eligibility import Case, Verdict, assess
-from vouchers.rules.grant import euros, grant, own_aid
+from vouchers.rules.grant import grant, own_aid
 from vouchers.ruleset import Rules
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -246,20 +245,3 @@ def test_own_aid_counts_three_years_to_the_day() -> None:
 )
 def test_siren(number: str, *, valid: bool) -> None:
     assert is_siren(number) is valid
-
-
-def test_amounts_are_written_the_french_way() -> None:
-    assert euros(123_456_789) == "1\u202f234\u202f567,89\u00a0€"
-    assert euros(5) == "0,05\u00a0€"
-
-
-def test_months_end_on_the_last_day_when_there_is_no_such_day() -> None:
-    assert add_months(date(2026, 8, 31), 6) == date(2027, 2, 28)
-    assert add_months(date(2024, 2, 29), -36) == date(2021, 2, 28)
-    assert add_months(date(2026, 1, 15), -1) == date(2025, 12, 15)
-
-
-def test_days_are_paris_days() -> None:
-    assert paris_day(datetime(2026, 7, 1, 22, 30, tzinfo=UTC)) == date(2026, 7, 2)
-    assert end_of_day(date(2026, 7, 1)) == datetime(2026, 7, 1, 22, tzinfo=UTC)
-    assert end_of_day(date(2026, 12, 1)) == datetime(2026, 12, 1, 23, tzinfo=UTC)

@@ -17,7 +17,7 @@ from common.commands import Command
 from common.decision import Rejection
 from common.http import Problem, parse_batch
 from common.runtime import Context
-from common.siren import is_siren
+from france.siren import is_siren
 from vouchers import store
 from vouchers.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
 from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, VoucherFile, answer_of

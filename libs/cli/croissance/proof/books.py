@@ -7,6 +7,7 @@ from typing import Any, Final
 from croissance.proof.database import Schema
 from croissance.proof.equations import Chain, File
 from croissance.proof.findings import Findings
+from france.typography import euros, plain
 
 ACCOUNTS: Final = ("disponible", "reserve", "engage", "ordonnance", "paye", "recouvre")
 
@@ -148,7 +149,4 @@ async def check_books(
 
 
 def _euros(cents: int) -> str:
-    """Cents as French euros."""
-    sign = "-" if cents < 0 else ""
-    euros, rest = divmod(abs(cents), 100)
-    return f"{sign}{euros:,}".replace(",", " ") + f",{rest:02d} €"
+    return plain(euros(cents))

@@ -4,20 +4,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from common.siren import is_siren
 from companies.inputs import Figures, RegisterCompany, Source
 from companies.rules import activity
-from companies.rules.geography import (
+from companies.rules.sme import RULES
+from france.days import PARIS
+from france.geography import (
     commune_of_postal_code,
     departement_of_commune,
     departement_of_postal_code,
     is_abroad,
     known_departement,
 )
-from companies.rules.identifiers import check_siren, check_siret, is_siret
-from companies.rules.sme import RULES
+from france.siren import check_siren, check_siret, is_siren, is_siret
 
 WITHHELD: Final = "[ND]"
 """What INSEE writes in place of a value it may not publish."""
@@ -26,7 +25,6 @@ UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Version of an observation whose source gives none: anything dated is newer."""
 
 NAME_LENGTH: Final = 300
-_PARIS: Final = ZoneInfo("Europe/Paris")
 _LEGAL_FORM_DIGITS: Final = 4
 
 
@@ -160,7 +158,7 @@ def instant(field: str, raw: str) -> datetime:
         return UNDATED
     try:
         parsed = datetime.fromisoformat(raw)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=_PARIS)).astimezone(UTC)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=PARIS)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise Unusable(field, f"date et heure attendues (AAAA-MM-JJTHH:MM:SS), reçu « {raw[:40]} »") from None
 

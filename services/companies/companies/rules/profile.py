@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from companies.events import Company, SmeCategory
 from companies.inputs import RegisterCompany
 from companies.model import CompanyState
-from companies.rules.geography import region_of
+from france.geography import region_of
 
 DECLARED: Final = "declaratif"
 

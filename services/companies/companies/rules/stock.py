@@ -4,7 +4,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from companies.inputs import RegisterCompany
 from companies.rules.facts import Names, Unusable, company_of, day, instant, is_active, is_diffusible
-from companies.rules.identifiers import check_siret, is_siret
+from france.siren import check_siret, is_siret
 
 Fields: TypeAlias = tuple[str, ...]
 """The values of one row, in the order of the columns asked for; "" for a column the file lacks."""

@@ -1,16 +1,13 @@
 """T0, T1, T2: which measurement a diagnosis is, by calendar months in Europe/Paris."""
 
-from calendar import monthrange
 from collections.abc import Sequence
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
 
 from diagnostic.model import Completed, Stage
 from diagnostic.rules.ruleset import RULES
+from france.days import add_months, paris_day
 
-PARIS: Final = ZoneInfo("Europe/Paris")
 FIRST: Final[Stage] = "T0"
 FREE: Final[Stage] = "libre"
 
@@ -21,18 +18,6 @@ class StageWindow(NamedTuple):
     stage: Stage
     opens: date
     closes: date
-
-
-def paris_day(instant: datetime) -> date:
-    """The calendar day of an instant in France."""
-    return instant.astimezone(PARIS).date()
-
-
-@lru_cache(maxsize=4096)
-def add_months(day: date, months: int) -> date:
-    """The same day some months later, or the last day of that month when it is shorter."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def windows(first: datetime) -> tuple[StageWindow, ...]:

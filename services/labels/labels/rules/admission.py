@@ -7,9 +7,10 @@ the figures come from the ruleset.
 
 from datetime import date, datetime
 
+from france.days import add_months, paris_day
+from france.typography import short_day
 from labels.inputs import ApplyForLabel, Company, Engagement
 from labels.model import Diagnosis, LabelFile, Reason
-from labels.rules.calendar import add_months, french_day, paris_day
 from labels.ruleset import Charter, Commitment, CompanyRules, DiagnosisRules, Ruleset
 
 DIMENSIONS = {
@@ -63,7 +64,7 @@ def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today:
     day = paris_day(diagnosis.completed_at)
     if today >= add_months(day, rules.valid_months):
         text = (
-            f"Votre dernier diagnostic complet date du {french_day(day)} : il doit avoir moins de "
+            f"Votre dernier diagnostic complet date du {short_day(day)} : il doit avoir moins de "
             f"{rules.valid_months} mois. Refaites le diagnostic complet, puis déposez de nouveau votre candidature."
         )
         reasons.append(Reason("diagnostic_perime", text))
@@ -99,7 +100,7 @@ def charter_reasons(content: ApplyForLabel, charter: Charter, today: date) -> tu
         reasons.append(_NOT_SIGNED)
     elif content.signed_on > today:
         text = (
-            f"La date de signature indiquée ({french_day(content.signed_on)}) est dans le futur : "
+            f"La date de signature indiquée ({short_day(content.signed_on)}) est dans le futur : "
             "indiquez le jour où le représentant légal a signé la charte."
         )
         reasons.append(Reason("signature_date", text))

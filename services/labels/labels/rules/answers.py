@@ -1,9 +1,8 @@
 """What a company is told of its application, in French."""
 
-from datetime import timedelta
-
+from france.days import ONE_DAY, paris_day
+from france.typography import short_day
 from labels.model import Application, ApplicationAnswer, Label, LabelAnswer, LabelFile
-from labels.rules.calendar import french_day, paris_day
 
 
 def verification_path(label_id: str) -> str:
@@ -51,7 +50,7 @@ def pending_sentence(file: LabelFile, application: Application) -> str:
     """What stands in the way of another application, in one French sentence: a valid label, else the waiting list."""
     if application.status == "attribue" and file.label is not None:
         return f"Le label a été attribué ; il est valable jusqu'au {_last_day(file.label)} inclus."
-    day = french_day(paris_day(application.submitted_at))
+    day = short_day(paris_day(application.submitted_at))
     return f"La candidature déposée le {day} est sur liste d'attente."
 
 
@@ -70,4 +69,4 @@ def _next_step(application: Application, label: Label | None, position: int | No
 
 def _last_day(label: Label) -> str:
     """The last day of validity: `expires_at` is the midnight after it."""
-    return french_day(paris_day(label.expires_at) - timedelta(days=1))
+    return short_day(paris_day(label.expires_at) - ONE_DAY)

@@ -10,8 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from france.days import paris_day, start_of_day
 from labels.model import NOBODY, Cohort, Programme
-from labels.rules.calendar import paris_day, start_of
 from labels.ruleset import Reserve
 
 MAX_CAP: Final = 10_000_000
@@ -23,7 +23,7 @@ def initial_cap(programme: Programme, year: int) -> int | None:
 
     500 the first year, doubling every year, is the aim of the CNNum report; it is run as a cap.
     """
-    rules = programme.ruleset_at(start_of(date(year, 1, 1))).programme
+    rules = programme.ruleset_at(start_of_day(date(year, 1, 1))).programme
     if year < rules.first_year:
         return None
     return min(MAX_CAP, rules.first_cap * rules.yearly_factor ** min(year - rules.first_year, 30))
@@ -92,5 +92,5 @@ def next_opening(instant: datetime, reserve: Reserve) -> datetime:
     """When places next open by themselves, in UTC: a year begins, or the regional reserve is freed."""
     day = paris_day(instant)
     if reserve.percent and day.month < reserve.freed_from_month:
-        return start_of(date(day.year, reserve.freed_from_month, 1))
-    return start_of(date(day.year + 1, 1, 1))
+        return start_of_day(date(day.year, reserve.freed_from_month, 1))
+    return start_of_day(date(day.year + 1, 1, 1))

@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from common.siren import is_siren
+from france.siren import is_siren
 
 _PUNCTUATION: Final = re.compile(r"[\s.\-]")
 _ONE_LINE: Final = re.compile(r"[^\x00-\x1f\x7f]+")

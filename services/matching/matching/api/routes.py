@@ -12,6 +12,7 @@ from common import clock
 from common.commands import Command
 from common.decision import Rejection
 from common.http import Problem, parse_batch
+from france.days import paris_day
 from matching import settings, store
 from matching.api import views
 from matching.api.bodies import (
@@ -27,7 +28,6 @@ from matching.api.bodies import (
 )
 from matching.inputs import AcceptMatch, DeclineMatch
 from matching.model import Company, CompanyNeeds, ConnectorStatus, Nature, Need
-from matching.rules.calendar import paris_date
 from matching.rules.shared import Shared
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _needs(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
         now = clock.now()
         if state.company is None:
             raise Problem(_unknown_company(siren))
-        profile = shared.basis.profiler.profile(state.company, paris_date(now))
+        profile = shared.basis.profiler.profile(state.company, paris_day(now))
         view = views.explain_view(need, profile, shared, siren, now)
         if connecteur is not None:
             connector = shared.basis.directory.connectors.get(connecteur)
@@ -166,7 +166,7 @@ def _aids(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
             state = await _state(context, siren)
             company = state.company or company
             sujet = sujet or _need(state, None).subjects
-        profile = store.profiler().profile(company, paris_date(clock.now()))
+        profile = store.profiler().profile(company, paris_day(clock.now()))
         found = settings.catalogue().assess(profile, sujet)
         kept = [
             assessment

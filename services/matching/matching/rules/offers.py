@@ -56,7 +56,7 @@ def offer_round(need: Need, shared: Shared, profile: Profile, message: Message[o
     if not picks:
         return _unserved(need, siren, profile, unserved_causes(basis.directory, query, shared.loads))
     number = need.round + 1
-    end = basis.calendar.offers_end(profile.today, figures.offer.working_days, profile.company.departement)
+    end = basis.calendar.end_of_nth(profile.today, figures.offer.working_days, profile.company.departement)
     proposals = _proposals(picks, need.need_id, number, query, basis.wording)
     matches = [
         Match(p.match_id, p.connector_id, p.institution_id, p.rank, p.score, number, "propose", now) for p in proposals

@@ -5,6 +5,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from france.days import months_between
 from matching.model import Company
 from matching.rules.figures import ActivityFigures
 
@@ -103,12 +104,6 @@ class Profiler:
                 self._activities.clear()
             found = self._activities[naf, nomenclature] = read_activity(naf, nomenclature, self._figures)
         return found
-
-
-def months_between(start: date, end: date) -> int:
-    """Whole months from `start` to `end`, never negative."""
-    months = 12 * (end.year - start.year) + end.month - start.month
-    return max(0, months - (end.day < start.day))
 
 
 @lru_cache(maxsize=1024)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from france.working_days import WorkingDays
 from matching.model import LoadsMoved
 from matching.rules.aids import Catalogue
-from matching.rules.calendar import WorkingDays
 from matching.rules.directory import Directory
 from matching.rules.explain import Wording
 from matching.rules.figures import Figures

@@ -8,13 +8,13 @@ unknown they may or may not hold the company. `?e:69` gathers the EPCI of a dép
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from france.geography import city_of, departement_part
 from matching.model import Company, Zone
 
 LEVELS: Final = ("commune", "epci", "departement", "region", "national")
 UNKNOWN_LEVEL: Final = "inconnu"
 NATIONAL: Final = "n"
 _PREFIX: Final = {"commune": "c:", "epci": "e:", "departement": "d:", "region": "r:"}
-_ARRONDISSEMENTS: Final = (("751", "75056"), ("6938", "69123"), ("132", "13055"))
 
 
 class Reach(NamedTuple):
@@ -51,7 +51,7 @@ class Territories:
         self._epci_departements: dict[str, frozenset[str]] = {}
         members: dict[str, set[str]] = {}
         for commune, code in epci.items():
-            members.setdefault(code, set()).add(departement_of(commune))
+            members.setdefault(code, set()).add(departement_part(commune))
         for code, found in members.items():
             self._epci_departements[code] = frozenset(found)
 
@@ -60,7 +60,7 @@ class Territories:
         if zone.type == "national":
             return True
         if zone.type == "commune":
-            return departement_of(zone.code) in self.departements
+            return departement_part(zone.code) in self.departements
         known = {"epci": self._epci_departements, "departement": self.departements, "region": self.regions}
         return zone.code in known[zone.type]
 
@@ -77,7 +77,7 @@ class Territories:
 
     def _departements_of(self, zone: Zone) -> frozenset[str]:
         if zone.type == "commune":
-            return frozenset({departement_of(zone.code)})
+            return frozenset({departement_part(zone.code)})
         if zone.type == "epci":
             return self._epci_departements.get(zone.code, frozenset())
         return frozenset({zone.code}) if zone.type == "departement" else frozenset()
@@ -103,7 +103,7 @@ class Territories:
         """The zones that cover a company, closest first, then those that may cover it (level `inconnu`, no points)."""
         commune, departement, region = company.commune, company.departement, company.region
         city = city_of(commune)
-        departement = departement or (departement_of(commune) if commune else "")
+        departement = departement or (departement_part(commune) if commune else "")
         region = region or self.departements.get(departement, "")
         epci = self.epci.get(city, "")
         sure = [("commune", f"c:{commune}")] if commune else []
@@ -126,16 +126,3 @@ def _doubt(commune: str, departement: str, region: str) -> str:
     if departement:
         return f"?d:{departement}"
     return f"?r:{region}" if region else "?"
-
-
-def departement_of(commune: str) -> str:
-    """Département of an INSEE commune code."""
-    return commune[:3] if commune.startswith(("97", "98")) else commune[:2]
-
-
-def city_of(commune: str) -> str:
-    """The commune of an arrondissement of Paris, Lyon or Marseille; any other commune is itself."""
-    for prefix, city in _ARRONDISSEMENTS:
-        if commune.startswith(prefix) and commune != city:
-            return city
-    return commune

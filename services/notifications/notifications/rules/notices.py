@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+from france.days import as_day
 from notifications import inputs
-
-PARIS: Final = ZoneInfo("Europe/Paris")
 
 CATEGORIES: Final = ("diagnostic", "accompagnement", "aides", "label", "cheque")
 """What ordinary messages are about; a contact may mute any of them."""
@@ -67,4 +65,4 @@ BY_TEMPLATE: Final[Mapping[str, tuple[type[Any], Notice]]] = {
 def deadline_of(notice: Notice, fact: object) -> date:
     """The Paris calendar day by which the company, or the administration, has to act; `notice` names its field."""
     value: date | datetime = getattr(fact, notice.deadline)
-    return value.astimezone(PARIS).date() if isinstance(value, datetime) else value
+    return as_day(value)

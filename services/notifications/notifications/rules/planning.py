@@ -10,8 +10,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from common.event import derive_id
+from france.days import PARIS
 from notifications.model import NOTIFICATION_ID
-from notifications.rules.notices import BY_TEMPLATE, PARIS
+from notifications.rules.notices import BY_TEMPLATE
 
 WEEK = timedelta(days=7)
 

@@ -6,10 +6,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from common.event import derive_id
+from france.typography import short_day
 from vouchers import events
 from vouchers.inputs import ApplyForVoucher
 from vouchers.model import ACTIVE, Diagnostic, Envelope, Profile, VoucherFile
-from vouchers.rules.calendar import french_date
 from vouchers.rules.desk import ALLOWED, Desk, Outcome
 from vouchers.rules.eligibility import Case, Verdict, assess
 from vouchers.rules.grant import own_aid
@@ -63,9 +63,9 @@ def _closed(desk: Desk, envelope: Envelope) -> str:
     """Why the envelope takes no file on this day, as a French sentence; "" when it does."""
     today = desk.today
     if envelope.opens_on is not None and today < envelope.opens_on:
-        return f"Les dépôts ouvrent le {french_date(envelope.opens_on)}."
+        return f"Les dépôts ouvrent le {short_day(envelope.opens_on)}."
     if envelope.closes_on is not None and today > envelope.closes_on:
-        return f"Les dépôts sont clos depuis le {french_date(envelope.closes_on)}."
+        return f"Les dépôts sont clos depuis le {short_day(envelope.closes_on)}."
     return ""
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from common.decision import Cancel, Decision, Rejection, Schedule
 from common.event import Event
 from common.message import Message
+from france.days import add_months, end_of_day, paris_day
 from vouchers.events import VoucherGranted, VoucherRefused
 from vouchers.inputs import ReservationDue
 from vouchers.model import (
@@ -24,7 +25,6 @@ from vouchers.model import (
     answer_of,
 )
 from vouchers.rules.book import Book
-from vouchers.rules.calendar import add_months, end_of_day, paris_day
 from vouchers.ruleset import Rules
 
 Outcome: TypeAlias = Decision[Applicant, Envelopes]

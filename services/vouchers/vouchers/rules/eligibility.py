@@ -5,10 +5,11 @@ from datetime import date, datetime
 
 import msgspec
 
-from common.siren import is_siren
+from france.days import add_months, paris_day
+from france.siren import is_siren
+from france.typography import euros, short_day
 from vouchers.model import Declarations, Diagnostic, Line, Profile, Reason
-from vouchers.rules.calendar import add_months, french_date, paris_day
-from vouchers.rules.grant import Grant, euros, grant, rate
+from vouchers.rules.grant import Grant, grant, rate
 from vouchers.ruleset import Rules
 
 
@@ -93,8 +94,7 @@ def _company(rules: Rules, profile: Profile, today: date) -> Iterator[Reason]:
         if since > today:
             yield Reason(
                 "anciennete",
-                f"L'entreprise a moins de {rules.min_age_months} mois: "
-                f"dépôt possible à partir du {french_date(since)}.",
+                f"L'entreprise a moins de {rules.min_age_months} mois: dépôt possible à partir du {short_day(since)}.",
             )
     if profile.naf.startswith(rules.excluded_naf):
         yield Reason(
@@ -116,7 +116,7 @@ def _diagnostic(rules: Rules, diagnostic: Diagnostic, today: date) -> Iterator[R
     if until <= today:
         yield Reason(
             "diagnostic_perime",
-            f"Le diagnostic n'est plus valable depuis le {french_date(until)}: refaites un diagnostic complet.",
+            f"Le diagnostic n'est plus valable depuis le {short_day(until)}: refaites un diagnostic complet.",
         )
 
 
@@ -145,7 +145,7 @@ def _lines(rules: Rules, case: Case, today: date) -> Iterator[Reason]:
         if rules.incentive_effect and line.ordered_on is not None and line.ordered_on < today:
             yield Reason(
                 "depense_anterieure",
-                f"Ligne {number}: commande du {french_date(line.ordered_on)}, avant le dépôt du dossier.",
+                f"Ligne {number}: commande du {short_day(line.ordered_on)}, avant le dépôt du dossier.",
             )
 
 

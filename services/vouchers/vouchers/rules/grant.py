@@ -5,8 +5,9 @@ from datetime import date
 
 import msgspec
 
+from france.days import add_months
+from france.typography import euros
 from vouchers.model import Declarations, Reason, VoucherFile
-from vouchers.rules.calendar import add_months
 from vouchers.ruleset import Rules
 
 
@@ -22,12 +23,6 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     amount_cents: int
     rate_percent: int
     reason: Reason | None = None
-
-
-def euros(cents: int) -> str:
-    """An amount as people read it: « 1 000,00 € »."""
-    whole, rest = divmod(cents, 100)
-    return f"{whole:,}".replace(",", "\u202f") + f",{rest:02d}\u00a0€"
 
 
 def rate(rules: Rules, sme_category: str, *, labelled: bool) -> int:

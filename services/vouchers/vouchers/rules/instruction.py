@@ -5,11 +5,12 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from common.decision import Cancel
+from france.typography import euros
 from vouchers.events import VoucherExpired, VoucherRenounced
 from vouchers.inputs import GrantVoucher, OfferRelease, RefuseVoucher, ReservationDue, WithdrawVoucher
 from vouchers.model import ACTIVE, Reason, Status, VoucherFile
 from vouchers.rules.desk import PLATFORM, Desk, Outcome, timer_of
-from vouchers.rules.grant import Grant, euros, grant, own_aid
+from vouchers.rules.grant import Grant, grant, own_aid
 from vouchers.ruleset import Rules
 
 

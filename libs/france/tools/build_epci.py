@@ -1,8 +1,8 @@
 # ruff: noqa: INP001
-"""Rebuild `matching/data/territoires.json` from the npm package @etalab/decoupage-administratif (MIT; INSEE, DGCL).
+"""Rebuild `france/data/epci.json` from the npm package @etalab/decoupage-administratif (MIT; INSEE, DGCL).
 
 Usage: npm pack @etalab/decoupage-administratif@6.0.0, then
-`python tools/build_territories.py etalab-decoupage-administratif-6.0.0.tgz`.
+`python tools/build_epci.py etalab-decoupage-administratif-6.0.0.tgz`.
 """
 
 import json
@@ -11,18 +11,17 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parent.parent / "matching" / "data" / "territoires.json"
+TARGET = Path(__file__).parent.parent / "france" / "data" / "epci.json"
 SOURCE = "@etalab/decoupage-administratif 6.0.0 (code officiel géographique 2026; INSEE, DGCL)"
 
 
 def main(archive: str) -> None:
-    """Write SIREN of each EPCI → INSEE codes of its communes, and département → région."""
+    """Write SIREN of each EPCI → INSEE codes of its communes."""
     with tarfile.open(archive) as package:
-        epci, departements = (_read(package, name) for name in ("epci", "departements"))
+        epci = _read(package, "epci")
     document: dict[str, Any] = {
         "source": SOURCE,
         "epci": {item["code"]: " ".join(_codes(item["membres"])) for item in epci},
-        "departements": {item["code"]: item["region"] for item in departements if item["zone"] != "com"},
     }
     TARGET.write_text(json.dumps(document, ensure_ascii=False, indent=0, sort_keys=True) + "\n", "utf-8")
 

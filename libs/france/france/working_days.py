@@ -1,17 +1,19 @@
-"""Working days in France: the last day of an offer, in the calendar of Paris."""
+"""Working days in France, local holidays included, in the calendar of Paris."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
 
-PARIS: Final = ZoneInfo("Europe/Paris")
-_ONE_DAY: Final = timedelta(days=1)
+import msgspec
+
+from france.days import ONE_DAY, end_of_day
 
 
-def paris_date(instant: datetime) -> date:
-    """The day it is in Paris."""
-    return instant.astimezone(PARIS).date()
+class _Holidays(msgspec.Struct):
+    years: tuple[int, int]
+    france: list[date]
+    departements: dict[str, list[date]]
 
 
 class WorkingDays:
@@ -31,24 +33,22 @@ class WorkingDays:
         self._last_year = last_year
         self._ends: dict[tuple[date, int, str], datetime] = {}
 
-    def offers_end(self, day: date, working_days: int, departement: str) -> datetime:
-        """When an offer of `day` expires: the end, in Paris, of the n-th working day after it, as aware UTC."""
+    def end_of_nth(self, day: date, count: int, departement: str = "") -> datetime:
+        """The end, in Paris, of the `count`-th working day after `day`, as aware UTC."""
         local = departement if departement in self._departements else ""
-        key = (day, working_days, local)
+        key = (day, count, local)
         end = self._ends.get(key)
         if end is None:
-            last = self.nth_working_day(*key)
-            midnight = datetime.combine(last + _ONE_DAY, datetime.min.time(), PARIS)
-            end = self._ends[key] = midnight.astimezone(UTC)
+            end = self._ends[key] = end_of_day(self.nth_working_day(*key))
         return end
 
     def nth_working_day(self, day: date, count: int, departement: str = "") -> date:
         """The `count`-th working day after `day`."""
         found = day
         for _ in range(count):
-            found += _ONE_DAY
+            found += ONE_DAY
             while not self.is_working_day(found, departement):
-                found += _ONE_DAY
+                found += ONE_DAY
         return found
 
     def is_working_day(self, day: date, departement: str = "") -> bool:
@@ -60,3 +60,10 @@ class WorkingDays:
         if day.year > self._last_year:
             raise LookupError(f"public holidays are known up to {self._last_year}: run tools/build_holidays.py")
         return day.weekday() < 5 and day not in self._departements.get(departement, self._france)
+
+
+@lru_cache(maxsize=1)
+def working_days() -> WorkingDays:
+    """The working days by the public holidays of `data/feries.json`, read once."""
+    document = msgspec.json.decode((files("france") / "data" / "feries.json").read_bytes(), type=_Holidays)
+    return WorkingDays(document.france, document.departements, document.years[1])

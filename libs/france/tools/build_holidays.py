@@ -1,5 +1,5 @@
 # ruff: noqa: INP001
-"""Rebuild `matching/data/feries.json` by the `holidays` package, so that no process loads it (45 MB, one second).
+"""Rebuild `france/data/feries.json` by the `holidays` package, so that no process loads it (45 MB, one second).
 
 Usage: `uv run --with holidays python tools/build_holidays.py`.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from holidays import country_holidays  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
-TARGET = Path(__file__).parent.parent / "matching" / "data" / "feries.json"
+TARGET = Path(__file__).parent.parent / "france" / "data" / "feries.json"
 SOURCE = "holidays 0.109 (Code du travail L3133-1; Alsace-Moselle; abolition de l'esclavage outre-mer)"
 YEARS = range(2020, 2061)
 SUBDIVISIONS = {

@@ -1,13 +1,13 @@
-"""Offers end with the third working day after their own, in the calendar of Paris."""
+"""Working days: the n-th after a day, its end in Paris, what is kept where, and the data against Easter computed."""
 
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from matching import settings
-from matching.rules.calendar import paris_date
+from france.days import paris_day
+from france.working_days import working_days
 
-CALENDAR = settings.calendar()
+CALENDAR = working_days()
 
 
 @pytest.mark.parametrize(
@@ -29,19 +29,19 @@ def test_local_holidays_count_where_they_are_kept() -> None:
     assert CALENDAR.is_working_day(date(2025, 12, 26))
     assert not CALENDAR.is_working_day(date(2025, 12, 26), "68")
     before_good_friday = date(2026, 4, 2)
-    assert paris_date(CALENDAR.offers_end(before_good_friday, 1, "75")) == date(2026, 4, 4)
-    assert paris_date(CALENDAR.offers_end(before_good_friday, 1, "67")) == date(
+    assert paris_day(CALENDAR.end_of_nth(before_good_friday, 1, "75")) == date(2026, 4, 4)
+    assert paris_day(CALENDAR.end_of_nth(before_good_friday, 1, "67")) == date(
         2026, 4, 8
     )  # Good Friday and Easter Monday are kept
 
 
 def test_the_end_is_midnight_in_paris_in_winter_and_summer() -> None:
-    assert CALENDAR.offers_end(date(2026, 11, 23), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
-    assert CALENDAR.offers_end(date(2026, 6, 22), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
+    assert CALENDAR.end_of_nth(date(2026, 11, 23), 3, "69") == datetime(2026, 11, 26, 23, tzinfo=UTC)
+    assert CALENDAR.end_of_nth(date(2026, 6, 22), 3, "69") == datetime(2026, 6, 25, 22, tzinfo=UTC)
 
 
-def test_the_day_of_an_offer_is_the_day_in_paris() -> None:
-    assert paris_date(datetime(2026, 11, 23, 23, 30, tzinfo=UTC)) == date(2026, 11, 24)
+def test_the_day_is_the_day_in_paris() -> None:
+    assert paris_day(datetime(2026, 11, 23, 23, 30, tzinfo=UTC)) == date(2026, 11, 24)
 
 
 def easter(year: int) -> date:

@@ -7,8 +7,18 @@ from stdnum import luhn
 from stdnum.fr import siren as stdnum_siren
 from stdnum.fr import siret as stdnum_siret
 
-from common.siren import is_siren
-from companies.rules.identifiers import LA_POSTE, check_siren, check_siret, clean, is_siret, vat_number
+from france.siren import (
+    LA_POSTE,
+    check_siren,
+    check_siret,
+    clean,
+    in_groups,
+    is_siren,
+    is_siret,
+    siren_of,
+    siret_of,
+    vat_number,
+)
 
 
 def digits(length: int) -> st.SearchStrategy[str]:
@@ -103,3 +113,24 @@ def test_the_vat_key_is_the_published_formula(siren: str) -> None:
 
 def test_the_vat_number_of_the_published_example() -> None:
     assert vat_number("732829320") == "FR44732829320"
+
+
+@given(st.integers(0, 99_999_999), st.integers(1, 9_999))
+def test_made_numbers_are_those_of_the_library(first_eight: int, establishment: int) -> None:
+    siren = siren_of(first_eight)
+    assert siren == completed(f"{first_eight:08}")
+    assert siret_of(siren, establishment) == completed(f"{siren}{establishment:04}")
+
+
+def test_the_published_examples_are_made() -> None:
+    assert siren_of(73282932) == "732829320"
+    assert siret_of("732829320", 7) == "73282932000074"
+
+
+@pytest.mark.parametrize("text", ["732829320 ", "732 829 320", "７３２８２９３２０", "73282932O", "-32829320"])
+def test_only_bare_digits_are_a_siren(text: str) -> None:
+    assert not is_siren(text)
+
+
+def test_a_siren_is_read_in_groups() -> None:
+    assert in_groups("732829320") == "732\u00a0829\u00a0320"

@@ -1,6 +1,8 @@
-"""Commune → département → region, by INSEE codes (code officiel géographique 2026)."""
+"""Commune → EPCI, département → region, by INSEE codes (code officiel géographique 2026)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from typing import Final
 
@@ -34,10 +36,18 @@ class Geography:
     postal_exceptions: dict[str, str]
 
 
-GEOGRAPHY: Final = msgspec.json.decode((files("companies") / "data" / "geography.json").read_bytes(), type=Geography)
+class _Groupings(msgspec.Struct):
+    epci: dict[str, str]
+
+
+_DATA: Final = files("france") / "data"
+
+GEOGRAPHY: Final = msgspec.json.decode((_DATA / "geography.json").read_bytes(), type=Geography)
 REGIONS: Final = tuple(GEOGRAPHY.regions)
 _REGION_OF: Final = {code: departement.region for code, departement in GEOGRAPHY.departements.items()}
 _COMMUNE_DIGITS: Final = 5
+_CITIES: Final = (("751", "75056"), ("6938", "69123"), ("132", "13055"))
+"""First digits of the arrondissements of Paris, Lyon and Marseille → the commune."""
 
 # Paris, Lyon and Marseille: the postal code of an arrondissement names its INSEE code.
 _ARRONDISSEMENTS: Final = {
@@ -52,7 +62,20 @@ def departement_of_commune(commune: str) -> str:
     """The département of an INSEE commune code; "" when it is not one."""
     if len(commune) != _COMMUNE_DIGITS or not (commune.isascii() and commune[2:].isdigit()):
         return ""
-    return known_departement(commune[:3] if commune.startswith(("97", "98")) else commune[:2])
+    return known_departement(departement_part(commune))
+
+
+def departement_part(commune: str) -> str:
+    """The digits of an INSEE commune code that name its département, unchecked."""
+    return commune[:3] if commune.startswith(("97", "98")) else commune[:2]
+
+
+def city_of(commune: str) -> str:
+    """The commune of an arrondissement of Paris, Lyon or Marseille; any other commune is itself."""
+    for prefix, city in _CITIES:
+        if commune.startswith(prefix) and commune != city:
+            return city
+    return commune
 
 
 def is_abroad(commune: str) -> bool:
@@ -72,7 +95,7 @@ def departement_of_postal_code(postal_code: str) -> str:
         return exception
     if postal_code.startswith("20"):
         return "2A" if postal_code[2] in "01" else "2B"
-    return known_departement(postal_code[:3] if postal_code.startswith(("97", "98")) else postal_code[:2])
+    return known_departement(departement_part(postal_code))
 
 
 def commune_of_postal_code(postal_code: str) -> str:
@@ -88,3 +111,16 @@ def known_departement(code: str) -> str:
 def region_of(departement: str) -> str:
     """The INSEE region of a département; "" when unknown or in an overseas territory that belongs to none."""
     return _REGION_OF.get(departement, "")
+
+
+@lru_cache(maxsize=1)
+def regions_by_departement() -> Mapping[str, str]:
+    """Département → region, without the overseas territories that belong to none."""
+    return {code: region for code, region in _REGION_OF.items() if region}
+
+
+@lru_cache(maxsize=1)
+def epci_by_commune() -> Mapping[str, str]:
+    """Commune → SIREN of the intermunicipality (EPCI) it is a member of; `data/epci.json` is read when first asked."""
+    document = msgspec.json.decode((_DATA / "epci.json").read_bytes(), type=_Groupings)
+    return {commune: code for code, communes in document.epci.items() for commune in communes.split()}
