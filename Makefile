@@ -52,8 +52,9 @@ bench: $(READY) ## Chain, skyline and peer side by side, with the two ratios (AR
 bench-france: $(READY) ## Three million companies through the chain, then the audit
 	@$(BIN)/python -m benchmarks france $(ARGS)
 
-contracts: $(READY) ## Write the JSON Schemas and the AsyncAPI document from the declarations
+contracts: $(READY) ## Write what follows from the declarations: JSON Schemas, AsyncAPI, and what is deployed
 	@$(BIN)/python tools/write_contracts.py
+	@$(BIN)/python tools/write_deploy.py
 
 up: $(READY) ## Start the whole system here; Ctrl-C stops it
 	@$(BIN)/croissance up $(ARGS)

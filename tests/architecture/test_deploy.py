@@ -153,6 +153,17 @@ def test_what_the_image_copies_reaches_the_builder() -> None:
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
+@pytest.mark.parametrize("wanted", ["labels", "*"])
+def test_the_image_installs_what_is_asked(wanted: str) -> None:
+    run = re.search(r"(set -eu .*?done) ", (DEPLOY / "Dockerfile").read_text("utf-8"))
+    assert run is not None
+    script = f"{run[1]} && printf '%s\\n' \"$@\""
+    command = ["/bin/sh", "-c", script]
+    done = subprocess.run(command, env={"SERVICE": wanted}, cwd=ROOT, capture_output=True, text=True, check=False)
+    folders = ["labels"] if wanted == "labels" else list(SERVICES)
+    assert done.stdout.split() == [f"./services/{name}" for name in folders], done.stderr
+
+
 # --- Compose runs the declared services, with our settings
 
 
@@ -160,7 +171,7 @@ def test_compose_runs_the_declared_services(system: dict[str, Any]) -> None:
     built = {name: service["build"]["args"]["SERVICE"] for name, service in system.items() if "build" in service}
     everything = built.pop("provision")
     assert built == {name: name for name in SERVICES}
-    assert everything.split() == list(SERVICES)
+    assert everything == "*"
     assert {system[name]["image"] for name in built} == {f"croissance-{name}:dev" for name in SERVICES}
 
 
@@ -342,6 +353,10 @@ def test_everything_speaks_of_one_port(system: dict[str, Any]) -> None:
     assert len(found) == 2 + 2 * len(SERVICES) + 3
     assert set(found) == {port}
     assert discovery["names"] == list(SERVICES)
+    assert {rule["target_label"]: rule.get("replacement") for rule in scrape["relabel_configs"]} == {
+        "job": None,
+        "part_of": deployment["metadata"]["labels"]["app.kubernetes.io/part-of"],
+    }
 
 
 @pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False)])
@@ -390,9 +405,12 @@ def consumed_topics(service: Service[Any, Any]) -> set[str]:
 
 def test_the_base_has_the_declared_services_and_topics() -> None:
     base = one(K8S / "base" / "kustomization.yaml")
-    listed = {entry.removeprefix("../services/") for entry in base["resources"] if entry.startswith("../services/")}
-    assert listed == set(SERVICES) == {folder.name for folder in (K8S / "services").iterdir()}
-    topics = [document["metadata"]["name"] for document in documents(K8S / "base" / "topics.yaml")]
+    assert "../services" in base["resources"]
+    folders = {folder.name for folder in (K8S / "services").iterdir() if folder.is_dir()}
+    assert set(one(K8S / "services" / "kustomization.yaml")["resources"]) == set(SERVICES) == folders
+    topics = [
+        document["metadata"]["name"] for file in K8S.glob("services/*/topics.yaml") for document in documents(file)
+    ]
     assert sorted(topics) == sorted(t for s in SERVICES.values() for t in (s.topic, s.dead_letter_topic))
     (patch,) = [patch for patch in base["patches"] if patch["target"] == {"kind": "KafkaTopic"}]
     operations = {operation["path"]: operation["value"] for operation in yaml.safe_load(patch["patch"])}
@@ -418,8 +436,8 @@ def test_a_service_may_do_what_it_declares_and_no_more(name: str) -> None:
         assert acls[0]["resource"]["name"] == service.group, "scaling takes the group from the first one"
     assert may == wanted
     components = one(K8S / "services" / name / "kustomization.yaml")["components"]
-    assert ("../../consumer" in components) is bool(service.consumes)
-    assert "../../service" in components
+    assert ("../../consumer" in components) is bool(service.consumes) is ("../../steady" not in components)
+    assert components[0] == "../../service", "the others change what it brings"
 
 
 def test_scaling_ends_at_the_partitions() -> None:
@@ -436,8 +454,8 @@ def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
     job = next(d for d in documents(K8S / "base" / "provision.yaml") if d["kind"] == "Job")["spec"]["template"]["spec"]
     common = config_map(K8S / "base" / "kustomization.yaml")
     common |= config_map(K8S / "overlays" / "production" / "kustomization.yaml")
-    patches = "".join(file.read_text("utf-8") for file in (K8S / "services").rglob("kustomization.yaml"))
-    added = dict.fromkeys(re.findall(r"name: (CROISSANCE_\w+)", patches), "")
+    patches = "".join(file.read_text("utf-8") for file in K8S.rglob("kustomization.yaml"))
+    added = dict.fromkeys(re.findall(r"name: (CROISSANCE_\w+)$", patches, re.MULTILINE), "")
     assert unknown(common | pod_environment(service) | pod_environment(job) | added, Settings) == set()
     for variable, value in (image_environment() | common).items():
         bare.setenv(variable, value)
@@ -454,9 +472,7 @@ def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
 def test_credentials_come_from_secrets_that_somebody_makes() -> None:
     service = (K8S / "service" / "deployment.yaml").read_text("utf-8")
     named = set(re.findall(r"secretKeyRef: {name: ([\w-]+)", service + (K8S / "base" / "provision.yaml").read_text()))
-    named |= set(
-        re.findall(r"secretKeyRef: {name: ([\w-]+)", (K8S / "services/notifications/kustomization.yaml").read_text())
-    )
+    named |= set(re.findall(r"secretKeyRef: {name: ([\w-]+)", (K8S / "mail" / "kustomization.yaml").read_text("utf-8")))
     database = one(K8S / "base" / "postgres.yaml")["metadata"]["name"]
     by_hand = set(re.findall(r"create secret generic ([\w-]+)", (DEPLOY / "README.md").read_text("utf-8")))
     assert named == {"service", "croissance-provision", f"{database}-app"} | by_hand
@@ -485,10 +501,15 @@ def test_pods_are_restricted(file: str) -> None:
     assert pod["securityContext"]["runAsUser"] == int(user[1])
 
 
-def test_the_overlay_names_every_image() -> None:
-    images = one(K8S / "overlays" / "production" / "kustomization.yaml")["images"]
-    assert {image["name"] for image in images} == {f"croissance-{name}" for name in (*SERVICES, "provision")}
-    assert {image["newTag"] for image in images} != {"latest"}
+def test_who_sends_mail_may_reach_a_mail_server() -> None:
+    policies = {document["metadata"]["name"]: document["spec"] for document in documents(K8S / "base" / "network.yaml")}
+    selected: dict[str, str] = policies["croissance-mail"]["podSelector"]["matchLabels"]
+    (patch,) = one(K8S / "mail" / "kustomization.yaml")["patches"]
+    added = {operation["path"]: operation["value"] for operation in yaml.safe_load(patch["patch"])}
+    pod = one(K8S / "service" / "deployment.yaml")["spec"]["template"]["metadata"]["labels"]
+    labels = pod | {path.rpartition("/")[2]: value for path, value in added.items() if "/labels/" in path}
+    assert selected.items() <= labels.items()
+    assert not selected.items() <= pod.items()
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
@@ -501,6 +522,8 @@ def test_kustomize_names_everything_after_its_service() -> None:
         kind: {d["metadata"]["name"] for d in rendered if d["kind"] == kind} for kind in {d["kind"] for d in rendered}
     }
     every = {f"croissance-{name}" for name in SERVICES}
+    tag = config_map(K8S / "overlays" / "production" / "kustomization.yaml")["IMAGE_TAG"]
+    assert tag != "latest"
     assert names["Deployment"] == names["Service"] == names["PodDisruptionBudget"] == every
     assert names["KafkaTopic"] == {t for s in SERVICES.values() for t in (s.topic, s.dead_letter_topic)}
     for document in rendered:
@@ -510,7 +533,10 @@ def test_kustomize_names_everything_after_its_service() -> None:
             assert template["metadata"]["labels"]["app.kubernetes.io/name"] == name
             assert document["spec"]["selector"]["matchLabels"] == {"app.kubernetes.io/name": name}
             assert pod_environment(template["spec"])["CROISSANCE_KAFKA__SASL_USERNAME"] == f"croissance-{name}"
-            assert template["spec"]["containers"][0]["image"].startswith(f"croissance-{name}:")
+            assert template["spec"]["containers"][0]["image"] == f"croissance-{name}:{tag}"
+            assert document["spec"].get("replicas") == (None if SERVICES[name].consumes else 2)
+        if document["kind"] == "Job":
+            assert document["spec"]["template"]["spec"]["containers"][0]["image"] == f"croissance-provision:{tag}"
         if document["kind"] == "ScaledObject":
             assert document["spec"]["scaleTargetRef"]["name"] == f"croissance-{name}"
             assert document["spec"]["triggers"][0]["metadata"]["consumerGroup"] == SERVICES[name].group
@@ -550,13 +576,12 @@ def expressions() -> dict[str, str]:
 def test_a_query_reads_what_processes_measure(where: str) -> None:
     expression = expressions()[where]
     read = set(re.findall(r"\bcroissance_\w+", expression))
-    assert read or "up{" in expression
+    assert read or 'up{part_of="croissance"}' in expression
     assert read <= exported()
     names = {re.sub(r"_(total|created|bucket|sum|count)$", "", name).removeprefix("croissance_") for name in read}
     assert [name for name in names if f'("{name}"' not in measured()] == []
     assert expression.count("(") == expression.count(")")
-    for listed in re.findall(r'job=~"([^"]+)"', expression):
-        assert listed.split("|") == list(SERVICES)
+    assert [name for name in SERVICES if re.search(rf"\b{name}\b", expression)] == [], "the label job has the names"
 
 
 def test_every_alert_has_a_page_in_the_runbook() -> None:
