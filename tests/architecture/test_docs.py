@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("common", "companies", "diagnostic", "matching", "labels", "vouchers", "notifications", "embedded")
+FOLDERS = [file.parent for base in ("libs", "apps", "services") for file in ROOT.glob(f"{base}/*/*/__init__.py")]
+PACKAGES = sorted({folder.name for folder in FOLDERS} - {"croissance", "tests"})
+"""Every package of the project, but the one whose name topics begin with."""
+
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("services/*/README.md")])

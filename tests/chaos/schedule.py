@@ -1,15 +1,18 @@
-"""Which fault comes when, and to whom: drawn from a seed. Pure: the same seed and length give the same schedule."""
+"""Which fault comes when, and to whom: drawn from a seed. Pure: seed, length and services give the schedule."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 from typing import Final, NamedTuple
 
-SERVICES: Final = ("companies", "diagnostic", "labels", "matching", "notifications", "vouchers")
+from common.provision import installed_services
+
+_DECLARED: Final = installed_services()
+SERVICES: Final = tuple(_DECLARED)
 DOUBLED: Final = ("diagnostic", "matching", "vouchers")
 """Services that run as two processes: when one of them is frozen, the other takes its partitions and its lease."""
 
-PUBLISHERS: Final = ("companies", "diagnostic", "labels", "matching", "vouchers")
+PUBLISHERS: Final = tuple(name for name in SERVICES if any(name in service.consumes for service in _DECLARED.values()))
 """Services whose events others apply."""
 
 PAUSE: Final = (0.5, 2.5)

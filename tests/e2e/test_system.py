@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from common.provision import installed_services
 from embedded.stack import state_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -92,11 +93,11 @@ def test_bad_input_names_the_field(
         assert answer.json()["rejected"] == 1
 
 
-@pytest.mark.parametrize("service", ["companies", "diagnostic", "labels", "vouchers", "matching", "notifications"])
+@pytest.mark.parametrize("service", installed_services())
 def test_ten_megabytes_are_refused_and_the_process_lives(doors: dict[str, str], service: str) -> None:
-    paths = {"companies": "/v1/companies", "diagnostic": "/v1/diagnostics:submit", "labels": "/v1/applications"}
-    paths |= {"vouchers": "/v1/vouchers", "matching": "/v1/connecteurs:batch", "notifications": "/v1/contacts:batch"}
-    answer = httpx.post(doors[service] + paths[service], content=b"x" * 10 * 2**20)
+    described = httpx.get(doors[service] + "/openapi.json").json()["paths"]
+    path = next(path for path, methods in sorted(described.items()) if "post" in methods)
+    answer = httpx.post(doors[service] + path, content=b"x" * 10 * 2**20)
 
     assert answer.status_code == 413
     assert httpx.get(doors[service] + "/health/ready").status_code == 200
