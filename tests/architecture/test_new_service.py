@@ -1,0 +1,157 @@
+"""`tools/new_service.py` makes a folder and adds a name, or says why not and writes nothing."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import new_service  # noqa: E402
+
+WIRING = next(path for base in ("libs", "apps") for path in ROOT.glob(f"{base}/*/*/proof/wiring.py"))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what the tool reads."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "results", "data")
+    for name in ("libs", "apps", "services", "tests", "tools"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=left_out)
+    for name in ("pyproject.toml", "docker-compose.yml", "conftest.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def made(tree: Path, name: str = "training", *more: str) -> int:
+    return new_service.main([name, "--root", str(tree), *more])
+
+
+def contents(tree: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
+
+
+def wiring(tree: Path) -> dict[str, tuple[str, ...]]:
+    """The audit's table, read without running it."""
+    module = ast.parse((tree / WIRING.relative_to(ROOT)).read_text("utf-8"))
+    (table,) = [n.value for n in module.body if isinstance(n, ast.AnnAssign) and ast.unparse(n.target) == "CONSUMES"]
+    assert table is not None
+    return ast.literal_eval(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("labels", "already"),
+        ("common", "taken by libs/common/common"),
+        ("chaos", "taken by tests/chaos"),
+        ("conftest", "taken by conftest.py"),
+        ("mail", "container"),
+        ("kafka", "container"),
+        ("grant", "SQL"),
+        ("json", "Python"),
+        ("lambda", "Python"),
+        ("httpx", "installed"),
+        ("Training", "small letters"),
+        ("2go", "small letters"),
+        ("my_training", "small letters"),
+        ("my-training", "small letters"),
+        ("../training", "small letters"),
+        ("formationé", "small letters"),
+        ("", "small letters"),
+        ("a" * 41, "40 at most"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(
+    tree: Path, name: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(tree)
+    assert made(tree, name) == 1
+    said = capsys.readouterr()
+    assert reason in said.err
+    assert said.out == ""
+    assert contents(tree) == before
+
+
+def test_a_folder_that_is_there_is_left_alone(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tree / "services" / "training").mkdir()
+    assert made(tree) == 1
+    assert "already" in capsys.readouterr().err
+
+
+def test_a_title_cannot_break_the_project(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert made(tree, "training", "--title", 'a "title"') == 1
+    assert "double quotes" in capsys.readouterr().err
+
+
+def test_another_tree_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert made(tmp_path) == 1
+    assert "not a tree of this project" in capsys.readouterr().err
+
+
+def test_a_service_is_made(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = contents(tree)
+    assert made(tree, "training", "--title", "Formations : sessions et places") == 0
+    folder = tree / "services" / "training"
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["name"] == "croissance-training"
+    assert project["project"]["description"] == "Formations : sessions et places"
+    assert project["project"]["entry-points"]["croissance.services"] == {"training": "training.service:SERVICE"}
+    assert project["tool"]["uv"]["build-backend"]["module-name"] == "training"
+    written = contents(folder)
+    assert [path for path, text in written.items() if b"NAME" in text or b"TITLE" in text or "NAME" in str(path)] == []
+    changed = {path for path, text in contents(tree).items() if before.get(path) != text}
+    edited = {tree / "pyproject.toml", tree / WIRING.relative_to(ROOT)}
+    assert changed == edited | set(written)
+    said = capsys.readouterr().out
+    assert [path for path in changed if str(path.relative_to(tree)) not in said] == []
+    assert [path for path, _ in new_service.BY_HAND if path not in said or not (ROOT / path).exists()] == []
+
+
+def test_the_service_looks_like_the_others(tree: Path) -> None:
+    """Its project differs from theirs by name, words and dependencies only."""
+    assert made(tree) == 0
+    mine, other = [
+        tomllib.loads((tree / "services" / name / "pyproject.toml").read_text("utf-8").replace(name, "NAME"))
+        for name in ("training", "labels")
+    ]
+    for project in (mine, other):
+        del project["project"]["description"], project["project"]["dependencies"]
+    assert mine == other
+    for command in (["format", "--check"], ["check"]):
+        tool = str(Path(sys.executable).with_name("ruff"))
+        done = subprocess.run(
+            [tool, *command, "--no-cache", "services/training"], cwd=tree, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
+
+
+def test_two_services_are_made_one_after_the_other(tree: Path) -> None:
+    names, pyproject = new_service.services(tree), tree / "pyproject.toml"
+    before = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["importlinter"]
+    assert made(tree, "training") == made(tree, "experts") == 0
+    after = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["importlinter"]
+    assert after["root_packages"] == [*before["root_packages"], "training", "experts"]
+    assert new_service.incomplete_lists(pyproject.read_text("utf-8"), [*names, "training", "experts"]) == []
+    assert wiring(tree) == wiring(ROOT) | {"training": (), "experts": ()}
+
+
+def test_a_forgotten_list_is_noticed() -> None:
+    text = 'a = ["x", "y"]\nb = [{c = ["x", "z"]}]\n[d]\ne = ["z", "y", "x", "w"]\nf = ["x"]\n'
+    assert new_service.incomplete_lists(text, ["x", "y", "z"]) == [["x", "y"], ["x", "z"]]
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", str(WIRING.relative_to(ROOT))])
+def test_a_file_that_changed_its_shape_is_told(tree: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (tree / file).read_text("utf-8").replace("CONSUMES", "READS").replace('"vouchers"', '"coupons"')
+    (tree / file).write_text(text, "utf-8")
+    before = contents(tree)
+    assert made(tree) == 1
+    assert ("root_packages" if file == "pyproject.toml" else "CONSUMES") in capsys.readouterr().err
+    assert contents(tree) == before

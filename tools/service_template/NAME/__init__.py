@@ -1,0 +1,1 @@
+"""TITLE. Start reading in `service.py`."""
