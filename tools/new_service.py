@@ -32,6 +32,7 @@ BY_HAND: Final = (
     ("docs/glossary.md", "its words"),
     ("docs/guarantees.md", "a promise it makes, and the test that holds it"),
     ("CHANGELOG.md", "one line"),
+    ("requirements.lock", "make lock, only if it needs a package that nobody had"),
     ("deploy/k8s/services.toml", "only if it is special: it sends mail"),
 )
 """What a person still writes outside the folder of the service."""

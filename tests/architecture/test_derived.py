@@ -20,10 +20,10 @@ import new_service  # noqa: E402
 import write_deploy  # noqa: E402
 
 SERVICES = installed_services()
-TRAINING = write_deploy.Facts(
-    name="training",
-    group="croissance.training",
-    owns=("croissance.training.v1", "croissance.training.dead-letter.v1"),
+ORCHARD = write_deploy.Facts(
+    name="orchard",
+    group="croissance.orchard",
+    owns=("croissance.orchard.v1", "croissance.orchard.dead-letter.v1"),
     reads=("croissance.labels.v1", "croissance.matching.v1"),
     components=("mail",),
 )
@@ -42,8 +42,8 @@ def contents(tree: Path) -> dict[Path, str]:
     return {path: path.read_text("utf-8") for path in tree.rglob("*") if path.is_file()}
 
 
-def with_training(tree: Path) -> dict[Path, str]:
-    return write_deploy.wanted(tree, [*write_deploy.declared(tree), TRAINING])
+def with_orchard(tree: Path) -> dict[Path, str]:
+    return write_deploy.wanted(tree, [*write_deploy.declared(tree), ORCHARD])
 
 
 def test_nothing_is_stale() -> None:
@@ -56,11 +56,11 @@ def test_nothing_is_stale() -> None:
     ("path", "old", "new"),
     [
         ("docker-compose.yml", "SERVICE: labels}", "SERVICE: matching}"),
-        ("deploy/observability/prometheus.yml", ", vouchers]", "]"),
-        ("deploy/k8s/base/postgres.yaml", 'max_connections: "700"', 'max_connections: "100"'),
+        ("deploy/observability/prometheus.yml", ", labels, ", ", "),
+        ("deploy/k8s/base/postgres.yaml", 'max_connections: "', 'max_connections: "1'),
         ("deploy/k8s/services/labels/user.yaml", "[Read, Describe]", "[Read, Write, Describe]"),
         ("deploy/k8s/services/labels/topics.yaml", "dead-letter", "dead"),
-        ("deploy/k8s/services/kustomization.yaml", "labels, ", ""),
+        ("deploy/k8s/services/kustomization.yaml", ", labels, ", ", "),
     ],
 )
 def test_a_change_by_hand_is_noticed_and_undone(tree: Path, path: str, old: str, new: str) -> None:
@@ -78,7 +78,7 @@ def test_text_beside_the_marks_stays(tree: Path) -> None:
     by_hand = "  # a line of a person\n"
     compose = tree / "docker-compose.yml"
     compose.write_text(compose.read_text("utf-8").replace("  provision:\n", f"{by_hand}  provision:\n", 1), "utf-8")
-    write_deploy.write(tree, with_training(tree))
+    write_deploy.write(tree, with_orchard(tree))
     assert by_hand in compose.read_text("utf-8")
 
 
@@ -96,54 +96,54 @@ def test_the_order_of_the_declarations_is_the_order_of_the_files(tree: Path) -> 
     assert [service.name for service in services] == sorted(SERVICES)
 
 
-@pytest.mark.parametrize("line", ['labels = ["post"]', 'trainings = ["mail"]'])
+@pytest.mark.parametrize("line", ['labels = ["post"]', 'orchards = ["mail"]'])
 def test_the_table_speaks_of_what_is_there(tree: Path, line: str) -> None:
     (tree / "deploy/k8s/services.toml").write_text(line, "utf-8")
-    with pytest.raises(ValueError, match=r"services\.toml: unknown (post|trainings)$"):
+    with pytest.raises(ValueError, match=r"services\.toml: unknown (post|orchards)$"):
         write_deploy.declared(tree)
 
 
 def test_one_more_service_comes_and_goes_without_a_trace(tree: Path) -> None:
     before = contents(tree)
-    write_deploy.write(tree, with_training(tree))
-    assert "training" in (tree / "docker-compose.yml").read_text("utf-8")
+    write_deploy.write(tree, with_orchard(tree))
+    assert "orchard" in (tree / "docker-compose.yml").read_text("utf-8")
     files = write_deploy.wanted(tree, write_deploy.declared(tree))
-    assert tree / "deploy/k8s/services/training/user.yaml" in write_deploy.stale(tree, files)
+    assert tree / "deploy/k8s/services/orchard/user.yaml" in write_deploy.stale(tree, files)
     write_deploy.write(tree, files)
     assert contents(tree) == before
-    assert not (tree / "deploy/k8s/services/training").exists()
+    assert not (tree / "deploy/k8s/services/orchard").exists()
 
 
 def test_compose_runs_one_more_service(tree: Path) -> None:
-    write_deploy.write(tree, with_training(tree))
+    write_deploy.write(tree, with_orchard(tree))
     tool, file = Path(sys.executable).with_name("docker-compose"), tree / "docker-compose.yml"
     command = [str(tool), "--file", str(file), "--env-file", str(tree / ".env.example"), "config", "--format", "json"]
     environment = {"POSTGRES_PASSWORD": "a-password", "HOME": str(tree)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
-    mine, other = services["training"], services["labels"]
-    assert mine["image"] == "croissance-training:dev"
-    assert mine["build"]["args"] == {"SERVICE": "training"}
+    mine, other = services["orchard"], services["labels"]
+    assert mine["image"] == "croissance-orchard:dev"
+    assert mine["build"]["args"] == {"SERVICE": "orchard"}
     assert {key for key in mine if mine[key] != other[key]} == {"build", "image"}
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
 def test_kubernetes_runs_one_more_service(tree: Path) -> None:
-    write_deploy.write(tree, with_training(tree))
+    write_deploy.write(tree, with_orchard(tree))
     command = ["kubectl", "kustomize", str(tree / "deploy/k8s/overlays/production")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rendered: list[dict[str, Any]] = list(yaml.safe_load_all(done.stdout))
-    found = {d["kind"]: d for d in rendered if d["metadata"]["name"] == "croissance-training"}
+    found = {d["kind"]: d for d in rendered if d["metadata"]["name"] == "croissance-orchard"}
     assert set(found) == {"Deployment", "Service", "PodDisruptionBudget", "KafkaUser", "ScaledObject"}
     pod = found["Deployment"]["spec"]["template"]
-    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "training"
+    assert pod["metadata"]["labels"]["app.kubernetes.io/name"] == "orchard"
     assert pod["metadata"]["labels"]["croissance-mail"] == "true"
     assert "CROISSANCE_SMTP__URL" in {entry["name"] for entry in pod["spec"]["containers"][0]["env"]}
-    assert found["ScaledObject"]["spec"]["triggers"][0]["metadata"]["consumerGroup"] == TRAINING.group
+    assert found["ScaledObject"]["spec"]["triggers"][0]["metadata"]["consumerGroup"] == ORCHARD.group
     topics = {d["metadata"]["name"]: d["spec"] for d in rendered if d["kind"] == "KafkaTopic"}
-    assert topics["croissance.training.v1"] == topics["croissance.labels.v1"]
+    assert topics["croissance.orchard.v1"] == topics["croissance.labels.v1"]
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is")

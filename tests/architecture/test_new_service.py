@@ -29,7 +29,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def made(tree: Path, name: str = "training", *more: str) -> int:
+def made(tree: Path, name: str = "orchard", *more: str) -> int:
     return new_service.main([name, "--root", str(tree), *more])
 
 
@@ -58,11 +58,11 @@ def wiring(tree: Path) -> dict[str, tuple[str, ...]]:
         ("json", "Python"),
         ("lambda", "Python"),
         ("httpx", "installed"),
-        ("Training", "small letters"),
+        ("Orchard", "small letters"),
         ("2go", "small letters"),
-        ("my_training", "small letters"),
-        ("my-training", "small letters"),
-        ("../training", "small letters"),
+        ("my_orchard", "small letters"),
+        ("my-orchard", "small letters"),
+        ("../orchard", "small letters"),
         ("formationé", "small letters"),
         ("", "small letters"),
         ("a" * 41, "40 at most"),
@@ -80,13 +80,13 @@ def test_a_name_that_cannot_be_is_refused(
 
 
 def test_a_folder_that_is_there_is_left_alone(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tree / "services" / "training").mkdir()
+    (tree / "services" / "orchard").mkdir()
     assert made(tree) == 1
     assert "already" in capsys.readouterr().err
 
 
 def test_a_title_cannot_break_the_project(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert made(tree, "training", "--title", 'a "title"') == 1
+    assert made(tree, "orchard", "--title", 'a "title"') == 1
     assert "double quotes" in capsys.readouterr().err
 
 
@@ -97,13 +97,13 @@ def test_another_tree_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_a_service_is_made(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = contents(tree)
-    assert made(tree, "training", "--title", "Formations : sessions et places") == 0
-    folder = tree / "services" / "training"
+    assert made(tree, "orchard", "--title", "Formations : sessions et places") == 0
+    folder = tree / "services" / "orchard"
     project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
-    assert project["project"]["name"] == "croissance-training"
+    assert project["project"]["name"] == "croissance-orchard"
     assert project["project"]["description"] == "Formations : sessions et places"
-    assert project["project"]["entry-points"]["croissance.services"] == {"training": "training.service:SERVICE"}
-    assert project["tool"]["uv"]["build-backend"]["module-name"] == "training"
+    assert project["project"]["entry-points"]["croissance.services"] == {"orchard": "orchard.service:SERVICE"}
+    assert project["tool"]["uv"]["build-backend"]["module-name"] == "orchard"
     written = contents(folder)
     assert [path for path, text in written.items() if b"NAME" in text or b"TITLE" in text or "NAME" in str(path)] == []
     changed = {path for path, text in contents(tree).items() if before.get(path) != text}
@@ -119,7 +119,7 @@ def test_the_service_looks_like_the_others(tree: Path) -> None:
     assert made(tree) == 0
     mine, other = [
         tomllib.loads((tree / "services" / name / "pyproject.toml").read_text("utf-8").replace(name, "NAME"))
-        for name in ("training", "labels")
+        for name in ("orchard", "labels")
     ]
     for project in (mine, other):
         del project["project"]["description"], project["project"]["dependencies"]
@@ -127,7 +127,7 @@ def test_the_service_looks_like_the_others(tree: Path) -> None:
     for command in (["format", "--check"], ["check"]):
         tool = str(Path(sys.executable).with_name("ruff"))
         done = subprocess.run(
-            [tool, *command, "--no-cache", "services/training"], cwd=tree, capture_output=True, text=True, check=False
+            [tool, *command, "--no-cache", "services/orchard"], cwd=tree, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout
 
@@ -135,11 +135,11 @@ def test_the_service_looks_like_the_others(tree: Path) -> None:
 def test_two_services_are_made_one_after_the_other(tree: Path) -> None:
     names, pyproject = new_service.services(tree), tree / "pyproject.toml"
     before = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["importlinter"]
-    assert made(tree, "training") == made(tree, "experts") == 0
+    assert made(tree, "orchard") == made(tree, "experts") == 0
     after = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["importlinter"]
-    assert after["root_packages"] == [*before["root_packages"], "training", "experts"]
-    assert new_service.incomplete_lists(pyproject.read_text("utf-8"), [*names, "training", "experts"]) == []
-    assert wiring(tree) == wiring(ROOT) | {"training": (), "experts": ()}
+    assert after["root_packages"] == [*before["root_packages"], "orchard", "experts"]
+    assert new_service.incomplete_lists(pyproject.read_text("utf-8"), [*names, "orchard", "experts"]) == []
+    assert wiring(tree) == wiring(ROOT) | {"orchard": (), "experts": ()}
 
 
 def test_a_forgotten_list_is_noticed() -> None:
