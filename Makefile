@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-MEMBERS := $(wildcard libs/*) $(wildcard services/*)
+MEMBERS := $(wildcard libs/*) $(wildcard services/*) $(wildcard apps/*)
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ help: ## List the commands
 
 setup: $(READY) ## Prepare .venv with everything the project needs (other commands call it)
 
-$(READY): requirements.lock requirements-uv.txt pyproject.toml $(wildcard libs/*/pyproject.toml) $(wildcard services/*/pyproject.toml)
+$(READY): requirements.lock requirements-uv.txt pyproject.toml $(addsuffix /pyproject.toml,$(MEMBERS))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3")'
 	@$(BIN)/python -m pip --version > /dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
 	@echo "Preparing $(VENV) (once)…" >&2

@@ -1,4 +1,4 @@
-"""Build the tables of places of `libs/cli/croissance/data` from the npm package @etalab/decoupage-administratif.
+"""Build the tables of places of `apps/cli/croissance/data` from the npm package @etalab/decoupage-administratif.
 
 Run once a year, when the new official geographic code is published:
 
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "libs" / "cli" / "croissance" / "data" / "communes.csv.gz"
+TARGET = Path(__file__).parents[1] / "apps" / "cli" / "croissance" / "data" / "communes.csv.gz"
 HEADER = "code,name,departement,region,population"
 DEPARTEMENTS = TARGET.with_name("departements.csv")
 
