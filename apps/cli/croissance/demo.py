@@ -13,7 +13,6 @@ import stamina
 import typer
 
 from common import clock
-from companies.imports import Refused, UnreadableFile, read_sirene, to_body
 from croissance import demo_report
 from croissance.addresses import Addresses, Bootstrap, Dsn, Http, doors_of, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
@@ -30,6 +29,7 @@ from croissance.proof.findings import Findings
 from croissance.proof.run import Unreachable, Where
 from croissance.proof.run import audit as run_audit
 from croissance.querying import AWAY, connect
+from croissance.sirene import Found, UnreadableFile, read_sirene, to_body
 from croissance.stack import start_detached
 from embedded import smtp
 from embedded.stack import BusyError, running, state_of
@@ -152,11 +152,11 @@ def participants(wish: Wish) -> Iterator[Participant]:
     if wish.sirene is None:
         return (participant(company) for company in population.draw(0, wish.companies))
     records = read_sirene(wish.sirene, wish.etablissements)
-    real = islice((record for record in records if not isinstance(record, Refused)), wish.companies)
+    found = islice((record.company for record in records if isinstance(record, Found)), wish.companies)
     answers = population.draw(0, wish.companies)
     return (
-        Participant(command.siren, "", to_body(command), company.answers, company.dice)
-        for command, company in zip(real, answers, strict=False)
+        Participant(real.siren, "", to_body(real), company.answers, company.dice)
+        for real, company in zip(found, answers, strict=False)
     )
 
 

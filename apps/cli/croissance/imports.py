@@ -16,12 +16,11 @@ import msgspec
 import typer
 from rich.table import Table
 
-from companies.imports import Refused, UnreadableFile, read_api, read_sirene, to_batch_body
-from companies.inputs import RegisterCompany
 from croissance.addresses import Addresses, Http, doors_of, find, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
 from croissance.output import out
+from croissance.sirene import Found, Refused, UnreadableFile, read_api, read_sirene, to_batch_body
 from embedded.stack import state_of
 from france.typography import number
 
@@ -177,7 +176,7 @@ def _import(data: Path, http: list[str] | None, report: Path | None, read: Any, 
 
 
 async def _run(
-    here: Addresses, data: Path, records: Iterable[RegisterCompany | Refused], report: Path | None, fixed: bool
+    here: Addresses, data: Path, records: Iterable[Found | Refused], report: Path | None, fixed: bool
 ) -> Tally:
     """Stream the records through the door, a few batches at once."""
 
@@ -211,12 +210,10 @@ def _writer(report: Path | None, file: IO[str]) -> RefusalReport:
     return _JsonLines(file) if report is not None and report.suffix == ".jsonl" else _Csv(file)
 
 
-def _batches(
-    records: Iterable[RegisterCompany | Refused], tally: Tally, writer: RefusalReport
-) -> Iterator[list[RegisterCompany]]:
-    """The commands in batches; refusals are written on the way."""
+def _batches(records: Iterable[Found | Refused], tally: Tally, writer: RefusalReport) -> Iterator[list[Found]]:
+    """The companies in batches; refusals are written on the way."""
 
-    def commands() -> Iterator[RegisterCompany]:
+    def companies() -> Iterator[Found]:
         for record in records:
             tally.read += 1
             if isinstance(record, Refused):
@@ -224,7 +221,7 @@ def _batches(
             else:
                 yield record
 
-    stream = commands()
+    stream = companies()
     while batch := list(islice(stream, BATCH)):
         yield batch
 
@@ -236,11 +233,13 @@ def _refuse(tally: Tally, writer: RefusalReport, refused: Refused) -> None:
     writer.add(refused)
 
 
-async def _register(doors: Doors, batch: list[RegisterCompany], tally: Tally, writer: RefusalReport) -> None:
-    results = await doors.batch("companies", "/v1/companies:batch", to_batch_body(batch), _Registered)
-    for command, result in zip(batch, results, strict=True):
+async def _register(doors: Doors, batch: list[Found], tally: Tally, writer: RefusalReport) -> None:
+    results = await doors.batch(
+        "companies", "/v1/companies:batch", to_batch_body([found.company for found in batch]), _Registered
+    )
+    for found, result in zip(batch, results, strict=True):
         if result.status >= 400:
-            _refuse(tally, writer, Refused("companies", 0, command.siret, result.field, result.detail))
+            _refuse(tally, writer, found.refused(result.field, result.detail))
             continue
         tally.outcomes[result.outcome] += 1
         tally.classes[result.sme_category] += 1
@@ -248,7 +247,7 @@ async def _register(doors: Doors, batch: list[RegisterCompany], tally: Tally, wr
             tally.listed.append(
                 {
                     "siren": result.siren,
-                    "name": command.name,
+                    "name": found.company.name,
                     "sme_category": result.sme_category,
                     "sme_reasons": result.sme_reasons,
                     "outcome": result.outcome,

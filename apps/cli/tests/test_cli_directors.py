@@ -1,15 +1,10 @@
 """What directors send: fit for the doors of the services, and the same in every run."""
 
-import msgspec
 import pytest
 
-from common.commands import Command
-from companies.api import CompanyBody
 from croissance.directors import (
     Participant,
     Score,
-    array,
-    contact,
     diagnosis,
     label_application,
     participant,
@@ -19,12 +14,6 @@ from croissance.directors import (
 )
 from croissance.directory import MARGIN, OFFERS, connecteurs
 from croissance.population import Population, communes
-from diagnostic.api import OneShotBody
-from labels.api import ApplicationBody as LabelBody
-from labels.api import to_command as label_command
-from matching.api.bodies import ConnectorBody
-from notifications.api import ContactItem
-from vouchers.api import ApplicationBody as VoucherBody
 
 ABOVE = Score(62.0, {"D2": 40.0, "D3": 55.0, "D4": 70.0}, ("Q3.vente_en_ligne", "Q8.plan_continuite"))
 CLOSE = Score(45.0, {"D2": 40.0, "D3": 55.0, "D4": 70.0}, ("Q3.vente_en_ligne",))
@@ -35,18 +24,6 @@ CATEGORIES = {"Q3.vente_en_ligne": ("visibilite", "site_ecommerce"), "Q8.plan_co
 @pytest.fixture(scope="module")
 def people() -> list[Participant]:
     return [participant(company) for company in Population(3).draw(0, 1500)]
-
-
-def test_bodies_fit_the_doors(people: list[Participant]) -> None:
-    for who in people[:100]:
-        CompanyBody.model_validate_json(who.registration)
-        OneShotBody.model_validate_json(diagnosis(who, 3))
-        assert isinstance(label_command(LabelBody.model_validate(label_application(who))), Command)
-        file = voucher_application(who, ABOVE, CATEGORIES)
-        assert file is not None
-        VoucherBody.model_validate(file)
-        ContactItem.model_validate(contact(who.siren))
-    assert len(msgspec.json.decode(array(who.registration for who in people))) == len(people)
 
 
 def test_a_second_run_sends_the_same(people: list[Participant]) -> None:
@@ -91,7 +68,7 @@ def test_the_directory_has_room_for_all_in_every_departement() -> None:
     for companies in (100, 50_000):
         desks = connecteurs(companies, communes())
         for desk in desks[::97]:
-            ConnectorBody.model_validate(msgspec.json.decode(msgspec.json.encode(desk)))
+            assert desk["capacity_30d"] > 0
         assert len({desk["id"] for desk in desks}) == len(desks)
         assert sum(desk["capacity_30d"] for desk in desks) >= MARGIN * OFFERS * companies
         zones = {desk["zones"][0]["code"] for desk in desks if desk["zones"][0]["type"] == "departement"}

@@ -1,17 +1,11 @@
 """The made-up population: valid, repeatable, streaming, and about one in eight fit for the label."""
 
-import msgspec
 import pytest
 from stdnum.fr import siren as siren_numbers
 from stdnum.fr import siret as siret_numbers
 
-from croissance.directors import FLOORS
 from croissance.economy import HEADCOUNTS, REGIONS, SECTORS
 from croissance.population import BLOCK, Population, communes
-from diagnostic.rules import scoring
-from diagnostic.rules.questionnaire import COMPLET
-from diagnostic.rules.reading import read
-from diagnostic.rules.sheet import blank, missing
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +58,3 @@ def test_sizes_and_sectors_are_those_of_french_smes(population: Population) -> N
     assert {company.headcount_code for company in drawn} <= set(HEADCOUNTS)
     alone = sum(company.headcount_code in {"NN", "00"} for company in drawn) / len(drawn)
     assert 0.5 < alone < 0.7
-
-
-def test_answers_are_complete_and_one_company_in_eight_passes(population: Population) -> None:
-    size = 3000
-    able: dict[str, list[bool]] = {"all": [], "J": [], "F": [], "small": [], "large": []}
-    for company in population.draw(0, size):
-        reading = read(COMPLET, msgspec.json.decode(company.answers), blank(COMPLET))
-        assert not reading.faults
-        assert not missing(COMPLET, reading.sheet)
-        result = scoring.score(reading.sheet)
-        passes = result.global_score > 50 and all(result.scores[name] > floor for name, floor in FLOORS.items())
-        section = next(name for name, sector in SECTORS.items() if company.naf in sector.codes)
-        groups = {"all", section, "large" if company.headcount_code in {"11", "12", "21", "22", "31"} else "small"}
-        for name in groups & able.keys():
-            able[name].append(passes)
-    share = {name: sum(values) / len(values) for name, values in able.items()}
-    assert 0.10 < share["all"] < 0.15, "calibrate adoption.CALIBRATION"
-    assert share["J"] > 2 * share["all"] > 4 * share["F"]
-    assert share["large"] > 1.5 * share["small"]

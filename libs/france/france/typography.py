@@ -65,6 +65,13 @@ def long_moment(instant: datetime) -> str:
     return f"{long_day(local)} à {local.hour} h {local.minute:02}"
 
 
+def one_line(text: str) -> str:
+    """The same text on one line, without control characters and double blanks."""
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def plain(text: str) -> str:
     """The same text with spaces that people can type: for what is piped and searched."""
     return text.translate(_PLAIN)

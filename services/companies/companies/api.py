@@ -17,11 +17,11 @@ from companies import store
 from companies.events import SmeCategory
 from companies.inputs import Figures, Source
 from companies.model import CompanyState
-from companies.rules import activity
 from companies.rules.facts import Names, Unusable, company_of
 from companies.rules.profile import merged, snapshot
 from companies.rules.sme import sentences
 from france.geography import REGIONS, region_of
+from france.naf import NAF2025, REV2, section
 from france.siren import check_siren, check_siret, clean, vat_number
 
 _NAMES: Final = Names()
@@ -87,7 +87,6 @@ def to_command(body: CompanyBody, now: datetime) -> Command | Rejection:
             name=body.name or "",
             naf=body.naf,
             nomenclature=_nomenclature(body.naf_nomenclature),
-            naf_2025="",
             legal_form=body.legal_form,
             headcount_code=body.headcount_code,
             insee_category=body.insee_category,
@@ -116,8 +115,8 @@ def _nomenclature(given: str) -> str:
     Raises:
         Unusable: it is none of the two in use.
     """
-    if given not in {"", activity.REV2, activity.NAF2025}:
-        raise Unusable("naf_nomenclature", f"{activity.REV2} ou {activity.NAF2025} attendu, reçu « {given} »")
+    if given not in {"", REV2, NAF2025}:
+        raise Unusable("naf_nomenclature", f"{REV2} ou {NAF2025} attendu, reçu « {given} »")
     return given
 
 
@@ -128,7 +127,7 @@ def company_view(state: CompanyState) -> dict[str, Any]:
     return {
         "siren": state.siren,
         **msgspec.to_builtins(company),
-        "naf_section": activity.section(company.naf_nomenclature, company.naf),
+        "naf_section": section(company.naf_nomenclature, company.naf),
         "vat_number": vat_number(state.siren),
         "sme_reasons": sentences(state.sme_codes),
         "sme_ruleset": state.ruleset,

@@ -14,9 +14,8 @@ from common.runtime import Context
 from common.testing.database import published
 from companies import store
 from companies.api import routes
-from companies.imports import read_sirene, to_batch_body, to_body
-from companies.inputs import RegisterCompany
 from companies.model import CompanyState
+from croissance.sirene import Company, Found, read_sirene, to_batch_body, to_body
 
 pytestmark = pytest.mark.stack
 
@@ -48,9 +47,9 @@ async def counted(context: Opened) -> Counter[str]:
     return Counter(event.type for event in await published(context.pool))
 
 
-def sample(samples: Path) -> list[RegisterCompany]:
+def sample(samples: Path) -> list[Company]:
     files = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
-    return [company for company in read_sirene(*files) if isinstance(company, RegisterCompany)]
+    return [found.company for found in read_sirene(*files) if isinstance(found, Found)]
 
 
 async def test_every_statement_fits_the_schema(context: Opened) -> None:
@@ -132,7 +131,7 @@ async def test_listing_by_region_and_class_page_by_page(client: httpx.AsyncClien
     assert await listed() == everything
     assert await listed(limit=7) == everything
     assert await listed(limit=34) == everything
-    paris = sorted(command.siren for command in commands if command.departement in {"75", "77", "93"})
+    paris = sorted(command.siren for command in commands if command.commune[:2] in {"75", "77", "93"})
     assert await listed(region="11", limit=3) == paris
     micro = await listed(sme_category="micro", limit=4)
     assert len(micro) == 9

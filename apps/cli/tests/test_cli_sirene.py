@@ -5,7 +5,6 @@ import json
 import random
 import zipfile
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from stdnum import luhn
 
-from companies.imports import Refused, UnreadableFile, read_api, read_sirene, to_batch_body, to_body
-from companies.imports.saved import MAX_BYTES
-from companies.imports.table import MAX_LINE
-from companies.inputs import RegisterCompany
-from companies.rules.sme import classer_pme
-from companies.rules.stock import OFFICES, UNITS
+from croissance.sirene import (
+    Company,
+    Found,
+    Refused,
+    UnreadableFile,
+    read_api,
+    read_sirene,
+    to_batch_body,
+    to_body,
+)
+from croissance.sirene.rows import OFFICES, UNITS
+from croissance.sirene.saved import MAX_BYTES
+from croissance.sirene.table import MAX_LINE
+from france.siren import siret_of
 
 UNIT = dict.fromkeys((*UNITS.required, *UNITS.optional), "") | {
     "siren": "732829320",
@@ -53,94 +60,60 @@ def table(path: Path, records: Sequence[dict[str, str]], columns: Iterable[str] 
     return path
 
 
-def read(unites: Path, etablissements: Path | None = None) -> tuple[list[RegisterCompany], list[Refused]]:
-    companies: list[RegisterCompany] = []
+def read(unites: Path, etablissements: Path | None = None) -> tuple[list[Company], list[Refused]]:
+    companies: list[Company] = []
     refused: list[Refused] = []
     for outcome in read_sirene(unites, etablissements):
-        (companies if isinstance(outcome, RegisterCompany) else refused).append(outcome)  # pyright: ignore[reportArgumentType]
+        if isinstance(outcome, Found):
+            companies.append(outcome.company)
+        else:
+            refused.append(outcome)
     return companies, refused
 
 
-def siret_of(siren: str, number: int) -> str:
-    prefix = f"{siren}{number:04}"
-    return prefix + luhn.calc_check_digit(prefix)
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of real sample records that lives beside the repository."""
+    folder = Path(__file__).parents[3].parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the sample records (../shared/data) are not beside this repository")
+    return folder
 
 
 # --- the real samples ------------------------------------------------------------------------------------------------
-
-SMES = {
-    "414971929",
-    "423208180",
-    "479285801",
-    "491470597",
-    "800069130",
-    "817883150",
-    "843701079",
-    "852504034",
-    "908595879",
-}
-REASONS = {
-    "administration": 13,
-    "groupe_eti": 7,
-    "groupe_ge": 5,
-    "effectif_250": 10,
-    "association": 4,
-    "cessee": 5,
-}
-
-
-def test_the_34_sample_organisations(samples: Path) -> None:
-    """Which are SMEs, and why the others are not."""
-    files = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
-    companies, refused = read(*files)
-    assert refused == []
-    verdicts = {company.siren: classer_pme(company) for company in companies}
-    assert len(verdicts) == 34
-    assert {siren for siren, verdict in verdicts.items() if verdict.category != "hors_pme"} == SMES
-    assert {verdicts[siren].category for siren in SMES} == {"micro"}
-    others = [code for siren, verdict in verdicts.items() if siren not in SMES for code in verdict.codes]
-    assert {code: others.count(code) for code in set(others)} == REASONS
-    assert verdicts["552032534"].codes == ("groupe_ge", "effectif_250")  # a large listed group
-    assert verdicts["487444697"].codes == ("groupe_eti",)  # 20 to 49 people, in a larger group
-    assert verdicts["198100125"].codes == ("administration",)  # a public school that INSEE counts as PME
-    assert verdicts["801364258"].codes == ("cessee", "groupe_ge")
-    assert all(company.departement for company in companies)
-    paris = next(company for company in companies if company.siren == "130025265")
-    assert (paris.siret, paris.commune, paris.departement) == ("13002526500013", "75107", "75")
-    assert paris.observed_at == datetime(2025, 12, 6, 9, 36, 42, tzinfo=UTC)
-    assert paris.created_on == date(2017, 5, 24)
 
 
 def test_the_samples_without_establishments(samples: Path) -> None:
     companies, refused = read(samples / "StockUniteLegale_sample.csv")
     assert (len(companies), refused) == (34, [])
-    assert {company.departement for company in companies} == {""}
+    assert {company.commune for company in companies} == {""}
     assert companies[0].siret == "13002526500013"
 
 
 def test_the_answer_of_sirene_for_one_siret(samples: Path) -> None:
-    (company,) = read_api(samples / "insee-siret.json")
-    assert isinstance(company, RegisterCompany)
-    assert (company.siret, company.name, company.departement) == ("41816609600069", "OCTO-TECHNOLOGY", "75")
-    assert (company.source, classer_pme(company).codes) == ("insee_api", ("groupe_ge", "effectif_250"))
+    (found,) = read_api(samples / "insee-siret.json")
+    assert isinstance(found, Found)
+    company = found.company
+    assert (company.siret, company.name, company.postal_code[:2]) == ("41816609600069", "OCTO-TECHNOLOGY", "75")
+    assert (company.source, company.insee_category) == ("insee_api", "GE")
 
 
 def test_the_answer_of_sirene_for_many_sirets_gives_the_head_office(samples: Path) -> None:
-    (company,) = read_api(samples / "insee-sirets-many.json")
-    assert isinstance(company, RegisterCompany)
-    assert (company.siret, company.commune) == ("41816609600069", "75102")
+    (found,) = read_api(samples / "insee-sirets-many.json")
+    assert isinstance(found, Found)
+    assert (found.company.siret, found.company.commune) == ("41816609600069", "75102")
 
 
 def test_the_answer_of_recherche_entreprises(samples: Path) -> None:
-    companies = list(read_api(samples / "recherche-entreprises.json"))
-    assert [c.siren for c in companies if isinstance(c, RegisterCompany)] == [
+    companies = [f.company for f in read_api(samples / "recherche-entreprises.json") if isinstance(f, Found)]
+    assert [c.siren for c in companies] == [
         "418166096",
         "801364258",
         "809501679",
         "418166096",
     ]
-    assert {c.departement for c in companies if isinstance(c, RegisterCompany)} == {"75"}
-    assert all(c.source == "recherche_entreprises" for c in companies if isinstance(c, RegisterCompany))
+    assert {c.commune[:2] for c in companies} == {"75"}
+    assert all(c.source == "recherche_entreprises" for c in companies)
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------
@@ -272,10 +245,6 @@ def test_broken_lines_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
         ("siren", "000000000", "zéros"),
         ("statutDiffusionUniteLegale", "", "O, P ou N attendu"),
         ("etatAdministratifUniteLegale", "X", "A ou C attendu"),
-        ("categorieJuridiqueUniteLegale", "57", "4 chiffres"),
-        ("activitePrincipaleUniteLegale", "62", "code NAF attendu"),
-        ("trancheEffectifsUniteLegale", "99", "valeurs possibles: NN, 00"),
-        ("categorieEntreprise", "TPE", "valeurs possibles: PME, ETI, GE"),
         ("dateCreationUniteLegale", "hier", "date attendue"),
         ("dateDernierTraitementUniteLegale", "hier", "date et heure attendues"),
         ("nicSiegeUniteLegale", "", "siège inconnu"),
@@ -297,10 +266,8 @@ def test_an_establishment_that_cannot_be_used_does_not_lose_its_company(tmp_path
     units = table(tmp_path / "u.csv", [UNIT])
     offices = table(tmp_path / "e.csv", [OFFICE | {"siret": "73282932000075"}])
     (company,), (fault,) = read(units, offices)
-    assert (company.siret, company.departement) == ("73282932000074", "")
+    assert (company.siret, company.commune) == ("73282932000074", "")
     assert (fault.file, fault.line, fault.field, fault.identifier) == ("e.csv", 2, "siret", "73282932000075")
-    (fault,) = read(units, table(tmp_path / "e.csv", [OFFICE | {"codeCommuneEtablissement": "00000"}]))[1]
-    assert (fault.field, fault.line) == ("codeCommuneEtablissement", 2)
 
 
 @pytest.mark.parametrize("status", ["P", "N"])
@@ -463,7 +430,7 @@ def test_any_bytes_give_companies_or_refusals(tmp_path: Path, content: list[byte
     offices = tmp_path / "e.csv"
     offices.write_bytes(b"\n".join([",".join(OFFICES.required).encode(), *content]))
     for outcome in (*read_sirene(units), *read_sirene(units, offices)):
-        assert isinstance(outcome, RegisterCompany | Refused)
+        assert isinstance(outcome, Found | Refused)
         if isinstance(outcome, Refused):
             assert outcome.reason
             assert 2 <= outcome.line <= b"\n".join(content).count(b"\n") + 2
@@ -539,7 +506,7 @@ def test_one_unusable_establishment_among_many_is_reported(samples: Path, tmp_pa
     fault, company = read_api(path)
     assert isinstance(fault, Refused)
     assert (fault.line, fault.field) == (1, "siret")
-    assert isinstance(company, RegisterCompany)
+    assert isinstance(company, Found)
 
 
 def test_an_answer_too_large_to_be_one(tmp_path: Path) -> None:
@@ -576,7 +543,7 @@ def test_any_record_gives_a_company_or_a_refusal(samples: Path, tmp_path: Path, 
     path = tmp_path / "r.json"
     path.write_text(json.dumps({key: [record]}))
     (outcome,) = read_api(path)
-    assert isinstance(outcome, RegisterCompany | Refused)
+    assert isinstance(outcome, Found | Refused)
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -584,5 +551,5 @@ def test_any_record_gives_a_company_or_a_refusal(samples: Path, tmp_path: Path, 
 
 def test_bodies_are_the_commands_as_json(tmp_path: Path) -> None:
     (company,), _ = read(table(tmp_path / "u.csv", [UNIT]))
-    assert msgspec.json.decode(to_body(company), type=RegisterCompany) == company
-    assert msgspec.json.decode(to_batch_body([company, company]), type=list[RegisterCompany]) == [company, company]
+    assert msgspec.json.decode(to_body(company), type=Company) == company
+    assert msgspec.json.decode(to_batch_body([company, company]), type=list[Company]) == [company, company]

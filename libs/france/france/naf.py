@@ -10,7 +10,7 @@ NAF2025: Final = "NAF2025"
 _DOTTED: Final = 6
 _BARE: Final = 5
 
-_RANGES: Final[dict[str, Any]] = msgspec.json.decode((files("companies") / "data" / "activities.json").read_bytes())
+_RANGES: Final[dict[str, Any]] = msgspec.json.decode((files("france") / "data" / "naf.json").read_bytes())
 _SECTIONS: Final[dict[str, dict[str, str]]] = {
     nomenclature: {
         f"{division:02}": section

@@ -2,9 +2,20 @@
 
 from typing import Final, NamedTuple, TypeAlias
 
-from companies.inputs import RegisterCompany
-from companies.rules.facts import Names, Unusable, company_of, day, instant, is_active, is_diffusible
-from france.siren import check_siret, is_siret
+from croissance.sirene.company import (
+    Company,
+    Names,
+    Unusable,
+    activity,
+    day,
+    given,
+    instant,
+    is_active,
+    is_diffusible,
+    public_name,
+    siren_of,
+    siret_of,
+)
 
 Fields: TypeAlias = tuple[str, ...]
 """The values of one row, in the order of the columns asked for; "" for a column the file lacks."""
@@ -48,14 +59,16 @@ OFFICES: Final = Columns(
     optional=("codePostalEtablissement", "enseigne1Etablissement", "dateDernierTraitementEtablissement"),
 )
 
-UNIT_NAMES: Final = Names(
-    siret="nicSiegeUniteLegale",
-    naf="activitePrincipaleUniteLegale",
-    legal_form="categorieJuridiqueUniteLegale",
-    headcount_code="trancheEffectifsUniteLegale",
-    insee_category="categorieEntreprise",
-    commune="codeCommuneEtablissement",
-)
+UNIT_NAMES: Final[Names] = {
+    "siret": "nicSiegeUniteLegale",
+    "naf": "activitePrincipaleUniteLegale",
+    "naf_nomenclature": "nomenclatureActivitePrincipaleUniteLegale",
+    "legal_form": "categorieJuridiqueUniteLegale",
+    "headcount_code": "trancheEffectifsUniteLegale",
+    "insee_category": "categorieEntreprise",
+    "commune": "codeCommuneEtablissement",
+    "postal_code": "codePostalEtablissement",
+}
 
 HEAD_OFFICE: Final = 0
 OPEN_OFFICE: Final = 1
@@ -96,18 +109,14 @@ def office_of(fields: Fields) -> Office | None:
         rank = OPEN_OFFICE
     else:
         return None
-    if not is_siret(siret):
-        siret, reason = check_siret(siret)
-        if reason:
-            raise Unusable("siret", reason)
-    return Office(rank, siret, commune, postal_code, brand, diffusion, treated)
+    return Office(rank, siret_of("siret", siret), commune, postal_code, brand, diffusion, treated)
 
 
-def company_of_unit(fields: Fields, office: Office | None) -> RegisterCompany:
+def company_of_unit(fields: Fields, office: Office | None) -> Company:
     """A row of `StockUniteLegale` with the establishment that stands for it, if one is known.
 
     Raises:
-        Unusable: an identifier is not valid, or a code is none of its list.
+        Unusable: an identifier or a date is not valid, or nothing says whether the company is active or may be named.
     """
     siren, diffusion, state, name, legal_form, naf, headcount, usual, nomenclature, naf_2025, *rest = fields
     category, created, nic, treated = rest
@@ -120,19 +129,19 @@ def company_of_unit(fields: Fields, office: Office | None) -> RegisterCompany:
         _, siret, commune, postal_code, brand, office_diffusion, office_treated = office
         diffusible = diffusible and is_diffusible("statutDiffusionEtablissement", office_diffusion)
         treated = max(treated, office_treated)
-    return company_of(
-        UNIT_NAMES,
+    siren = siren_of("siren", siren)
+    code, in_list = activity(naf, nomenclature, naf_2025)
+    return Company(
         siren=siren,
-        siret=siret,
-        name=name or usual or brand,
-        naf=naf,
-        nomenclature=nomenclature,
-        naf_2025=naf_2025,
-        legal_form=legal_form,
-        headcount_code=headcount,
-        insee_category=category,
-        commune=commune,
-        postal_code=postal_code,
+        siret=siret_of("nicSiegeUniteLegale", siret),
+        name=public_name(name or usual or brand, diffusible=diffusible),
+        naf=code,
+        naf_nomenclature=in_list,
+        legal_form=given(legal_form),
+        headcount_code=given(headcount),
+        insee_category=given(category),
+        commune=given(commune),
+        postal_code=given(postal_code),
         departement="",
         created_on=day("dateCreationUniteLegale", created),
         active=is_active("etatAdministratifUniteLegale", state),

@@ -20,7 +20,7 @@ from companies.decide import decide
 from companies.model import initial
 from croissance.main import app
 
-SHARED = Path(__file__).parents[4] / "shared" / "data"
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 RUNNER = CliRunner()
 
 needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="the folder ../shared/data of sample files is absent")
@@ -120,6 +120,34 @@ def test_each_refused_line_is_in_the_report(door: str, tmp_path: Path, suffix: s
     assert [int(line["line"]) for line in refused] == [3, 4]
     assert refused[0]["field"] == "siren"
     assert all(line["reason"] for line in refused)
+
+
+@pytest.mark.parametrize(
+    ("column", "right", "wrong", "reason"),
+    [
+        ("categorieJuridiqueUniteLegale", ",5499,", ",54,", "catégorie juridique à 4 chiffres"),
+        ("activitePrincipaleUniteLegale", ",62.01Z,", ",62,", "code NAF attendu"),
+        ("trancheEffectifsUniteLegale", ",03,", ",99,", "valeurs possibles: NN, 00"),
+        ("categorieEntreprise", ",PME,", ",TPE,", "valeurs possibles: PME, ETI, GE"),
+        ("trancheEffectifsUniteLegale", ",03,", f",{'9' * 30},", ""),
+    ],
+)
+def test_what_the_register_refuses_is_told_in_the_words_of_the_file(
+    door: str, tmp_path: Path, column: str, right: str, wrong: str, reason: str
+) -> None:
+    file = tmp_path / "unites.csv"
+    file.write_text(f"{HEADER}\n{GOOD}\n{GOOD.replace(right, wrong)}", "utf-8")
+    result = run("sirene", str(file), "--http", door, "--json")
+    assert result.exit_code == 0, result.output
+    (refused,) = json.loads(result.stdout)["refusals"]
+    assert (refused["file"], refused["line"], refused["identifier"], refused["field"]) == (
+        "unites.csv",
+        3,
+        "732829320",
+        column,
+    )
+    assert refused["reason"].startswith(reason)
+    assert refused["reason"]
 
 
 def test_nothing_imported_is_status_1(door: str, tmp_path: Path) -> None:

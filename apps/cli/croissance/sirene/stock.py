@@ -12,12 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
-from companies.imports.table import Refused, check_header, is_sorted, rows
-from companies.inputs import RegisterCompany
-from companies.rules.facts import Unusable, siren_of
-from companies.rules.stock import HEAD_OFFICE, OFFICES, UNITS, Fields, Office, company_of_unit, office_of
+from croissance.sirene.company import Found, Refused, Unusable, siren_of
+from croissance.sirene.rows import HEAD_OFFICE, OFFICES, UNIT_NAMES, UNITS, Fields, Office, company_of_unit, office_of
+from croissance.sirene.table import check_header, is_sorted, rows
 
-Outcomes: TypeAlias = Iterator[RegisterCompany | Refused]
+Outcomes: TypeAlias = Iterator[Found | Refused]
 
 _INDEX: Final = """create table offices (siren integer primary key, rank integer, siret text, commune text,
     postal_code text, brand text, diffusion text, treated text)"""
@@ -33,7 +32,7 @@ _CHUNK: Final = 10_000
 def read_sirene(unites: Path, etablissements: Path | None = None) -> Outcomes:
     """The companies of `StockUniteLegale`, each with its head office, or first active establishment, if given.
 
-    One command a legal unit, ceased ones included; a refusal a line that cannot be used, of either file. Plain, gzip
+    One company a legal unit, ceased ones included; a refusal a line that cannot be used, of either file. Plain, gzip
     and zip files are read. Without `etablissements` the SIRET is made of `nicSiegeUniteLegale`, the place is unknown.
 
     Raises:
@@ -141,9 +140,9 @@ def _representatives(path: Path) -> Iterator[Office | Refused]:
         yield best
 
 
-def _company(path: Path, number: int, fields: Fields, office: Office | None) -> RegisterCompany | Refused:
+def _company(path: Path, number: int, fields: Fields, office: Office | None) -> Found | Refused:
     try:
-        return company_of_unit(fields, office)
+        return Found(path.name, number, UNIT_NAMES, company_of_unit(fields, office))
     except Unusable as fault:
         return _refused(path, number, fields, fault)
 

@@ -1,21 +1,23 @@
 """Saved answers of the public APIs: Sirene 3.11 (`/siret`, one or many) and Recherche d'entreprises (`/search`)."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
 import msgspec
 
-from companies.imports.table import Refused, UnreadableFile
-from companies.inputs import RegisterCompany
-from companies.rules.answers import (
+from croissance.sirene.answers import (
+    INSEE_NAMES,
+    SEARCH_NAMES,
     InseeOffice,
     SearchResult,
     company_of_office,
     company_of_result,
     head_offices,
 )
-from companies.rules.facts import Unusable
+from croissance.sirene.company import Company, Found, Names, Refused, Unusable
+from croissance.sirene.table import UnreadableFile
 
 Record = TypeVar("Record")
 
@@ -40,8 +42,8 @@ _office = msgspec.json.Decoder(InseeOffice).decode
 _result = msgspec.json.Decoder(SearchResult).decode
 
 
-def read_api(path: Path) -> Iterator[RegisterCompany | Refused]:
-    """The companies of a saved answer: one command a company, a refusal a record that cannot be used.
+def read_api(path: Path) -> Iterator[Found | Refused]:
+    """The companies of a saved answer: one found a company, a refusal a record that cannot be used.
 
     Of several establishments of one company only its head office, else the first active one, is taken.
 
@@ -74,16 +76,16 @@ def _read(path: Path) -> _Answer:
         raise UnreadableFile(f"{path.name}: JSON inutilisable ({error})") from error
 
 
-def _results(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[RegisterCompany | Refused]:
+def _results(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[Found | Refused]:
     for number, record in enumerate(records, 1):
         result = _decoded(path, number, record, _result)
         if isinstance(result, Refused):
             yield result
         else:
-            yield _company(path, number, result.siren, result, company_of_result)
+            yield _found(path, number, result.siren, partial(company_of_result, result), SEARCH_NAMES)
 
 
-def _establishments(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[RegisterCompany | Refused]:
+def _establishments(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[Found | Refused]:
     offices: list[InseeOffice] = []
     numbers: dict[int, int] = {}
     for number, record in enumerate(records, 1):
@@ -94,7 +96,7 @@ def _establishments(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[Re
             numbers[id(office)] = number
             offices.append(office)
     for office in head_offices(offices):
-        yield _company(path, numbers[id(office)], office.siret, office, company_of_office)
+        yield _found(path, numbers[id(office)], office.siret, partial(company_of_office, office), INSEE_NAMES)
 
 
 def _decoded(path: Path, number: int, record: msgspec.Raw, decode: Callable[[msgspec.Raw], Record]) -> Record | Refused:
@@ -105,10 +107,8 @@ def _decoded(path: Path, number: int, record: msgspec.Raw, decode: Callable[[msg
         return Refused(path.name, number, "", where.rstrip("`"), f"enregistrement inutilisable: {reason}")
 
 
-def _company(
-    path: Path, number: int, identifier: str, record: Record, company_of: Callable[[Record], RegisterCompany]
-) -> RegisterCompany | Refused:
+def _found(path: Path, number: int, identifier: str, read: Callable[[], Company], names: Names) -> Found | Refused:
     try:
-        return company_of(record)
+        return Found(path.name, number, names, read())
     except Unusable as fault:
         return Refused(path.name, number, identifier[:14], fault.field, fault.reason)

@@ -4,9 +4,21 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from companies.inputs import RegisterCompany
-from companies.rules import activity
-from companies.rules.facts import Names, Unusable, company_of, day, instant, is_active, is_diffusible
+from croissance.sirene.company import (
+    Company,
+    Names,
+    Unusable,
+    activity,
+    day,
+    given,
+    instant,
+    is_active,
+    is_diffusible,
+    public_name,
+    siren_of,
+    siret_of,
+)
+from france.naf import REV2, naf_code
 
 Text: TypeAlias = str | None
 OLD_LIST: Final = "ancienne"
@@ -89,47 +101,52 @@ class SearchResult(msgspec.Struct, frozen=True):
     date_mise_a_jour_insee: Text = None
 
 
-INSEE_NAMES: Final = Names(
-    naf="uniteLegale.activitePrincipaleUniteLegale",
-    legal_form="uniteLegale.categorieJuridiqueUniteLegale",
-    headcount_code="uniteLegale.trancheEffectifsUniteLegale",
-    insee_category="uniteLegale.categorieEntreprise",
-    commune="adresseEtablissement.codeCommuneEtablissement",
-)
-SEARCH_NAMES: Final = Names(
-    siret="siege.siret",
-    naf="activite_principale",
-    legal_form="nature_juridique",
-    headcount_code="tranche_effectif_salarie",
-    insee_category="categorie_entreprise",
-    commune="siege.commune",
-)
+INSEE_NAMES: Final[Names] = {
+    "naf": "uniteLegale.activitePrincipaleUniteLegale",
+    "legal_form": "uniteLegale.categorieJuridiqueUniteLegale",
+    "headcount_code": "uniteLegale.trancheEffectifsUniteLegale",
+    "insee_category": "uniteLegale.categorieEntreprise",
+    "commune": "adresseEtablissement.codeCommuneEtablissement",
+}
+SEARCH_NAMES: Final[Names] = {
+    "siret": "siege.siret",
+    "naf": "activite_principale",
+    "legal_form": "nature_juridique",
+    "headcount_code": "tranche_effectif_salarie",
+    "insee_category": "categorie_entreprise",
+    "commune": "siege.commune",
+}
 
 
-def company_of_office(office: InseeOffice) -> RegisterCompany:
+def company_of_office(office: InseeOffice) -> Company:
     """An establishment of Sirene 3.11 with its legal unit.
 
     Raises:
-        Unusable: an identifier is not valid, or a code is none of its list.
+        Unusable: an identifier or a date is not valid, or nothing says whether the company is active or may be named.
     """
     unit, address = office.uniteLegale, office.adresseEtablissement
     open_office = is_diffusible("statutDiffusionEtablissement", office.statutDiffusionEtablissement)
     open_unit = is_diffusible("uniteLegale.statutDiffusionUniteLegale", unit.statutDiffusionUniteLegale)
     treated = max(unit.dateDernierTraitementUniteLegale or "", office.dateDernierTraitementEtablissement or "")
     brand = office.current.enseigne1Etablissement
-    return company_of(
-        INSEE_NAMES,
-        siren=None,
-        siret=office.siret,
-        name=unit.denominationUniteLegale or unit.denominationUsuelle1UniteLegale or brand or "",
-        naf=unit.activitePrincipaleUniteLegale or "",
-        nomenclature=unit.nomenclatureActivitePrincipaleUniteLegale or "",
-        naf_2025=unit.activitePrincipaleNAF25UniteLegale or "",
-        legal_form=unit.categorieJuridiqueUniteLegale or "",
-        headcount_code=unit.trancheEffectifsUniteLegale or "",
-        insee_category=unit.categorieEntreprise or "",
-        commune=address.codeCommuneEtablissement or "",
-        postal_code=address.codePostalEtablissement or "",
+    siret = siret_of("siret", office.siret)
+    name = unit.denominationUniteLegale or unit.denominationUsuelle1UniteLegale or brand or ""
+    code, in_list = activity(
+        unit.activitePrincipaleUniteLegale or "",
+        unit.nomenclatureActivitePrincipaleUniteLegale or "",
+        unit.activitePrincipaleNAF25UniteLegale or "",
+    )
+    return Company(
+        siren=siret[:9],
+        siret=siret,
+        name=public_name(name, diffusible=open_office and open_unit),
+        naf=code,
+        naf_nomenclature=in_list,
+        legal_form=given(unit.categorieJuridiqueUniteLegale),
+        headcount_code=given(unit.trancheEffectifsUniteLegale),
+        insee_category=given(unit.categorieEntreprise),
+        commune=given(address.codeCommuneEtablissement),
+        postal_code=given(address.codePostalEtablissement),
         departement="",
         created_on=day("uniteLegale.dateCreationUniteLegale", unit.dateCreationUniteLegale or ""),
         active=is_active("uniteLegale.etatAdministratifUniteLegale", unit.etatAdministratifUniteLegale),
@@ -139,35 +156,36 @@ def company_of_office(office: InseeOffice) -> RegisterCompany:
     )
 
 
-def company_of_result(result: SearchResult) -> RegisterCompany:
+def company_of_result(result: SearchResult) -> Company:
     """A result of Recherche d'entreprises.
 
     Raises:
-        Unusable: an identifier is not valid, or a code is none of its list.
+        Unusable: an identifier or a date is not valid, or nothing says whether the company is active or may be named.
     """
     seat = result.siege
     if not seat.siret:
         raise Unusable("siege.siret", "SIRET absent")
     naf = result.activite_principale or ""
     treated = max(result.date_mise_a_jour_insee or "", seat.date_mise_a_jour_insee or "")
+    in_list = REV2 if naf_code(naf) else OLD_LIST  # the API does not name the list
+    code, in_list = activity(naf, in_list, result.activite_principale_naf25 or "")
     open_seat = is_diffusible("siege.statut_diffusion_etablissement", seat.statut_diffusion_etablissement or "O")
-    return company_of(
-        SEARCH_NAMES,
-        siren=result.siren,
-        siret=seat.siret,
-        name=result.nom_raison_sociale or "",
-        naf=naf,
-        nomenclature=activity.REV2 if activity.naf_code(naf) else OLD_LIST,  # the API does not name the list
-        naf_2025=result.activite_principale_naf25 or "",
-        legal_form=result.nature_juridique or "",
-        headcount_code=result.tranche_effectif_salarie or "",
-        insee_category=result.categorie_entreprise or "",
-        commune=seat.commune or "",
-        postal_code=seat.code_postal or "",
-        departement=seat.departement or "",
+    diffusible = is_diffusible("statut_diffusion", result.statut_diffusion) and open_seat
+    return Company(
+        siren=siren_of("siren", result.siren),
+        siret=siret_of("siege.siret", seat.siret),
+        name=public_name(result.nom_raison_sociale or "", diffusible=diffusible),
+        naf=code,
+        naf_nomenclature=in_list,
+        legal_form=given(result.nature_juridique),
+        headcount_code=given(result.tranche_effectif_salarie),
+        insee_category=given(result.categorie_entreprise),
+        commune=given(seat.commune),
+        postal_code=given(seat.code_postal),
+        departement=given(seat.departement),
         created_on=day("date_creation", result.date_creation or ""),
         active=is_active("etat_administratif", result.etat_administratif),
-        diffusible=is_diffusible("statut_diffusion", result.statut_diffusion) and open_seat,
+        diffusible=diffusible,
         source="recherche_entreprises",
         observed_at=instant("date_mise_a_jour_insee", treated),
     )

@@ -6,13 +6,13 @@ import zipfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from common.errors import CroissanceError
-from companies.rules.stock import Columns, Fields
+from croissance.sirene.company import Refused
+from croissance.sirene.rows import Columns, Fields
 
 MAX_LINE: Final = 65536
 """Longest line read, bytes; SIRENE's are under 2,000."""
@@ -27,25 +27,6 @@ _MARK: Final = b"\xef\xbb\xbf"
 
 class UnreadableFile(CroissanceError):
     """A file that cannot be imported at all; the text, in French, names what is wrong and what would be right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A line or record that was not imported; the others are.
-
-    Attributes:
-        file: name of the file.
-        line: number of the line, the header being 1; for JSON the number of the record, from 1.
-        identifier: SIREN or SIRET as written, "" when it could not be read.
-        field: name of the field at fault in the words of the file, "" when it is the line as a whole.
-        reason: what is wrong, in French.
-    """
-
-    file: str
-    line: int
-    identifier: str
-    field: str
-    reason: str
 
 
 Rows: TypeAlias = Iterator[tuple[int, Fields] | Refused]
