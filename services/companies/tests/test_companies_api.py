@@ -131,7 +131,9 @@ async def test_listing_by_region_and_class_page_by_page(client: httpx.AsyncClien
     assert await listed() == everything
     assert await listed(limit=7) == everything
     assert await listed(limit=34) == everything
-    paris = sorted(command.siren for command in commands if command.commune[:2] in {"75", "77", "93"})
+    paris = sorted(
+        command.siren for command in commands if (command.commune or command.postal_code)[:2] in {"75", "77", "93"}
+    )
     assert await listed(region="11", limit=3) == paris
     micro = await listed(sme_category="micro", limit=4)
     assert len(micro) == 9
