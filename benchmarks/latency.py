@@ -253,7 +253,7 @@ _TIMES: Final = """select s.key, extract(epoch from pg_xact_commit_timestamp(s.x
                    filter (where m.template = 'diagnostic_completed'))::float8 as first,
             extract(epoch from max(pg_xact_commit_timestamp(m.xmin)))::float8 as last
         from notifications.messages_to_send m where m.siren = s.key) m on m.first is not null
-    where s.key = any($1::text[])"""
+    where s.kind = 'diagnostics' and s.key = any($1::text[])"""
 
 
 async def _times(dsn: str, sirens: Sequence[str]) -> dict[str, tuple[float, float, float]]:

@@ -18,30 +18,35 @@ import typer
 from rich.table import Table
 
 from benchmarks.shown import grid, measured, say
-from common.codec import partition_of
-from common.message import Message
-from common.runtime import spare_collector
+from common.core.codec import partition_of
+from common.declare.message import Message
+from common.declare.pool import Pools, Ref
+from common.process.main import spare_collector
 from croissance.directors import participant
 from croissance.population import Company as Drawn
 from croissance.population import Population
-from diagnostic.rules.measures import calls_of, plan
-from diagnostic.rules.questionnaire import COMPLET
-from diagnostic.rules.reading import read_whole
-from diagnostic.rules.scoring import score
-from diagnostic.rules.sheet import blank
+from diagnostic.measures.plan import calls_of, plan
+from diagnostic.questionnaire.forms import COMPLET
+from diagnostic.questionnaire.reading import read_whole
+from diagnostic.questionnaire.sheet import blank
+from diagnostic.scoring.scores import score
 from embedded.progress import Say, counted
 from france.working_days import working_days
 from matching import settings
-from matching.decide import decide, initial
-from matching.inputs import DiagnosticCompleted, Measure
-from matching.model import Aid, Company, Connector, Filters, Quality, Zone
-from matching.rules.aids import Catalogue
-from matching.rules.directory import build_directory
-from matching.rules.explain import Wording
-from matching.rules.loads import NONE, reaching
-from matching.rules.profile import Profiler
-from matching.rules.search import Searcher
-from matching.rules.shared import Basis, Shared, load_of
+from matching.aids.aid import Aid
+from matching.aids.catalogue import Catalogue
+from matching.basis import ALL, DIRECTORY, LOADS, Basis, load_of
+from matching.criteria.company import Company
+from matching.criteria.filters import Filters
+from matching.criteria.profile import Profiler
+from matching.explain.wording import Wording
+from matching.needs.inputs import DiagnosticCompleted, Measure
+from matching.needs.table import NEEDS
+from matching.places.territory import Zone
+from matching.search.connector import Connector, Quality
+from matching.search.index import build_directory
+from matching.search.loads import NONE, reaching
+from matching.search.searcher import Searcher
 
 CONNECTEURS: Final = 10_000
 AIDS: Final = 265
@@ -135,9 +140,9 @@ def connecteurs(count: int, seed: int = 1) -> Iterator[Connector]:
     conditions on the size of companies.
     """
     draw = Random(seed)
-    figures = settings.figures()
-    subjects, types = list(figures.subjects), list(figures.types)
-    sections = sorted(set(figures.activities.sections.values()))
+    ruleset = settings.ruleset()
+    subjects, types = list(ruleset.subjects), list(ruleset.types)
+    sections = sorted(set(ruleset.activities.sections.values()))
     zone = _zones(draw)
     institutions = max(1, count // 4)
     for number in range(count):
@@ -206,9 +211,9 @@ def diagnosed(company: Drawn) -> DiagnosticCompleted:
     )
 
 
-def messages(companies: int, say: Say) -> list[Message[object]]:
+def messages(companies: int, say: Say) -> list[Message[DiagnosticCompleted]]:
     """The diagnoses of the first companies of the population, decoded from bytes as a consumer does."""
-    found: list[Message[object]] = []
+    found: list[Message[DiagnosticCompleted]] = []
     with counted(say, "drawing companies", companies) as told:
         for company in Population(1).draw(0, companies):
             event = msgspec.json.decode(msgspec.json.encode(diagnosed(company)), type=DiagnosticCompleted)
@@ -225,28 +230,30 @@ def messages(companies: int, say: Say) -> list[Message[object]]:
 def run(connecteurs_count: int, aids_count: int, companies: int, say: Say) -> Outcome:
     """Decide each company once, its CPU time measured alone."""
     outcome = Outcome(connecteurs_count, aids_count, companies)
-    figures, territories = settings.figures(), settings.territories()
+    ruleset, territories = settings.ruleset(), settings.territories()
     desks = list(connecteurs(connecteurs_count))
     began = time.thread_time()
-    directory = build_directory(desks, figures, territories)
+    directory = build_directory(desks, ruleset, territories)
     outcome.index = round(1000 * (time.thread_time() - began), 1)
-    catalogue, profiler = Catalogue(aids(aids_count), figures), Profiler(figures.activities)
-    searcher, calendar = Searcher(directory, figures), working_days()
-    basis = Basis(figures, profiler, catalogue, calendar, Wording(figures), directory, searcher)
-    shared = Shared(basis, reaching(NONE, connecteurs_count))
+    catalogue, profiler = Catalogue(aids(aids_count), ruleset), Profiler(ruleset.activities)
+    searcher, calendar = Searcher(directory, ruleset), working_days()
+    basis = Basis(ruleset, profiler, catalogue, calendar, Wording(ruleset), directory, searcher)
+    held: dict[Ref, Any] = {LOADS.at(ALL): reaching(NONE, connecteurs_count)}
+    pools = Pools(held, {DIRECTORY.name: basis})
+    diagnosed_rule = next(rule.decide for rule in NEEDS.rules if rule.input is DiagnosticCompleted)
     waiting = messages(companies, say)
     spare_collector()
     spent: list[int] = []
     events = served = 0
     for message in waiting:
         began = time.thread_time_ns()
-        decision = decide(initial(message.key), shared, message)
+        decision = diagnosed_rule(NEEDS.initial(message.key), pools, message)
         spent.append(time.thread_time_ns() - began)
-        shared = decision.shared
+        held.update(decision.draws)
         events += len(decision.events)
         served += bool(decision.rows)
     outcome.served, outcome.events = round(served / companies, 4), round(events / companies, 3)
-    outcome.overloaded = sum(load_of(shared, desk.id) > desk.capacity_30d for desk in desks)
+    outcome.overloaded = sum(load_of(pools.get(LOADS, ALL), basis, desk.id) > desk.capacity_30d for desk in desks)
     return _summed(outcome, spent)
 
 

@@ -21,11 +21,11 @@ from croissance.directors import (
     wants_voucher,
 )
 from croissance.population import Company, Population
-from diagnostic.rules.measures import calls_of, plan
-from diagnostic.rules.questionnaire import COMPLET
-from diagnostic.rules.reading import read_whole
-from diagnostic.rules.scoring import score
-from diagnostic.rules.sheet import blank
+from diagnostic.measures.plan import calls_of, plan
+from diagnostic.questionnaire.forms import COMPLET
+from diagnostic.questionnaire.reading import read_whole
+from diagnostic.questionnaire.sheet import blank
+from diagnostic.scoring.scores import score
 from france.siren import siret_of
 
 TEMPLATES: Final = 5_000

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import Cost
-from common import clock
+from common.core import clock
 
 FOLDER: Final = Path(__file__).parent / "results"
 

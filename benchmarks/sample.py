@@ -9,8 +9,8 @@ import asyncpg
 
 from benchmarks import chain
 from benchmarks.population import sirens, templates
-from common.envelope import event_name
-from common.record_batch import unseal
+from common.core.envelope import event_name
+from common.core.record_batch import unseal
 from embedded.progress import Say
 from embedded.stack import Stack
 

@@ -16,8 +16,8 @@ from aiokafka.client import AIOKafkaClient  # pyright: ignore[reportMissingTypeS
 from aiokafka.protocol.fetch import FetchRequest  # pyright: ignore[reportMissingTypeStubs]
 from aiokafka.record.memory_records import MemoryRecords
 
-from common.inbox import Headers
-from common.service import PARTITIONS
+from common.core.inbox import Headers
+from common.declare.service import PARTITIONS
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,14 @@
 """Make a new service: its folder from `tools/service_template`, its name where no rule derives it.
 
-Everything else follows from its declaration: `make contracts` writes contracts, Compose, Kubernetes and Prometheus.
+What it makes runs. It edits the import rules, the audit's wiring and the picture in the README; everything else follows
+from the declaration: `make contracts` writes contracts, Compose, Kubernetes and Prometheus.
 """
 
 import argparse
 import importlib.util
 import keyword
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = Path(__file__).resolve().parent / "service_template"
 LONGEST: Final = 40
 """Letters: `croissance-NAME-` and what Kubernetes adds to it fit in its 63."""
+LONGEST_TITLE: Final = 80
+"""Letters: a title stands in the first line of a docstring."""
 
 _SQL: Final = (
     "all analyse analyze and any array as asc both case cast check collate column constraint create default desc "
@@ -24,11 +28,15 @@ _SQL: Final = (
     "leading limit localtime not null offset on only or order placing primary public references returning select some "
     "table then to trailing true union unique user using variadic when where window with"
 )
+AGGREGATES: Final = "aggregates: siblings that never import each other"
+"""The comment that marks their layer in the root `pyproject.toml`."""
 SQL_WORDS: Final = frozenset(_SQL.split())
 """Words that PostgreSQL does not take as the name of a schema without quotes, and its own schema."""
 
+MODULES: Final = frozenset({"api", "app", "events", "migrations", "service", "store", "tests"})
+"""What a service has beside its aggregates."""
+
 BY_HAND: Final = (
-    ("README.md", "the service in the picture of the chain"),
     ("docs/glossary.md", "its words"),
     ("docs/guarantees.md", "a promise it makes, and the test that holds it"),
     ("CHANGELOG.md", "one line"),
@@ -88,7 +96,7 @@ def containers(root: Path) -> set[str]:
 
 def rendered(template: Path, words: Mapping[str, str]) -> dict[str, str]:
     """Every file of the template, by path, with the words filled in, in paths too."""
-    pattern = re.compile(rf"(?<![A-Z])(?:{'|'.join(words)})(?![A-Z])")
+    pattern = re.compile(rf"(?<![A-Z])(?:{'|'.join(words)})(?![A-Z](?![a-z]))")  # CLASSNoted, not NAMES
 
     def fill(text: str) -> str:
         return pattern.sub(lambda found: words[found[0]], text)
@@ -135,11 +143,42 @@ def with_name_in_lists(pyproject: str, names: Sequence[str], name: str) -> str:
     return changed
 
 
+def with_aggregate_in_layers(pyproject: str, aggregate: str) -> str:
+    """The same with a folder in the layer of aggregates: no module stands where no layer names it."""
+    others = re.sub(rf"^.*  # {AGGREGATES}$", "", pyproject, flags=re.MULTILINE)
+    if f"({aggregate})" in others:
+        raise Refused(f"“{aggregate}” cannot be an aggregate: another layer of pyproject.toml has it")
+    changed, found = re.subn(
+        rf"^(    \"\(\w+\)(?: \| \(\w+\))*)(\",  # {AGGREGATES})$",
+        lambda line: line[0] if f"({aggregate})" in line[1] else f"{line[1]} | ({aggregate}){line[2]}",
+        pyproject,
+        count=1,
+        flags=re.MULTILINE,
+    )
+    if not found:
+        raise Refused(f"pyproject.toml: no layer is marked “{AGGREGATES}”")
+    return changed
+
+
+def with_arrows(readme: str, name: str) -> str:
+    """The README with the service in its picture: it reads the register, and its topic is open to regions."""
+    for arrow in (r"companies -->\|CompanyRegistered\| [\w &]+", r"[\w &]+(?= -\.->\|every topic\|)"):
+        readme, found = re.subn(rf"^    {arrow}", rf"\g<0> & {name}", readme, count=1, flags=re.MULTILINE)
+        if not found:
+            raise Refused("README.md: its picture is not as this tool knows it: CompanyRegistered, every topic")
+    return readme
+
+
+def _words(name: str, title: str, aggregate: str) -> dict[str, str]:
+    """What stands for the words of the template."""
+    return {"NAME": name, "TITLE": title.strip(" ."), "CLASS": name.capitalize(), "AGGREGATE": aggregate}
+
+
 def with_wiring(wiring: str, name: str) -> str:
-    """The audit's own table of who reads whom, with a service that reads nobody yet."""
+    """The audit's own table of who reads whom, with a service that reads the register."""
     changed, found = re.subn(
         r"^(CONSUMES\b[^\n]*\{\n.*?)^\}",
-        rf'\g<1>    "{name}": (),\n}}',
+        rf'\g<1>    "{name}": ("companies",),\n}}',
         wiring,
         count=1,
         flags=re.MULTILINE | re.DOTALL,
@@ -149,7 +188,7 @@ def with_wiring(wiring: str, name: str) -> str:
     return changed
 
 
-def planned(root: Path, name: str, title: str) -> dict[Path, str]:
+def planned(root: Path, name: str, title: str, aggregate: str) -> dict[Path, str]:
     """Every file to write, new and changed. Nothing is written before all of them are known.
 
     Raises:
@@ -158,19 +197,45 @@ def planned(root: Path, name: str, title: str) -> dict[Path, str]:
     if not (root / "services").is_dir():
         raise Refused(f"{root} is not a tree of this project: it has no services/")
     check_name(name, root)
-    if not re.fullmatch(r'[^"\\\n]+', title):
-        raise Refused("a title is one line without double quotes or backslashes")
+    if not re.fullmatch(r"[a-z][a-z0-9]*", aggregate) or len(aggregate) > LONGEST or keyword.iskeyword(aggregate):
+        raise Refused(f"“{aggregate}” cannot name a folder of rules: small letters and digits, {LONGEST} at most")
+    if aggregate in MODULES:
+        raise Refused(f"“{aggregate}” cannot name a folder of rules: every service has a module of this name")
+    if not title.strip(" .") or not title.isprintable() or len(title) > LONGEST_TITLE or {'"', "\\", "|"} & {*title}:
+        raise Refused(
+            f"a title is one line of {LONGEST_TITLE} letters at most, without double quotes, backslashes, bars"
+        )
+    if not formatter().exists():
+        raise Refused(f"{formatter().name} is not beside {sys.executable}: make setup")
     files = {
         root / "services" / name / path: text
-        for path, text in rendered(TEMPLATE, {"NAME": name, "TITLE": title.rstrip(".")}).items()
+        for path, text in rendered(TEMPLATE, _words(name, title, aggregate)).items()
     }
     pyproject = root / "pyproject.toml"
-    files[pyproject] = with_name_in_lists(pyproject.read_text("utf-8"), services(root), name)
+    listed = with_name_in_lists(pyproject.read_text("utf-8"), services(root), name)
+    files[pyproject] = with_aggregate_in_layers(listed, aggregate)
     wirings = [path for base in ("libs", "apps") for path in root.glob(f"{base}/*/*/proof/wiring.py")]
     if len(wirings) != 1:
         raise Refused(f"the wiring of the audit (proof/wiring.py) stands {len(wirings)} times under libs/ and apps/")
     files[wirings[0]] = with_wiring(wirings[0].read_text("utf-8"), name)
+    files[root / "README.md"] = with_arrows((root / "README.md").read_text("utf-8"), name)
     return files
+
+
+def formatter() -> Path:
+    """The program that formats code here."""
+    return Path(sys.executable).with_name("ruff")
+
+
+def write(root: Path, name: str, files: Mapping[Path, str]) -> None:
+    """Write the files, then format the code: where an import stands, and what fits a line, depends on the name."""
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for command in (["check", "--select", "I", "--fix"], ["format"]):
+        subprocess.run(  # noqa: S603  a program of the development environment
+            [formatter(), *command, "--quiet", "--no-cache", f"services/{name}"], cwd=root, check=True
+        )
 
 
 def told(root: Path, name: str, files: Mapping[Path, str]) -> Iterator[str]:
@@ -192,6 +257,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Make the service; 1 with the reason when it may not be made, and then nothing was written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", metavar="NAME", help="import name: small letters and digits (training)")
+    parser.add_argument(
+        "--aggregate", default="entries", metavar="FOLDER", help="what it keeps, folder and kind (default: entries)"
+    )
     parser.add_argument("--title", help="one French line for people (default: the name)")
     parser.add_argument(
         "--root", type=Path, default=ROOT, metavar="DIR", help="the tree to make it in (default: this one)"
@@ -199,13 +267,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wish: Any = parser.parse_args(arguments)
     root: Path = wish.root.resolve()
     try:
-        files = planned(root, wish.name, wish.title or wish.name)
+        files = planned(root, wish.name, wish.title or wish.name, wish.aggregate)
     except Refused as refusal:
         print(f"new_service: {refusal}", file=sys.stderr)
         return 1
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    write(root, wish.name, files)
     print("\n".join(told(root, wish.name, files)))
     return 0
 

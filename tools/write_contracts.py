@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from common.contract import contract
-from common.envelope import TYPE_PREFIX
-from common.event import Event
-from common.provision import installed_services
-from common.service import PARTITIONS, Service
+from common.core.envelope import TYPE_PREFIX
+from common.declare.contract import contract
+from common.declare.event import Event
+from common.declare.service import PARTITIONS, Service
+from common.process.app import installed_services
 
 ROOT = Path(__file__).resolve().parent.parent
 ASYNCAPI = ROOT / "docs" / "asyncapi.json"
@@ -66,7 +67,7 @@ def contract_file(service: str, event: type[Event]) -> Path:
     return ROOT / "services" / service / "contracts" / f"{event.__name__}.v{event.VERSION}.json"
 
 
-def asyncapi(services: dict[str, Service[Any, Any]]) -> dict[str, Any]:
+def asyncapi(services: Mapping[str, Service]) -> dict[str, Any]:
     """One AsyncAPI 3 document of every topic, event and subscription."""
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}

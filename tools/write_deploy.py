@@ -11,11 +11,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-from common.provision import installed_services
-from common.service import PARTITIONS, Service, topic_of
-from common.settings import DatabaseSettings
+from common.declare.service import PARTITIONS, Service, topic_of
+from common.postgres.connections import DatabaseSettings
+from common.process.app import installed_services
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = "deploy/k8s/services"
@@ -45,12 +45,12 @@ class Facts:
     components: tuple[str, ...] = ()
 
 
-def facts_of(service: Service[Any, Any], components: Sequence[str] = ()) -> Facts:
+def facts_of(service: Service, components: Sequence[str] = ()) -> Facts:
     """What the deployment has to know of a declared service."""
     return Facts(
         name=service.name,
         group=service.group if service.consumes else None,
-        owns=(service.topic, service.dead_letter_topic),
+        owns=(*service.outputs, service.dead_letter_topic),
         reads=tuple(sorted(topic_of(producer) for producer in service.consumes)),
         components=tuple(components),
     )
@@ -118,14 +118,21 @@ def kubernetes(services: Sequence[Facts]) -> dict[str, str]:
     return files
 
 
+MAIL: Final = """  environment:
+    <<: *environment
+    CROISSANCE_SMTP__URL: ${CROISSANCE_SMTP__URL:-smtp://mail:1025}
+"""
+"""What a service that sends mail has in Compose beside the others."""
+
+
 def compose(services: Sequence[Facts]) -> str:
     """The services of the Compose file."""
     return "\n".join(
-        f"{name}:\n"
+        f"{service.name}:\n"
         "  <<: *service\n"
-        f"  build: {{<<: *build, args: {{SERVICE: {name}}}}}\n"
-        f"  image: croissance-{name}:${{IMAGE_TAG:-dev}}\n"
-        for name in (service.name for service in services)
+        f"  build: {{<<: *build, args: {{SERVICE: {service.name}}}}}\n"
+        f"  image: croissance-{service.name}:${{IMAGE_TAG:-dev}}\n" + (MAIL if "mail" in service.components else "")
+        for service in services
     )
 
 

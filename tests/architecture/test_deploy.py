@@ -1,6 +1,5 @@
 """What is deployed is what is declared: Compose, the image, Kubernetes, alerts, held against the code."""
 
-import importlib
 import inspect
 import json
 import os
@@ -12,7 +11,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,17 +18,18 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from common import runtime
-from common.http import build_app
-from common.provision import installed_services
-from common.service import PARTITIONS, Service, topic_of
-from common.settings import DatabaseSettings, Settings, read_settings
-from common.telemetry import Metrics
+from common.declare.service import PARTITIONS, Service, topic_of
+from common.http.application import HttpSettings, build_app
+from common.postgres.connections import DatabaseSettings
+from common.process import main
+from common.process.app import installed_apps, installed_services
+from common.process.settings import Settings, read_settings
+from common.process.telemetry import Metrics, configure_logs
 from embedded import kafka, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY, K8S = ROOT / "deploy", ROOT / "deploy" / "k8s"
-SERVICES: dict[str, Service[Any, Any]] = installed_services()
+SERVICES: Mapping[str, Service] = installed_services()
 PASSWORD = "a-password"
 EXAMPLE = ROOT / ".env.example"
 
@@ -219,12 +218,7 @@ def test_the_example_has_the_defaults_of_compose() -> None:
 
 def settings_class(name: str) -> type[Settings]:
     """The settings that a service reads: its own class, or the common one."""
-    try:
-        module = importlib.import_module(f"{name}.settings")
-    except ModuleNotFoundError:
-        return Settings
-    own = [kind for _, kind in inspect.getmembers(module, inspect.isclass) if issubclass(kind, Settings)]
-    return next((kind for kind in own if kind is not Settings), Settings)
+    return installed_apps()[name].settings
 
 
 def variables(kind: type[BaseModel], prefix: str = "CROISSANCE_") -> set[str]:
@@ -269,13 +263,15 @@ def test_a_service_starts_with_the_environment_of_compose(
     settings = read_settings(kind)
     assert settings.kafka.bootstrap_servers == "kafka:9092"
     assert settings.database.dsn.get_secret_value() == f"postgresql://croissance:{PASSWORD}@postgres:5432/croissance"
-    assert settings.smtp.url.get_secret_value() == "smtp://mail:1025"
+    if name == "notifications":
+        mail: Any = settings
+        assert mail.smtp.url.get_secret_value() == "smtp://mail:1025"
     assert {"kafka", "postgres", "mail"} < set(system)
 
 
 def test_provisioning_starts_with_the_environment_of_compose(system: dict[str, Any], bare: pytest.MonkeyPatch) -> None:
     environment: dict[str, str] = system["provision"]["environment"]
-    assert system["provision"]["command"] == ["python", "-m", "common.provision"]
+    assert system["provision"]["command"] == ["python", "-m", "common.process.provision"]
     assert unknown(environment, Settings) == set()
     for variable, value in environment.items():
         bare.setenv(variable, value)
@@ -325,8 +321,9 @@ def probed_paths(system: dict[str, Any]) -> set[str]:
 async def test_the_application_serves_what_is_probed(system: dict[str, Any]) -> None:
     paths = probed_paths(system)
     assert paths == {"/health/live", "/health/ready", "/metrics"}
-    context: Any = SimpleNamespace(service=SERVICES["labels"], settings=Settings(), metrics=Metrics(), log=None)
-    transport = httpx.ASGITransport(build_app(context, None, _ready))
+    log = configure_logs("labels", "")
+    doors = build_app("Label", HttpSettings(), None, log=log, registry=Metrics().registry, ready=_ready)
+    transport = httpx.ASGITransport(doors)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         answers = {path: (await client.get(path)).status_code for path in paths}
     assert answers == dict.fromkeys(paths, 200)
@@ -382,7 +379,7 @@ def test_the_health_check_of_the_image_tells_ready_from_not(system: dict[str, An
 
 def drain_seconds() -> int:
     """The longest a process takes to stop, as its code says."""
-    code = inspect.getsource(runtime.run) + inspect.getsource(runtime.opened)
+    code = inspect.getsource(main.run) + inspect.getsource(main.opened)
     waits = re.findall(r"asyncio\.wait(?:_for)?\([^\n]*?, (?:timeout=)?(\d+)\)", code)
     assert len(waits) >= 3, "how the process drains is written differently now: mend this reading of it"
     return sum(int(seconds) for seconds in waits)
@@ -399,7 +396,7 @@ def test_nothing_is_killed_while_it_drains(system: dict[str, Any]) -> None:
 # --- Kubernetes
 
 
-def consumed_topics(service: Service[Any, Any]) -> set[str]:
+def consumed_topics(service: Service) -> set[str]:
     return {topic_of(producer) for producer in service.consumes}
 
 
@@ -428,7 +425,7 @@ def test_a_service_may_do_what_it_declares_and_no_more(name: str) -> None:
     may = {
         (acl["resource"]["type"], acl["resource"]["name"], operation) for acl in acls for operation in acl["operations"]
     }
-    wanted = {("topic", topic, "Write") for topic in (service.topic, service.dead_letter_topic)}
+    wanted = {("topic", topic, "Write") for topic in (*service.outputs, service.dead_letter_topic)}
     wanted |= {("topic", topic, "Read") for topic in consumed_topics(service)}
     wanted |= {("topic", topic, "Describe") for _, topic, _ in wanted}
     if service.consumes:
@@ -456,7 +453,10 @@ def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
     common |= config_map(K8S / "overlays" / "production" / "kustomization.yaml")
     patches = "".join(file.read_text("utf-8") for file in K8S.rglob("kustomization.yaml"))
     added = dict.fromkeys(re.findall(r"name: (CROISSANCE_\w+)$", patches, re.MULTILINE), "")
-    assert unknown(common | pod_environment(service) | pod_environment(job) | added, Settings) == set()
+    mail = [name for name in added if "SMTP" in name]
+    assert unknown(common | pod_environment(service) | pod_environment(job), Settings) == set()
+    assert unknown(dict.fromkeys(mail, ""), settings_class("notifications")) == set()
+    assert unknown({name: "" for name in added if name not in mail}, Settings) == set()
     for variable, value in (image_environment() | common).items():
         bare.setenv(variable, value)
     settings = read_settings(Settings)
@@ -559,7 +559,7 @@ def exported() -> set[str]:
 
 def measured() -> str:
     """The code that may measure."""
-    return "".join(file.read_text("utf-8") for file in (ROOT / "libs" / "common" / "common").glob("*.py"))
+    return "".join(file.read_text("utf-8") for file in (ROOT / "libs" / "common" / "common").rglob("*.py"))
 
 
 def expressions() -> dict[str, str]:

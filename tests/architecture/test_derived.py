@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from common.provision import installed_services
+from common.process.app import installed_services
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -122,7 +122,7 @@ def test_compose_runs_one_more_service(tree: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
-    mine, other = services["orchard"], services["labels"]
+    mine, other = services["orchard"], services["notifications"]  # both send mail
     assert mine["image"] == "croissance-orchard:dev"
     assert mine["build"]["args"] == {"SERVICE": "orchard"}
     assert {key for key in mine if mine[key] != other[key]} == {"build", "image"}

@@ -50,3 +50,27 @@ def test_every_decision_is_listed() -> None:
     index = (ROOT / "docs" / "adr" / "README.md").read_text("utf-8")
     unlisted = [adr.name for adr in ROOT.glob("docs/adr/0*.md") if adr.name not in index]
     assert unlisted == []
+
+
+def module_of(name: str) -> str:
+    """The module that a dotted name stands in."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        path = "/".join(parts[:cut])
+        if any((folder.parent / f"{path}.py").is_file() for folder in FOLDERS):
+            return path
+    raise LookupError(name)
+
+
+def test_the_tour_of_an_event_is_short() -> None:
+    """Twelve files, and six times back to one that was read before."""
+    visited: list[str] = []
+    returns = 0
+    for name in NAME.findall((ROOT / "docs" / "life-of-an-event.md").read_text("utf-8")):
+        module = module_of(name)
+        if not visited or visited[-1] != module:
+            returns += module in visited
+            visited.append(module)
+    assert "notifications/messages/deliveries" in visited
+    assert len(set(visited)) <= 12
+    assert returns <= 6

@@ -1,6 +1,7 @@
 """`tools/new_service.py` makes a folder and adds a name, or says why not and writes nothing."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import new_service  # noqa: E402
 
 WIRING = next(path for base in ("libs", "apps") for path in ROOT.glob(f"{base}/*/*/proof/wiring.py"))
+PLACEHOLDER = re.compile(r"NAME|TITLE|CLASS|AGGREGATE")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def tree(tmp_path: Path) -> Path:
     for name in ("libs", "apps", "services", "tests", "tools"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tmp_path / name, ignore=left_out)
-    for name in ("pyproject.toml", "docker-compose.yml", "conftest.py"):
+    for name in ("pyproject.toml", "docker-compose.yml", "conftest.py", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
@@ -85,9 +87,31 @@ def test_a_folder_that_is_there_is_left_alone(tree: Path, capsys: pytest.Capture
     assert "already" in capsys.readouterr().err
 
 
-def test_a_title_cannot_break_the_project(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert made(tree, "orchard", "--title", 'a "title"') == 1
-    assert "double quotes" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--title", 'a "title"', "double quotes"),
+        ("--title", "two\nlines", "one line"),
+        ("--title", "a \\", "backslashes"),
+        ("--title", "a | cell", "bars"),
+        ("--title", ".", "one line"),
+        ("--title", "a" * 81, "80 letters"),
+        ("--aggregate", "Trees", "small letters"),
+        ("--aggregate", "../trees", "small letters"),
+        ("--aggregate", "class", "small letters"),
+        ("--aggregate", "migrations", "every service has"),
+        ("--aggregate", "store", "every service has"),
+        ("--aggregate", "ruleset", "another layer"),
+        ("--aggregate", "places", "another layer"),
+    ],
+)
+def test_words_cannot_break_the_project(
+    tree: Path, option: str, value: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(tree)
+    assert made(tree, "orchard", option, value) == 1
+    assert reason in capsys.readouterr().err
+    assert contents(tree) == before
 
 
 def test_another_tree_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,12 +126,12 @@ def test_a_service_is_made(tree: Path, capsys: pytest.CaptureFixture[str]) -> No
     project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
     assert project["project"]["name"] == "croissance-orchard"
     assert project["project"]["description"] == "Formations : sessions et places"
-    assert project["project"]["entry-points"]["croissance.services"] == {"orchard": "orchard.service:SERVICE"}
+    assert project["project"]["entry-points"]["croissance.services"] == {"orchard": "orchard.app:APP"}
     assert project["tool"]["uv"]["build-backend"]["module-name"] == "orchard"
     written = contents(folder)
-    assert [path for path, text in written.items() if b"NAME" in text or b"TITLE" in text or "NAME" in str(path)] == []
+    assert [path for path, text in written.items() if PLACEHOLDER.search(f"{path} {text.decode()}")] == []
     changed = {path for path, text in contents(tree).items() if before.get(path) != text}
-    edited = {tree / "pyproject.toml", tree / WIRING.relative_to(ROOT)}
+    edited = {tree / "pyproject.toml", tree / "README.md", tree / WIRING.relative_to(ROOT)}
     assert changed == edited | set(written)
     said = capsys.readouterr().out
     assert [path for path in changed if str(path.relative_to(tree)) not in said] == []
@@ -124,10 +148,16 @@ def test_the_service_looks_like_the_others(tree: Path) -> None:
     for project in (mine, other):
         del project["project"]["description"], project["project"]["dependencies"]
     assert mine == other
+
+
+@pytest.mark.parametrize("name", ["orchard", "badges", "z" * 40])
+def test_the_code_is_as_the_formatter_wants_it(tree: Path, name: str) -> None:
+    """Whatever the name: it decides where an import stands and what fits a line."""
+    assert made(tree, name, "--aggregate", "y" * 40, "--title", "é" * 80) == 0
     for command in (["format", "--check"], ["check"]):
         tool = str(Path(sys.executable).with_name("ruff"))
         done = subprocess.run(
-            [tool, *command, "--no-cache", "services/orchard"], cwd=tree, capture_output=True, text=True, check=False
+            [tool, *command, "--no-cache", f"services/{name}"], cwd=tree, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout
 
@@ -139,7 +169,9 @@ def test_two_services_are_made_one_after_the_other(tree: Path) -> None:
     after = tomllib.loads(pyproject.read_text("utf-8"))["tool"]["importlinter"]
     assert after["root_packages"] == [*before["root_packages"], "orchard", "experts"]
     assert new_service.incomplete_lists(pyproject.read_text("utf-8"), [*names, "orchard", "experts"]) == []
-    assert wiring(tree) == wiring(ROOT) | {"orchard": (), "experts": ()}
+    assert pyproject.read_text("utf-8").count("(entries)") == 1
+    assert "|CompanyRegistered| diagnostic & orchard & experts\n" in (tree / "README.md").read_text("utf-8")
+    assert wiring(tree) == wiring(ROOT) | {"orchard": ("companies",), "experts": ("companies",)}
 
 
 def test_a_forgotten_list_is_noticed() -> None:
@@ -147,11 +179,23 @@ def test_a_forgotten_list_is_noticed() -> None:
     assert new_service.incomplete_lists(text, ["x", "y", "z"]) == [["x", "y"], ["x", "z"]]
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", str(WIRING.relative_to(ROOT))])
-def test_a_file_that_changed_its_shape_is_told(tree: Path, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (tree / file).read_text("utf-8").replace("CONSUMES", "READS").replace('"vouchers"', '"coupons"')
-    (tree / file).write_text(text, "utf-8")
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("pyproject.toml", '"vouchers"', '"coupons"', "root_packages"),
+        ("pyproject.toml", new_service.AGGREGATES, "folders", "no layer is marked"),
+        (str(WIRING.relative_to(ROOT)), "CONSUMES", "READS", "CONSUMES"),
+        ("README.md", "|CompanyRegistered|", "|Registered|", "picture"),
+        ("README.md", "|every topic|", "|all|", "picture"),
+    ],
+)
+def test_a_file_that_changed_its_shape_is_told(
+    tree: Path, file: str, old: str, new: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (tree / file).read_text("utf-8")
+    assert old in text
+    (tree / file).write_text(text.replace(old, new), "utf-8")
     before = contents(tree)
     assert made(tree) == 1
-    assert ("root_packages" if file == "pyproject.toml" else "CONSUMES") in capsys.readouterr().err
+    assert reason in capsys.readouterr().err
     assert contents(tree) == before

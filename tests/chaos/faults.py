@@ -218,7 +218,7 @@ async def clock_jump(system: System, fault: Fault) -> str:
 WRONG_CLOCK: Final = """
 import runpy
 from datetime import timedelta
-from common import clock
+from common.core import clock
 clock.shift(timedelta(days={days}))
 runpy.run_module("{service}", run_name="__main__", alter_sys=True)
 """

@@ -5,7 +5,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final, NamedTuple
 
-from common.provision import installed_services
+from common.process.app import installed_services
 
 _DECLARED: Final = installed_services()
 SERVICES: Final = tuple(_DECLARED)

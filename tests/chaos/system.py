@@ -20,7 +20,8 @@ from embedded.jars import ensure_jars
 from embedded.ports import Ports
 from embedded.probe import http_status
 from embedded.progress import Say
-from embedded.stack import BOOTSTRAP, DSN, state_of
+from embedded.stack import BOOTSTRAP, DSN
+from embedded.state import state_of
 from embedded.supervisor import Spec, Supervisor
 
 CROISSANCE = (sys.executable, "-m", "croissance")

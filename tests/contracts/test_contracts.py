@@ -17,9 +17,9 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.envelope import cause_headers, event_headers, read_envelope, type_headers
-from common.event import Event
-from common.provision import installed_services
+from common.core.envelope import cause_headers, event_headers, read_envelope, type_headers
+from common.declare.event import Event
+from common.process.app import installed_services
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))

@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from common.commands import Command
+from common.core.commands import Ask
 from companies.api import CompanyBody
-from companies.api import to_command as company_command
-from companies.inputs import RegisterCompany
-from companies.rules.sme import classer_pme
+from companies.api import to_ask as company_command
+from companies.register.inputs import RegisterCompany
+from companies.register.sme import classer_pme
 from croissance.directors import (
     FLOORS,
     Score,
@@ -26,12 +26,12 @@ from croissance.economy import SECTORS
 from croissance.population import Population, communes
 from croissance.sirene import Company, Found, read_sirene, to_body
 from diagnostic.api import OneShotBody
-from diagnostic.rules import scoring
-from diagnostic.rules.questionnaire import COMPLET
-from diagnostic.rules.reading import read
-from diagnostic.rules.sheet import blank, missing
-from labels.api import ApplicationBody as LabelBody
-from labels.api import to_command as label_command
+from diagnostic.questionnaire.forms import COMPLET
+from diagnostic.questionnaire.reading import read
+from diagnostic.questionnaire.sheet import blank, missing
+from diagnostic.scoring import scores as scoring
+from labels.api.bodies import ApplicationBody as LabelBody
+from labels.api.bodies import to_ask as label_command
 from matching.api.bodies import ConnectorBody
 from notifications.api import ContactItem
 from vouchers.api import ApplicationBody as VoucherBody
@@ -65,7 +65,7 @@ REASONS = {
 def command_of(company: Company) -> RegisterCompany:
     """The command that the door makes of a body."""
     command = company_command(CompanyBody.model_validate_json(to_body(company)), datetime(2026, 11, 23, tzinfo=UTC))
-    assert isinstance(command, Command)
+    assert isinstance(command, Ask)
     assert isinstance(command.input, RegisterCompany)
     return command.input
 
@@ -79,7 +79,7 @@ def test_bodies_fit_the_doors() -> None:
     for who in people:
         CompanyBody.model_validate_json(who.registration)
         OneShotBody.model_validate_json(diagnosis(who, 3))
-        assert isinstance(label_command(LabelBody.model_validate(label_application(who))), Command)
+        assert isinstance(label_command(LabelBody.model_validate(label_application(who))), Ask)
         file = voucher_application(who, ABOVE, CATEGORIES)
         assert file is not None
         VoucherBody.model_validate(file)

@@ -12,12 +12,14 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from common.commands import Command, to_message
-from common.decision import Rejection
-from common.http import parse_batch, problem_body
-from companies.api import CompanyBody, to_command
-from companies.decide import decide
-from companies.model import initial
+from common.core.commands import Ask, to_message
+from common.declare.decision import Refusal
+from common.http.bodies import parse_batch
+from common.http.problems import problem_body
+from common.testing.rules import decided
+from companies.api import CompanyBody, to_ask
+from companies.register.model import initial
+from companies.service import SERVICE
 from croissance.main import app
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -32,25 +34,25 @@ class Door(BaseHTTPRequestHandler):
     states: ClassVar[dict[str, Any]] = {}
 
     def do_POST(self) -> None:
-        from common import clock  # noqa: PLC0415
+        from common.core import clock  # noqa: PLC0415
 
         body = self.rfile.read(int(self.headers["Content-Length"]))
         now = clock.now()
         results: list[dict[str, Any]] = []
-        for item in parse_batch(body, CompanyBody, lambda parsed: to_command(parsed, now)):
-            answer = item if isinstance(item, Rejection) else self.apply(item)
-            results.append(problem_body(answer) if isinstance(answer, Rejection) else answer)
+        for item in parse_batch(body, CompanyBody, lambda parsed: to_ask(parsed, now)):
+            answer = item if isinstance(item, Refusal) else self.apply(item)
+            results.append(problem_body(answer) if isinstance(answer, Refusal) else answer)
         content = msgspec.json.encode({"results": results})
         self.send_response(200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
 
-    def apply(self, command: Command) -> Any:
+    def apply(self, command: Ask) -> Any:
         state = self.states.get(command.key) or initial(command.key)
-        decision = decide(state, None, to_message(command, 0, "", ""))
+        decision = decided(SERVICE, state, to_message(command, 0, "", ""))
         self.states[command.key] = decision.state
-        return decision.answer if isinstance(decision.answer, Rejection) else msgspec.to_builtins(decision.answer)
+        return decision.answer if isinstance(decision.answer, Refusal) else msgspec.to_builtins(decision.answer)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name of the base class
         pass

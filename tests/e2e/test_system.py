@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from common.provision import installed_services
-from embedded.stack import state_of
+from common.process.app import installed_services
+from embedded.state import state_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 CROISSANCE = [sys.executable, "-m", "croissance"]

@@ -13,15 +13,20 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from common import clock, processor
-from common.codec import Codec, partition_of
-from common.commands import Command, to_message
-from common.inbox import sequence_of
-from common.postgres import PostgresOutbox, connect_pool, postgres
-from common.provision import provision
-from common.record_batch import seal, unseal
-from common.runtime import run
-from common.settings import Settings
+from common.core import clock
+from common.core.codec import Codec, partition_of
+from common.core.commands import Ask, to_message
+from common.core.inbox import sequence_of
+from common.core.record_batch import seal, unseal
+from common.core.requests import apply_commands
+from common.postgres.connections import connect_pool
+from common.postgres.outbox import PostgresOutbox
+from common.postgres.storage import Storage
+from common.postgres.transaction import postgres
+from common.process.main import run
+from common.process.provision import provision
+from common.process.settings import Settings
+from common.testing.apps import app_of
 from common.testing.chain import COUNTER, READER, Count
 from common.testing.database import published
 
@@ -43,8 +48,8 @@ class World:
         self.namespace = f"i{uuid4().hex[:8]}."
         self.bootstrap = os.environ["CROISSANCE_KAFKA__BOOTSTRAP_SERVERS"]
         self.dsn = os.environ["CROISSANCE_DATABASE__DSN"]
-        self.counter: Codec[Any, Any] = Codec(COUNTER, self.namespace)
-        self.reader: Codec[Any, Any] = Codec(READER, self.namespace)
+        self.counter = Codec(COUNTER, self.namespace)
+        self.reader = Codec(READER, self.namespace)
         self.pools: dict[str, Any] = {}
         self.sent = dict.fromkeys(KEYS, 0)
 
@@ -52,7 +57,7 @@ class World:
         return Settings(namespace=self.namespace, instance=instance)
 
     async def open(self) -> None:
-        await provision([COUNTER, READER], self.settings("setup"))
+        await provision([app_of(COUNTER), app_of(READER)], self.settings("setup"))
         for codec in (self.counter, self.reader):
             self.pools[codec.service.name] = await connect_pool(self.dsn, codec.schema)
 
@@ -68,7 +73,7 @@ class World:
     async def process(self, service: Any, instance: str) -> AsyncGenerator[None]:
         """One process of a service, in a task."""
         stop = asyncio.Event()
-        task = asyncio.create_task(run(service, self.settings(instance), stop))
+        task = asyncio.create_task(run(app_of(service), self.settings(instance), stop))
         try:
             yield
         finally:
@@ -77,16 +82,16 @@ class World:
 
     async def count(self, times: int) -> None:
         """`times` commands on every key."""
-        begin = postgres(self.counter, self.pools["counter"])
+        begin = postgres(self.counter, Storage(), self.pools["counter"])
         for _ in range(times):
-            commands = [Command(Count(), key) for key in KEYS]
-            await processor.apply_commands(self.counter, begin, [to_message(c, 0, "", "") for c in commands])
+            commands = [Ask(Count(), key) for key in KEYS]
+            await apply_commands(self.counter, begin, [to_message(c, 0, "", "") for c in commands])
             for key in KEYS:
                 self.sent[key] += 1
 
     async def seen(self, key: str) -> tuple[int, ...]:
-        doc = await self.pools["reader"].fetchval("select doc from states where key = $1", key)
-        return () if doc is None else self.reader.decode_state(doc).counted
+        doc = await self.pools["reader"].fetchval("select doc from states where kind = 'readings' and key = $1", key)
+        return () if doc is None else self.reader.decode_state["readings"](doc).counted
 
     async def caught_up(self) -> bool:
         return all([len(await self.seen(key)) >= self.sent[key] for key in KEYS])

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from common import processor
-from common.inbox import Intake, Position, Record, TopicPartition, sequence_of
-from common.relay import Relay
+from common.core import records
+from common.core.inbox import Intake, Position, Record, TopicPartition, sequence_of
+from common.core.relay import Relay
 from common.testing import memory
 from common.testing.simulator import InvariantError, simulate
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "1000"))
-BLOCK = 100
+BLOCK = min(100, SCHEDULES)
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, BLOCK))
@@ -41,7 +41,7 @@ def _accept_everything(keep: Callable[[int, int], bool]) -> Callable[..., Intake
 
 
 def _without_lock(table: str) -> Callable[..., Any]:
-    honest = memory.MemoryTransaction[Any, Any]._lock
+    honest = memory.MemoryTransaction.lock
 
     async def lock(self: Any, name: str, partitions: Any) -> None:
         if name != table:
@@ -63,13 +63,20 @@ async def _advance_before_acknowledgement(self: Relay, publisher: Any) -> int:
     return len(rows)
 
 
+async def _none_blocked(*_: Any) -> set[str]:
+    return set()
+
+
 MUTATIONS: dict[str, tuple[Any, str, Any]] = {
-    "duplicates are not dropped": (processor, "accept", _accept_everything(lambda _, __: True)),
-    "gaps are skipped": (processor, "accept", _accept_everything(lambda new, last: new > last)),
-    "positions are not locked": (memory.MemoryTransaction, "_lock", _without_lock("positions")),
-    "heads are not locked": (memory.MemoryTransaction, "_lock", _without_lock("heads")),
-    "the shared row is not locked": (memory.MemoryTransaction, "_lock", _without_lock("budget")),
+    "duplicates are not dropped": (records, "accept", _accept_everything(lambda _, __: True)),
+    "gaps are skipped": (records, "accept", _accept_everything(lambda new, last: new > last)),
+    "positions are not locked": (memory.MemoryTransaction, "lock", _without_lock("positions")),
+    "heads are not locked": (memory.MemoryTransaction, "lock", _without_lock("heads")),
+    "pools are not locked": (memory.MemoryTransaction, "lock", _without_lock("pools")),
     "states are saved without their version": (memory.MemoryTransaction, "commit", _without_versions),
+    "a letter holds nothing back": (memory.MemoryTransaction, "blocked", _none_blocked),
+    "a replay does not wait for those who park": (memory.MemoryTransaction, "free", lambda *_: True),
+    "what is dropped leaves behind what waits": (memory.MemoryDatabase, "release", lambda *_: None),
     "published moves before the acknowledgement": (Relay, "step", _advance_before_acknowledgement),
 }
 

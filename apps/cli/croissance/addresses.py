@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from croissance.console import fail
-from embedded.stack import state_of
+from embedded.state import state_of
 
 Bootstrap = Annotated[
     str,

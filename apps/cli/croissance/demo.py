@@ -4,35 +4,36 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import stamina
 import typer
 
-from common import clock
+from common.core import clock
 from croissance import demo_report
 from croissance.addresses import Addresses, Bootstrap, Dsn, Http, doors_of, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.audit import show as show_audit
-from croissance.campaign import Campaign, Tally
+from croissance.campaign import Campaign
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from croissance.demo_report import Result
 from croissance.directors import ENVELOPE, Participant, contact, participant
 from croissance.directory import connecteurs
 from croissance.flow import Flow, StalledError
-from croissance.journey import Moment, journey
+from croissance.journey import journey
 from croissance.population import Population, communes
 from croissance.progress import shown
-from croissance.proof.findings import Findings
 from croissance.proof.run import Unreachable, Where
 from croissance.proof.run import audit as run_audit
 from croissance.querying import AWAY, connect
 from croissance.sirene import Found, UnreadableFile, read_sirene, to_body
 from croissance.stack import start_detached
 from embedded import smtp
-from embedded.stack import BusyError, running, state_of
+from embedded.stack import running
+from embedded.state import BusyError, state_of
 from embedded.supervisor import StartError
 
 CONTACTS: Final = 500
@@ -60,26 +61,6 @@ class Wish:
     contacts: int
     sirene: Path | None = None
     etablissements: Path | None = None
-
-
-@dataclass(slots=True)
-class Result:
-    """What a demonstration came to; times in seconds."""
-
-    tally: Tally
-    events: dict[str, int] = field(default_factory=dict[str, int])
-    seconds: float = 0.0
-    startup_seconds: float = 0.0
-    seeding_seconds: float = 0.0
-    mail_seconds: float = 0.0
-    audit_seconds: float = 0.0
-    retries: int = 0
-    mails: int | None = None
-    budget: dict[str, Any] = field(default_factory=dict[str, Any])
-    labels: dict[str, Any] = field(default_factory=dict[str, Any])
-    timeline: list[Moment] = field(default_factory=list[Moment])
-    siren: str = ""
-    findings: Findings = field(default_factory=Findings)
 
 
 def demo(

@@ -1,16 +1,17 @@
 """The result of a demonstration: tables for people, one document for machines."""
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from rich.table import Table
 
+from croissance.campaign_tally import Tally
 from croissance.console import say
 from croissance.directory import REGION_NAMES
+from croissance.journey import Moment
 from croissance.output import euros, out
+from croissance.proof.findings import Findings
 from france.typography import number
-
-if TYPE_CHECKING:
-    from croissance.demo import Result
 
 OUTCOMES: Final = {
     "attribue": "attribués",
@@ -26,7 +27,27 @@ OUTCOMES: Final = {
 }
 
 
-def document(result: "Result") -> dict[str, object]:
+@dataclass(slots=True)
+class Result:
+    """What a demonstration came to; times in seconds."""
+
+    tally: Tally
+    events: dict[str, int] = field(default_factory=dict[str, int])
+    seconds: float = 0.0
+    startup_seconds: float = 0.0
+    seeding_seconds: float = 0.0
+    mail_seconds: float = 0.0
+    audit_seconds: float = 0.0
+    retries: int = 0
+    mails: int | None = None
+    budget: dict[str, Any] = field(default_factory=dict[str, Any])
+    labels: dict[str, Any] = field(default_factory=dict[str, Any])
+    timeline: list[Moment] = field(default_factory=list[Moment])
+    siren: str = ""
+    findings: Findings = field(default_factory=Findings)
+
+
+def document(result: Result) -> dict[str, object]:
     """The machine-readable result."""
     tally = result.tally
     return {
@@ -53,12 +74,12 @@ def document(result: "Result") -> dict[str, object]:
     }
 
 
-def known(result: "Result") -> int:
+def known(result: Result) -> int:
     """Companies that an earlier run had registered already."""
     return max(0, result.tally.companies - result.events.get("CompanyRegistered", 0))
 
 
-def show(result: "Result") -> None:
+def show(result: Result) -> None:
     """The result for people."""
     _steps(result)
     _regions(result)
@@ -80,7 +101,7 @@ def show(result: "Result") -> None:
     out.print(text, markup=False, soft_wrap=True)
 
 
-def _steps(result: "Result") -> None:
+def _steps(result: Result) -> None:
     table = Table("Étape", "Nombre", "Par seconde", "Détail", title="Les étapes", title_justify="left")
     for step in result.tally.steps.values():
         parts = [f"{number(count)} {OUTCOMES.get(name, name)}" for name, count in step.outcomes.most_common()]
@@ -93,7 +114,7 @@ def _steps(result: "Result") -> None:
     out.print(table)
 
 
-def _regions(result: "Result") -> None:
+def _regions(result: Result) -> None:
     columns = ("Région", "Entreprises", "Score moyen", "Au-dessus du seuil", "Labels", "Chèques", "Accordés")
     table = Table(*columns, title="Les régions", title_justify="left")
     for code, counters in sorted(result.tally.regions.items(), key=lambda item: -item[1]["companies"]):
@@ -110,7 +131,7 @@ def _regions(result: "Result") -> None:
     out.print(table)
 
 
-def _money(result: "Result") -> None:
+def _money(result: Result) -> None:
     if result.budget:
         accounts: dict[str, int] = result.budget["accounts"]
         out.print(
@@ -131,7 +152,7 @@ def _money(result: "Result") -> None:
         out.print(f"Courriels reçus dans la boîte: {number(result.mails)}.", markup=False, soft_wrap=True)
 
 
-def _story(result: "Result") -> None:
+def _story(result: Result) -> None:
     if not result.timeline:
         return
     table = Table("Heure", "Événement", "", title=f"L’histoire de l’entreprise {result.siren}", title_justify="left")

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.table import Table
 
+from common.postgres.letters import ALONE, DROP, RELEASE, REPLAY
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
 from croissance.output import out
@@ -28,24 +29,6 @@ LIST: Final = """select id, topic, partition, "offset", sequence, key, reason, s
     from "{schema}".dead_letters d where status = any($1::text[]) order by id limit $2"""
 SHOW: Final = 'select * from "{schema}".dead_letters where id = $1'
 OPEN: Final = """select id from "{schema}".dead_letters where status = 'open' order by id"""
-REPLAY: Final = """update "{schema}".dead_letters set status = 'replay'
-    where id = any($1::bigint[]) and status = 'open' returning id, key"""
-DROP: Final = """update "{schema}".dead_letters set status = 'dropped', settled_at = now()
-    where id = any($1::bigint[]) and status in ('open', 'replay') returning id, key"""
-ALONE: Final = 'lock table "{schema}".dead_letters in access exclusive mode'
-RELEASE: Final = """with first as (
-        delete from "{schema}".parked where (topic, partition, sequence) = (
-            select topic, partition, sequence from "{schema}".parked
-            where key = $1 and not exists (
-                select from "{schema}".dead_letters where key = $1 and status in ('open', 'replay'))
-            order by parked_at, topic, partition, sequence limit 1)
-        returning topic, partition, "offset", sequence, key, raw_headers, value)
-    insert into "{schema}".dead_letters
-        (topic, partition, "offset", sequence, key, headers, raw_headers, value, reason, status)
-    select topic, partition, "offset", sequence, key, '[]', raw_headers, value,
-        'attendait derrière une lettre abandonnée', 'replay' from first"""
-"""What waits behind a dropped letter goes on: the first of it becomes a letter to replay, the rest follows it."""
-
 PENDING: Final = ("open", "replay")
 EVERY: Final = ("open", "replay", "replayed", "dropped")
 
@@ -216,12 +199,13 @@ def _settle(
 
 async def _change(connection: Any, schema: str, statement: str, ids: list[int]) -> list[int]:
     """Carry out a statement on letters; alone, so that no event of their keys is parked meanwhile."""
+    of = f'"{schema}".'
     async with connection.transaction():
         if statement is DROP:
-            await connection.execute(ALONE.format(schema=schema))
-        changed = await connection.fetch(statement.format(schema=schema), ids)
+            await connection.execute(ALONE.format(of=of))
+        changed = await connection.fetch(statement.format(of=of), ids)
         for key in sorted({row["key"] for row in changed if row["key"] is not None} if statement is DROP else ()):
-            await connection.execute(RELEASE.format(schema=schema), key)
+            await connection.execute(RELEASE.format(of=of), key, "attendait derrière une lettre abandonnée")
     return [row["id"] for row in changed]
 
 

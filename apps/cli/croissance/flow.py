@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 import asyncpg
 
-from common.envelope import event_name
-from common.record_batch import unseal
+from common.core.envelope import event_name
+from common.core.record_batch import unseal
 from croissance.proof.wiring import CONSUMES, topic
 from croissance.querying import connect
 

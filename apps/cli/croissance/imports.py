@@ -3,25 +3,21 @@
 import asyncio
 import csv
 import os
-import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Final, Protocol
 
 import msgspec
 import typer
-from rich.table import Table
 
 from croissance.addresses import Addresses, Http, doors_of, find, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
-from croissance.output import out
+from croissance.import_tally import LISTED, Tally, document, show
 from croissance.sirene import Found, Refused, UnreadableFile, read_api, read_sirene, to_batch_body
-from embedded.stack import state_of
+from embedded.state import state_of
 from france.typography import number
 
 app = typer.Typer(help="Importer de vraies entreprises.", no_args_is_help=True, rich_markup_mode=None)
@@ -30,19 +26,10 @@ BATCH: Final = 1000
 IN_FLIGHT: Final = 4
 """Batches under way at once: memory stays flat whatever the size of the file."""
 
-LISTED: Final = 100
-"""Up to so many companies, each is listed with its class and why."""
 
 EVERY: Final = 20_000
 """Companies between two lines of progress."""
 
-CLASSES: Final = {
-    "micro": "micro-entreprises",
-    "petite": "petites entreprises",
-    "moyenne": "moyennes entreprises",
-    "hors_pme": "hors PME",
-    "inconnu": "taille inconnue",
-}
 
 Report = Annotated[
     Path | None, typer.Option("--report", help="Fichier des refus: .csv, ou .jsonl (une ligne JSON par refus).")
@@ -59,23 +46,6 @@ class _Registered(msgspec.Struct):
     sme_reasons: tuple[str, ...] = ()
     detail: str = ""
     field: str = ""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What an import came to."""
-
-    read: int = 0
-    outcomes: Counter[str] = field(default_factory=Counter[str])
-    classes: Counter[str] = field(default_factory=Counter[str])
-    listed: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
-    refused: int = 0
-    refusals: list[Refused] = field(default_factory=list[Refused])
-
-    @property
-    def imported(self) -> int:
-        """Companies that are in the register now."""
-        return sum(self.outcomes.values())
 
 
 class RefusalReport(Protocol):
@@ -168,9 +138,9 @@ def _import(data: Path, http: list[str] | None, report: Path | None, read: Any, 
         fail(str(error))
     seconds = time.monotonic() - began
     if as_json:
-        print_json(_document(tally, seconds))
+        print_json(document(tally, seconds))
     else:
-        _show(tally, seconds, report)
+        show(tally, seconds, report)
     if not tally.imported:
         raise typer.Exit(1)
 
@@ -259,48 +229,3 @@ def _progress(tally: Tally, began: float) -> None:
     if tally.read % EVERY < BATCH and tally.read >= EVERY:
         rate = tally.read / (time.monotonic() - began)
         say(f"{number(tally.read)} lignes lues, {number(tally.imported)} inscrites, {number(rate)} par seconde")
-
-
-def _document(tally: Tally, seconds: float) -> dict[str, object]:
-    listed = tally.listed if tally.imported <= LISTED else []
-    return {
-        "read": tally.read,
-        "imported": tally.imported,
-        "refused": tally.refused,
-        "outcomes": dict(tally.outcomes),
-        "classes": dict(tally.classes),
-        "companies": listed,
-        "refusals": [msgspec.to_builtins(refused) for refused in tally.refusals],
-        "seconds": round(seconds, 3),
-    }
-
-
-def _show(tally: Tally, seconds: float, report: Path | None) -> None:
-    if 0 < tally.imported <= LISTED:
-        table = Table("SIREN", "Entreprise", "PME ?", "Pourquoi")
-        for company in sorted(tally.listed, key=lambda company: str(company["sme_category"])):
-            category = str(company["sme_category"])
-            answer = {"hors_pme": "non", "inconnu": "?"}.get(category, f"oui ({category})")
-            reasons: Any = company["sme_reasons"]
-            table.add_row(str(company["siren"]), str(company["name"] or "(non diffusible)"), answer, " ".join(reasons))
-        out.print(table)
-    pme = sum(tally.classes[name] for name in ("micro", "petite", "moyenne"))
-    classes = ", ".join(
-        f"{number(tally.classes[name])} {text}" for name, text in CLASSES.items() if tally.classes[name]
-    )
-    outcomes = ", ".join(f"{number(n)} {name}{'s' if n > 1 else ''}" for name, n in tally.outcomes.items())
-    summary = (
-        f"{number(tally.read)} lignes lues en {seconds:.1f} s: {number(tally.imported)} inscrites "
-        f"({outcomes or 'aucune'}), dont {number(pme)} PME; {number(tally.refused)} refusées."
-    )
-    out.print(summary, markup=False, soft_wrap=True)
-    if classes:
-        out.print(f"Classes: {classes}.", markup=False, soft_wrap=True)
-    for refused in tally.refusals[: LISTED // 5]:
-        where = f"{refused.file}, ligne {refused.line}" if refused.line else refused.file
-        out.print(
-            f"  {where} ({refused.identifier or '?'}): {refused.field or 'ligne'}: {refused.reason}", markup=False
-        )
-    if report is not None and tally.refused:
-        say(f"Tous les refus: {report}")
-    sys.stdout.flush()

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from aiokafka.partitioner import murmur2
 
-from common.envelope import event_name, read_envelope
-from common.record_batch import Entry, unseal
+from common.core.envelope import event_name, read_envelope
+from common.core.record_batch import Entry, unseal
 from croissance.proof.wiring import CONSUMES, topic
 from croissance.querying import connect
 

@@ -3,7 +3,7 @@
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
-from croissance import audit, demo, dlq, events, imports, outbox, stack
+from croissance import audit, demo, dlq, doctor, events, imports, outbox, stack, status
 
 app = typer.Typer(
     name="croissance",
@@ -15,10 +15,10 @@ app = typer.Typer(
 )
 app.command()(stack.up)
 app.command()(stack.down)
-app.command()(stack.status)
+app.command()(status.status)
 app.command()(stack.scale)
-app.command()(stack.doctor)
-app.command()(stack.version)
+app.command()(doctor.doctor)
+app.command()(doctor.version)
 app.command()(demo.demo)
 app.command()(audit.audit)
 app.add_typer(imports.app, name="import")

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from croissance.api import Doors
-from croissance.campaign import Tally
+from croissance.campaign_tally import Tally
 from croissance.console import people, say
 from croissance.flow import Flow
 from france.typography import number

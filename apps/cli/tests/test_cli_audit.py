@@ -332,7 +332,7 @@ def test_a_voucher_granted_twice_is_a_double() -> None:
 
 
 def test_the_wiring_is_that_of_the_declarations() -> None:
-    from common.provision import installed_services  # noqa: PLC0415  the services are needed by this test only
+    from common.process.app import installed_services  # noqa: PLC0415  the services are needed by this test only
 
     declared = {name: service.consumes for name, service in installed_services().items()}
     assert {name: tuple(sorted(consumes)) for name, consumes in declared.items()} == CONSUMES

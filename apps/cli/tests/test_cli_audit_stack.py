@@ -20,12 +20,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from common import clock
-from common.codec import partition_of
-from common.envelope import cause_headers, event_headers, type_headers
-from common.event import derive_id
-from common.postgres import declare_topics, migrate
-from common.record_batch import Entry, seal
+from common.core import clock
+from common.core.codec import partition_of
+from common.core.envelope import cause_headers, event_headers, type_headers
+from common.core.record_batch import Entry, seal
+from common.declare.event import derive_id
+from common.postgres.migrations import declare_topics, migrate
 from croissance.proof.findings import Findings
 from croissance.proof.run import Where, audit
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic

@@ -8,14 +8,18 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from common.codec import Codec
-from common.postgres import connect_pool, declare_topics, migrate, postgres
-from common.service import Service
-from common.testing.memory import MemoryDatabase, memory
-from common.unit_of_work import Begin
+from common.core.codec import Codec
+from common.core.unit_of_work import Begin
+from common.declare.service import Service
+from common.postgres.connections import connect_pool
+from common.postgres.migrations import declare_topics, migrate
 
-Opened = tuple[Codec[Any, Any], Begin[Any, Any]]
-Open = Callable[[Service[Any, Any]], Awaitable[Opened]]
+from .places import MemoryPlace, OpenPlace, PostgresPlace
+
+WRITERS = ("cci-lyon", "banque")
+Opened = tuple[Codec, Begin]
+OpenPostgres = Callable[[Service], Awaitable[PostgresPlace]]
+Open = Callable[[Service], Awaitable[Opened]]
 
 
 @pytest.fixture
@@ -35,24 +39,24 @@ def bootstrap() -> str:
 
 
 @pytest.fixture
-async def open_postgres(dsn: str) -> AsyncIterator[Open]:
+async def open_postgres(dsn: str) -> AsyncIterator[OpenPostgres]:
     """Opens a service on a schema of its own, dropped at the end."""
     namespace = f"t{uuid4().hex[:8]}."
     pools: list[Any] = []
     schemas: list[str] = []
 
-    async def open_service(service: Service[Any, Any]) -> Opened:
-        codec: Codec[Any, Any] = Codec(service, namespace)
+    async def open_place(service: Service) -> PostgresPlace:
+        codec = Codec(service, namespace, writers=WRITERS)
         connection: Any = await asyncpg.connect(dsn)
-        await migrate(connection, codec.schema, service.migrations)
+        await migrate(connection, codec.schema)
         await declare_topics(connection, codec.topics, codec.owned_topics)
         await connection.close()
         pool = await connect_pool(dsn, codec.schema)
         pools.append(pool)
         schemas.append(codec.schema)
-        return codec, postgres(codec, pool)
+        return PostgresPlace(codec, pool)
 
-    yield open_service
+    yield open_place
     for pool in pools:
         await pool.close()
     connection: Any = await asyncpg.connect(dsn)
@@ -62,13 +66,23 @@ async def open_postgres(dsn: str) -> AsyncIterator[Open]:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-def open_service(request: pytest.FixtureRequest) -> Open:
+def open_place(request: pytest.FixtureRequest) -> OpenPlace:
     """Both implementations of the unit of work: each test of the suite must pass on either."""
     if request.param == "postgres":
         return request.getfixturevalue("open_postgres")
 
-    async def open_memory(service: Service[Any, Any]) -> Opened:
-        codec: Codec[Any, Any] = Codec(service)
-        return codec, memory(codec, MemoryDatabase())
+    async def open_memory(service: Service) -> MemoryPlace:
+        return MemoryPlace(Codec(service, writers=WRITERS))
 
     return open_memory
+
+
+@pytest.fixture
+def open_service(open_place: OpenPlace) -> Open:
+    """A place of which only the codec and the transactions are needed."""
+
+    async def opened(service: Service) -> Opened:
+        place = await open_place(service)
+        return place.codec, place.begin
+
+    return opened

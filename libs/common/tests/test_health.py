@@ -1,7 +1,7 @@
 """Health is progress."""
 
-from common.health import Progress
-from common.inbox import TopicPartition
+from common.core.inbox import TopicPartition
+from common.process.health import Progress
 
 WHERE = TopicPartition("t", 3)
 
@@ -14,6 +14,15 @@ def test_a_backlog_found_at_the_start_is_no_sign_of_being_stuck() -> None:
     assert not progress.stuck(lag=5000, now=10_030)
     assert progress.stuck(lag=5000, now=10_061)
     assert not progress.stuck(lag=0, now=10_061)
+
+
+def test_one_record_that_waits_too_long_is_enough_to_be_stuck() -> None:
+    progress = Progress(stuck_after=60, started=True, moved_at=100)
+
+    assert not progress.stuck(lag=1, now=160)
+    assert progress.stuck(lag=1, now=160.1)
+    progress.started = False
+    assert not progress.stuck(lag=1, now=200)
 
 
 def test_a_process_that_stops_is_not_stuck() -> None:

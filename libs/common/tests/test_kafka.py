@@ -6,7 +6,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaConnectionError
 
-from common.kafka import Subscription
+from common.kafka.consuming import Subscription
 
 FETCHED = ("a3", "b7")
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from common.inbox import TopicPartition
-from common.outbox import SMALL, Batch, Outgoing, heads_of, merged, number
-from common.record_batch import unseal
+from common.core.inbox import TopicPartition
+from common.core.outbox import SMALL, Batch, Outgoing, heads_of, merged, number
+from common.core.record_batch import unseal
 
 ONE, TWO = TopicPartition("t", 1), TopicPartition("t", 2)
 

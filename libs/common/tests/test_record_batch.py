@@ -5,7 +5,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.record_batch import LARGEST, Compression, Entry, SealedBatch, seal, split, unseal
+from common.core.record_batch import LARGEST, Compression, Entry, SealedBatch, seal, split, unseal
 
 COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "lz4", "zstd")
 HEADERS = st.lists(st.tuples(st.text(max_size=80), st.binary(max_size=200)), max_size=70)

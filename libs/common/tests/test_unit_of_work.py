@@ -2,56 +2,25 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import msgspec
 import pytest
 
-from common import processor
-from common.codec import Codec, partition_of
-from common.commands import Command, to_message
-from common.decision import Rejection
-from common.desk import Desk
-from common.envelope import cause_headers, event_headers, type_headers
-from common.inbox import TopicPartition
-from common.testing.chain import COUNTER, READER, Count, Seen
+from common.core import requests
+from common.core.commands import Ask, to_message
+from common.core.deadlines import apply_due
+from common.core.grouping import GroupCommit
+from common.core.inbox import TopicPartition
+from common.core.records import apply_records
+from common.declare.decision import Refusal
+from common.http.problems import status_of
+from common.testing.chain import COUNTER, READER, Count
 from common.testing.memory import LogRecord
-from common.unit_of_work import Begin
 
 from .conftest import Open
-
-NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
-P = partition_of("k")
-
-
-def record(
-    codec: Codec[Any, Any], sequence: int, n: int = 0, *, key: str = "k", value: bytes | None = None
-) -> LogRecord:
-    """The `sequence`-th record of the counter's topic, as its relay would write it."""
-    data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence})
-    headers = (
-        ("ce_sequence", b"%d" % sequence),
-        *type_headers("counter", "Counted", 1),
-        *event_headers(UUID(int=sequence).bytes, key.encode(), "84"),
-        *cause_headers(UUID(int=1), NOW, UUID(int=1), ""),
-    )
-    return LogRecord(codec.topics[0], P, sequence - 1, key.encode(), data, headers)
-
-
-async def seen(codec: Codec[Any, Any], begin: Begin[Any, Any], key: str = "k") -> Seen:
-    """What the reader knows of a key."""
-    async with begin() as transaction:
-        message = to_message(Command(Count(), key), 0, "", "")
-        loaded = await transaction.load([message])
-        return loaded.states[key][0] if key in loaded.states else Seen()
-
-
-async def count(codec: Codec[Any, Any], begin: Begin[Any, Any], token: str = "", key: str = "k") -> Any:
-    """Count once more."""
-    outcome = await processor.apply_commands(codec, begin, [to_message(Command(Count(token), key), 0, token, "")])
-    return outcome.answers[0]
+from .places import NOW, P, count, record, seen
 
 
 class TestEvents:
@@ -59,8 +28,8 @@ class TestEvents:
         codec, begin = await open_service(READER)
         batch = [record(codec, n) for n in (1, 2, 3)]
 
-        first = await processor.apply_records(codec, begin, batch, NOW)
-        again = await processor.apply_records(codec, begin, batch, NOW)
+        first = await apply_records(codec, begin, batch, NOW)
+        again = await apply_records(codec, begin, batch, NOW)
 
         assert (first.fresh, first.duplicates) == (3, 0)
         assert (again.fresh, again.duplicates) == (0, 3)
@@ -69,11 +38,11 @@ class TestEvents:
     async def test_nothing_after_a_gap_is_applied_until_it_is_filled(self, open_service: Open) -> None:
         codec, begin = await open_service(READER)
 
-        gapped = await processor.apply_records(codec, begin, [record(codec, 1), record(codec, 3)], NOW)
+        gapped = await apply_records(codec, begin, [record(codec, 1), record(codec, 3)], NOW)
         assert gapped.gaps == {TopicPartition(codec.topics[0], P): 2}
         assert (await seen(codec, begin)).counted == (1,)
 
-        healed = await processor.apply_records(codec, begin, [record(codec, 2), record(codec, 3)], NOW)
+        healed = await apply_records(codec, begin, [record(codec, 2), record(codec, 3)], NOW)
         assert healed.gaps == {}
         assert (await seen(codec, begin)).counted == (1, 2, 3)
 
@@ -81,7 +50,7 @@ class TestEvents:
         codec, begin = await open_service(READER)
         batch = [record(codec, n) for n in range(1, 50)]
 
-        reports = await asyncio.gather(*(processor.apply_records(codec, begin, batch, NOW) for _ in range(4)))
+        reports = await asyncio.gather(*(apply_records(codec, begin, batch, NOW) for _ in range(4)))
 
         assert sorted(report.fresh for report in reports) == [0, 0, 0, 49]
         assert (await seen(codec, begin)).counted == tuple(range(1, 50))
@@ -100,14 +69,14 @@ class TestEvents:
         codec, begin = await open_service(READER)
         batch = [record(codec, 1), record(codec, 2, **broken), record(codec, 3), record(codec, 4, key="other")]
 
-        report = await processor.apply_records(codec, begin, batch, NOW)
+        report = await apply_records(codec, begin, batch, NOW)
 
         assert [letter.sequence for letter in report.dead] == [2]
         assert reason in report.dead[0].reason
         assert report.parked == 1
         assert (await seen(codec, begin)).counted == (1,)
         assert (await seen(codec, begin, "other")).counted == (4,)
-        later = await processor.apply_records(codec, begin, [record(codec, 5)], NOW)
+        later = await apply_records(codec, begin, [record(codec, 5)], NOW)
         assert later.parked == 1
 
     @pytest.mark.parametrize(
@@ -120,8 +89,8 @@ class TestEvents:
         codec, begin = await open_service(READER)
         stranger = LogRecord(codec.topics[0], P, 7, b"k", b"{}", headers)
 
-        report = await processor.apply_records(codec, begin, [record(codec, 1), stranger, record(codec, 2)], NOW)
-        again = await processor.apply_records(codec, begin, [stranger, record(codec, 3)], NOW)
+        report = await apply_records(codec, begin, [record(codec, 1), stranger, record(codec, 2)], NOW)
+        again = await apply_records(codec, begin, [stranger, record(codec, 3)], NOW)
 
         assert [letter.sequence for letter in report.dead] == [None]
         assert (again.fresh, again.dead, again.published) == (1, [], 0)  # announced once, however often it is read
@@ -133,7 +102,7 @@ class TestEvents:
         good = record(codec, 1)
         headers = [(name, None if name == missing else value) for name, value in good.headers]
 
-        report = await processor.apply_records(codec, begin, [good._replace(headers=headers)], NOW)
+        report = await apply_records(codec, begin, [good._replace(headers=headers)], NOW)
 
         assert missing in report.dead[0].reason
 
@@ -141,7 +110,7 @@ class TestEvents:
         codec, begin = await open_service(READER)
         batch = [record(codec, 1)._replace(key=None), record(codec, 2)._replace(key=b"a\0b"), record(codec, 3)]
 
-        report = await processor.apply_records(codec, begin, batch, NOW)
+        report = await apply_records(codec, begin, batch, NOW)
 
         assert [letter.sequence for letter in report.dead] == [1, 2]
         assert (await seen(codec, begin)).counted == (3,)
@@ -169,8 +138,8 @@ class TestCommands:
 
         answer = await count(codec, begin, "broken")
 
-        assert isinstance(answer, Rejection)
-        assert answer.status == 500
+        assert isinstance(answer, Refusal)
+        assert answer.kind == "internal"
         assert (await count(codec, begin, "fine"))["n"] == 1
 
     @pytest.mark.parametrize("times", [1, 1000], ids=["small", "large enough to be compressed"])
@@ -178,19 +147,18 @@ class TestCommands:
         codec, begin = await open_service(COUNTER)
 
         async def ask(body: bytes, token: str) -> tuple[int, bytes]:
-            message = to_message(Command(Count(token), "k"), 0, "key", "")
+            message = to_message(Ask(Count(token), "k"), 0, "key", "")
 
             def render(answers: Sequence[object]) -> tuple[int, bytes]:
                 (answer,) = answers
                 return (
-                    (answer.status, b"no")
-                    if isinstance(answer, Rejection)
+                    (status_of(answer), b"no")
+                    if isinstance(answer, Refusal)
                     else (201, msgspec.json.encode(answer) * times)
                 )
 
-            request = processor.Request([message], render, "key", body)
-            (reply,), _ = await processor.apply_requests(codec, begin, [request])
-            return reply
+            request = requests.Request([message], render, "key", body)
+            return (await requests.apply_requests(codec, begin, [request])).replies[0]
 
         refused = await ask(b"r", "refused")
         first, again, other = await ask(b"a", "t1"), await ask(b"a", "t2"), await ask(b"b", "t3")
@@ -203,12 +171,12 @@ class TestCommands:
         codec, begin = await open_service(COUNTER)
 
         def render(answers: Sequence[object]) -> tuple[int, bytes]:
-            refused = [answer for answer in answers if isinstance(answer, Rejection)]
-            return (refused[0].status, b"no") if refused else (201, msgspec.json.encode(answers))
+            refused = [answer for answer in answers if isinstance(answer, Refusal)]
+            return (status_of(refused[0]), b"no") if refused else (201, msgspec.json.encode(answers))
 
-        def ask(token: str, key: str = "", body: bytes = b"", count: int = 1) -> processor.Request:
-            commands = [to_message(Command(Count(f"{token}{i or ''}"), "k"), i, key, "") for i in range(count)]
-            return processor.Request(commands, render, key, body)
+        def ask(token: str, key: str = "", body: bytes = b"", count: int = 1) -> requests.Request:
+            commands = [to_message(Ask(Count(f"{token}{i or ''}"), "k"), i, key, "") for i in range(count)]
+            return requests.Request(commands, render, key, body)
 
         asked = [
             ask("a"),
@@ -218,7 +186,7 @@ class TestCommands:
             ask("x", "key", b"x", 2),
             ask("c"),
         ]
-        replies, failures = await processor.apply_requests(codec, begin, asked)
+        replies, failures, _ = await requests.apply_requests(codec, begin, asked)
 
         assert replies == [
             (201, b'[{"n":1}]'),
@@ -232,15 +200,15 @@ class TestCommands:
 
     async def test_a_value_the_database_refuses_harms_no_other_request(self, open_service: Open) -> None:
         codec, begin = await open_service(COUNTER)
-        desk = Desk(codec, begin)
+        commits = GroupCommit(codec, begin)
 
         def render(answers: Sequence[object]) -> tuple[int, bytes]:
             return 201, msgspec.json.encode(answers)
 
-        def ask(token: str) -> processor.Request:
-            return processor.Request([to_message(Command(Count(token), f"k{token}"), 0, "", "")], render)
+        def ask(token: str) -> requests.Request:
+            return requests.Request([to_message(Ask(Count(token), f"k{token}"), 0, "", "")], render)
 
-        asked = [desk.hand_in(ask(token)) for token in ("a", "b", "bad\0", "c")]
+        asked = [commits.hand_in(ask(token)) for token in ("a", "b", "bad\0", "c")]
         replies = await asyncio.gather(*asked, return_exceptions=True)
 
         assert [reply for reply in replies if not isinstance(reply, BaseException)].count((201, b'[{"n":1}]')) >= 3
@@ -249,15 +217,15 @@ class TestCommands:
 class TestDeadlines:
     async def test_a_deadline_is_decided_once_when_it_falls_due(self, open_service: Open) -> None:
         codec, begin = await open_service(COUNTER)
-        message = to_message(Command(Count(), "k"), 0, "", "")
-        await processor.apply_commands(codec, begin, [message])
+        message = to_message(Ask(Count(), "k"), 0, "", "")
+        await requests.apply_commands(codec, begin, [message])
 
-        early, _ = await processor.apply_due(codec, begin, message.time)
-        taken, failures = await processor.apply_due(codec, begin, message.time + timedelta(minutes=2))
-        again, _ = await processor.apply_due(codec, begin, message.time + timedelta(minutes=3))
+        early = await apply_due(codec, begin, message.time)
+        taken = await apply_due(codec, begin, message.time + timedelta(minutes=2))
+        again = await apply_due(codec, begin, message.time + timedelta(minutes=3))
 
-        assert (early, taken, again) == (0, 1, 0)
-        assert failures == []
+        assert (early.count, taken.count, again.count) == (0, 1, 0)
+        assert taken.failures == []
         async with begin() as transaction:
             heads = await transaction.lock_heads([TopicPartition(codec.topic, P)])
         assert heads == {TopicPartition(codec.topic, P): 2}

@@ -1,62 +1,32 @@
 """Starting and stopping the whole system on one data directory."""
 
 import asyncio
-import fcntl
 import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
 from embedded import kafka, postgres, smtp
 from embedded.archive import ensure_archive
+from embedded.desired import follow
 from embedded.jars import ensure_jars
 from embedded.ports import Ports
 from embedded.probe import http_status
 from embedded.progress import Say, quiet
-from embedded.supervisor import Child, Spec, StartError, Supervisor, stop_stale
+from embedded.state import DESIRED, STATE, lock_of, stop_leftovers
+from embedded.supervisor import Child, Spec, StartError, Supervisor
 
 BOOTSTRAP, DSN, SMTP = "CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN", "CROISSANCE_SMTP__URL"
-STATE, DESIRED = "stack.json", "desired.json"
-
-
-class BusyError(RuntimeError):
-    """Another supervisor already runs on this data directory."""
-
-
-def recorded_state(data: Path) -> dict[str, Any]:
-    """What the last supervisor of a data directory wrote, be it alive or not; empty when there is nothing to read."""
-    with suppress(OSError, ValueError):
-        state: Any = json.loads((data / STATE).read_text("utf-8"))
-        if isinstance(state, dict):
-            return state  # pyright: ignore[reportUnknownVariableType]  JSON
-    return {}
-
-
-def state_of(data: Path) -> dict[str, Any] | None:
-    """What runs on a data directory as its supervisor last wrote it; None when no supervisor lives there."""
-    state = recorded_state(data)
-    try:
-        process = psutil.Process(state["supervisor"]["pid"])
-        alive = abs(process.create_time() - state["supervisor"]["created"]) < 0.05
-    except (KeyError, TypeError, psutil.Error):
-        return None
-    return state if alive else None
-
-
-def stop_leftovers(data: Path, say: Say) -> int:
-    """Stop the children that a killed supervisor left behind on a data directory; returns how many."""
-    children = recorded_state(data).get("children", {})
-    return stop_stale(children, say) if isinstance(children, dict) else 0  # pyright: ignore[reportUnknownArgumentType]
 
 
 def service_names() -> list[str]:
@@ -194,7 +164,7 @@ class Stack:
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "common.provision"),
+            *("-m", "common.process.provision"),
             env=self.process_environment(),
             stdin=DEVNULL,
             stdout=PIPE,
@@ -239,34 +209,6 @@ class Stack:
         await self._start(Spec(instance, [sys.executable, "-m", service], ready, environment, live), url)
         self.http[service][instance] = url
 
-    async def follow_desired(self) -> None:
-        """Apply what `croissance scale` asks for, until cancelled."""
-        file, seen = self.data / DESIRED, ""
-        while True:
-            await asyncio.sleep(0.5)
-            with suppress(OSError):
-                text = file.read_text("utf-8")
-                if text != seen:
-                    seen = text
-                    await self._apply_desired(text)
-
-    async def _apply_desired(self, text: str) -> None:
-        """One request: a JSON object of service → number of processes. What cannot be done is said and left."""
-        try:
-            counts = {str(name): int(count) for name, count in json.loads(text).items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            self.say(f"{DESIRED} n'est pas lisible: {error}")
-            return
-        for service, count in counts.items():
-            if service not in self.http or count < 0:
-                self.say(f"{service}={count}: pas un service de ce système")
-                continue
-            self.say(f"{service}: {count} processus demandés")
-            try:
-                await self.scale(service, count)
-            except StartError as error:
-                self.say(str(error))
-
 
 def _instance(name: str, url: str, child: Child | None) -> dict[str, Any]:
     """One process of a service, as `stack.json` shows it."""
@@ -288,20 +230,6 @@ async def _together(starts: Iterable[Any]) -> None:
         raise failures.exceptions[0] from None
 
 
-def _lock(data: Path) -> tuple[Path, IO[str]]:
-    """Make the data directory and hold its lock; returns its absolute path and the file to close in the end."""
-    data = data.absolute()
-    data.mkdir(parents=True, exist_ok=True)
-    file = (data / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        text = f"un système tourne déjà sur {data}: `croissance status`, ou `croissance down` d'abord"
-        raise BusyError(text) from None
-    return data, file
-
-
 @asynccontextmanager
 async def infrastructure(data: Path, say: Say = quiet) -> AsyncGenerator[Stack]:
     """A broker, a database and an inbox on `data`, stopped when the block ends.
@@ -316,7 +244,7 @@ async def infrastructure(data: Path, say: Say = quiet) -> AsyncGenerator[Stack]:
         DownloadError: Kafka could not be fetched.
         ChecksumError: what was fetched is not what this version was tested with.
     """
-    data, lock = _lock(data)
+    data, lock = lock_of(data)
     try:
         await asyncio.to_thread(stop_leftovers, data, say)
         stack = Stack(data, say, Supervisor(data / "logs", say), Ports(data / "ports.json"))
@@ -361,7 +289,7 @@ async def running(
         await stack.provision()
         await _together(stack.scale(name, count) for name, count in counts.items())
         stack.set_status("up")
-        follower = asyncio.create_task(stack.follow_desired(), name="follow desired")
+        follower = asyncio.create_task(follow(stack.data, stack.http, stack.scale, say), name="follow desired")
         try:
             yield stack
         finally:

@@ -18,22 +18,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from embedded import kafka, postgres
+from embedded.desired import follow
+from embedded.leftovers import stale
 from embedded.ports import Ports
 from embedded.probe import http_status
 from embedded.progress import quiet
-from embedded.stack import (
-    BOOTSTRAP,
-    DESIRED,
-    DSN,
-    SMTP,
-    STATE,
-    BusyError,
-    Stack,
-    infrastructure,
-    running,
-    state_of,
-)
-from embedded.supervisor import Supervisor, stale
+from embedded.stack import BOOTSTRAP, DSN, SMTP, Stack, infrastructure, running
+from embedded.state import DESIRED, STATE, BusyError, state_of
+from embedded.supervisor import Supervisor
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
@@ -154,7 +146,7 @@ async def test_a_service_is_scaled_killed_and_restarted(
     (tmp_path / "dummy.py").write_text(DUMMY, "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     await stack.scale("dummy", 1)
-    follower = asyncio.create_task(stack.follow_desired())
+    follower = asyncio.create_task(follow(stack.data, stack.http, stack.scale, stack.say))
     desired = stack.data / DESIRED
 
     async def scaled() -> bool:

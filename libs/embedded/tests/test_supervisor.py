@@ -13,8 +13,9 @@ import psutil
 import pytest
 
 from embedded import supervisor as module
+from embedded.leftovers import stale, stop_stale
 from embedded.progress import quiet
-from embedded.supervisor import Spec, StartError, Supervisor, stale, stop_stale
+from embedded.supervisor import Spec, StartError, Supervisor
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 

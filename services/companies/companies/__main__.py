@@ -1,6 +1,6 @@
 """`python -m companies`: runs the service."""
 
-from common.runtime import main
-from companies.service import SERVICE
+from common.process.main import main
+from companies.app import APP
 
-main(SERVICE)
+main(APP)

@@ -8,32 +8,32 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from common import clock
-from common.commands import Command
-from common.decision import Rejection
-from common.http import Problem, parse_batch
-from common.runtime import Context
+from common.core import clock
+from common.core.commands import Ask
+from common.declare.decision import Refusal
+from common.http.bodies import parse_batch
+from common.http.problems import Problem
+from common.process.context import Context
 from companies import store
-from companies.events import SmeCategory
-from companies.inputs import Figures, Source
-from companies.model import CompanyState
-from companies.rules.facts import Names, Unusable, company_of
-from companies.rules.profile import merged, snapshot
-from companies.rules.sme import sentences
+from companies.register.facts import Unusable, observation_of
+from companies.register.inputs import Accounts, Source
+from companies.register.model import CompanyState
+from companies.register.profile import merged, snapshot
+from companies.register.sme import sentences
+from companies.register.table import REGISTER
+from companies.ruleset import SmeCategory
 from france.geography import REGIONS, region_of
 from france.naf import NAF2025, REV2, section
 from france.siren import check_siren, check_siret, clean, vat_number
 
-_NAMES: Final = Names()
 _CLASSES: Final = ("micro", "petite", "moyenne", "hors_pme", "inconnu")
 _REGIONS: Final = (*REGIONS, "")
 _SIREN_DIGITS: Final = 9
-_decode_state = msgspec.json.Decoder(CompanyState).decode
 
 Short = Annotated[str, Field(max_length=20)]
 
 
-class FiguresBody(BaseModel):
+class AccountsBody(BaseModel):
     """Chiffres déclarés du dernier exercice clos, groupe compris."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -65,7 +65,7 @@ class CompanyBody(BaseModel):
     diffusible: Annotated[bool, Field(title="Diffusion autorisée")] = True
     source: Annotated[Source, Field(title="Origine de l'information")] = "declaratif"
     observed_at: Annotated[AwareDatetime | None, Field(title="Date de l'observation; maintenant si absente")] = None
-    figures: Annotated[FiguresBody | None, Field(title="Chiffres déclarés")] = None
+    figures: Annotated[AccountsBody | None, Field(title="Chiffres déclarés")] = None
 
 
 class IdentifierBody(BaseModel):
@@ -76,12 +76,11 @@ class IdentifierBody(BaseModel):
     identifier: Annotated[str, Field(max_length=40, title="SIREN ou SIRET, blancs et ponctuation admis")]
 
 
-def to_command(body: CompanyBody, now: datetime) -> Command | Rejection:
-    """The command of a body, or the refusal that names the field."""
-    figures = body.figures
+def to_ask(body: CompanyBody, now: datetime) -> Ask | Refusal:
+    """What a body asks for, or the refusal that names the field."""
+    accounts = body.figures
     try:
-        command = company_of(
-            _NAMES,
+        command = observation_of(
             siren=body.siren or None,
             siret=body.siret,
             name=body.name or "",
@@ -98,15 +97,17 @@ def to_command(body: CompanyBody, now: datetime) -> Command | Rejection:
             diffusible=body.diffusible,
             source=body.source,
             observed_at=body.observed_at or now,
-            figures=None
-            if figures is None
-            else Figures(
-                figures.headcount, figures.turnover_cents, figures.balance_sheet_cents, figures.public_share_percent
+            accounts=None
+            if accounts is None
+            else Accounts(
+                accounts.headcount, accounts.turnover_cents, accounts.balance_sheet_cents, accounts.public_share_percent
             ),
         )
     except Unusable as fault:
-        return Rejection(422, "Entreprise refusée", f"{fault.field}: {fault.reason}", fault.field)
-    return Command(command, command.siren, region_of(command.departement))
+        return Refusal(
+            "invalid", "entreprise_refusee", "Entreprise refusée", f"{fault.field}: {fault.reason}", fault.field
+        )
+    return Ask(command, command.siren, region_of(command.departement))
 
 
 def _nomenclature(given: str) -> str:
@@ -130,7 +131,7 @@ def company_view(state: CompanyState) -> dict[str, Any]:
         "naf_section": section(company.naf_nomenclature, company.naf),
         "vat_number": vat_number(state.siren),
         "sme_reasons": sentences(state.sme_codes),
-        "sme_ruleset": state.ruleset,
+        "sme_ruleset": state.ruleset_version,
         "diffusible": facts.diffusible,
         "version": state.version,
         "sources": [
@@ -152,22 +153,23 @@ def check_identifier(raw: str) -> dict[str, Any]:
     return {"valid": True, "kind": kind, "value": value, "siren": siren, "vat_number": vat_number(siren)}
 
 
-def routes(context: Context[CompanyState, None]) -> APIRouter:
+def routes(context: Context) -> APIRouter:
     """The doors of the service."""
+    decode = context.codec.decode_state[REGISTER.kind]
     router = APIRouter(tags=["entreprises"])
 
     @router.post("/v1/companies", summary="Inscrire une entreprise, ou dire ce qui a changé")
     async def register(request: Request, body: CompanyBody) -> Response:
-        command = to_command(body, clock.now())
-        if isinstance(command, Rejection):
-            raise Problem(command)
-        return await context.run(request, command)
+        ask = to_ask(body, clock.now())
+        if isinstance(ask, Refusal):
+            raise Problem(ask)
+        return await context.run(request, ask)
 
     @router.post("/v1/companies:batch", summary="Inscrire jusqu'à 1 000 entreprises")
     async def register_batch(request: Request) -> Response:
         now = clock.now()
-        commands = parse_batch(await request.body(), CompanyBody, lambda body: to_command(body, now))
-        return await context.run_batch(request, commands)
+        asks = parse_batch(await request.body(), CompanyBody, lambda body: to_ask(body, now))
+        return await context.run_batch(request, asks)
 
     @router.post("/v1/companies:check", summary="Vérifier un SIREN ou un SIRET")
     async def check(body: IdentifierBody) -> dict[str, Any]:
@@ -181,22 +183,34 @@ def routes(context: Context[CompanyState, None]) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> dict[str, Any]:
         if region is not None and region not in _REGIONS:
-            raise Problem(Rejection(422, "Région inconnue", "code Insee de région attendu", "region", REGIONS))
+            raise Problem(
+                Refusal(
+                    "invalid", "region_inconnue", "Région inconnue", "code Insee de région attendu", "region", REGIONS
+                )
+            )
         regions = _REGIONS if region is None else (region,)
         classes = _CLASSES if sme_category is None else (sme_category,)
         async with context.reading() as connection:
             found = await store.page(connection, regions, classes, cursor, limit)
-        items = [company_view(_decode_state(doc)) for _, doc in found]
+        items = [company_view(decode(doc)) for _, doc in found]
         return {"items": items, "next_cursor": found[-1][0] if len(found) == limit else None}
 
     @router.get("/v1/companies/{siren}", summary="Lire une entreprise")
     async def company(siren: str) -> dict[str, Any]:
         value, reason = check_siren(siren)
         if reason:
-            raise Problem(Rejection(422, "SIREN invalide", reason, "siren"))
-        state = await context.state(value)
+            raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", reason, "siren"))
+        state = await context.state(REGISTER, value)
         if state is None or state.version == 0:
-            raise Problem(Rejection(404, "Entreprise inconnue", f"aucune entreprise {value} au registre", "siren"))
+            raise Problem(
+                Refusal(
+                    "unknown",
+                    "entreprise_inconnue",
+                    "Entreprise inconnue",
+                    f"aucune entreprise {value} au registre",
+                    "siren",
+                )
+            )
         return company_view(state)
 
     _ = (register, register_batch, check, companies, company)

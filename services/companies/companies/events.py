@@ -6,11 +6,11 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from pydantic import Field
 
-from common.event import Event
+from common.declare.event import Event
+from companies.ruleset import SmeCategory
 
 Siren: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{9}$")]
 Siret: TypeAlias = Annotated[str, Field(pattern=r"^[0-9]{14}$")]
-SmeCategory: TypeAlias = Literal["micro", "petite", "moyenne", "hors_pme", "inconnu"]
 
 
 class Company(msgspec.Struct, frozen=True, gc=False):
@@ -45,7 +45,7 @@ class Company(msgspec.Struct, frozen=True, gc=False):
     sme_category: SmeCategory
 
 
-class CompanyRegistered(Event, frozen=True):
+class CompanyRegistered(Event, frozen=True, kw_only=True):
     """A company entered the register; `sme_reasons` says in French why it is, or is not, an SME."""
 
     siren: Siren
@@ -60,7 +60,7 @@ class CompanyRegistered(Event, frozen=True):
         return self.company.region
 
 
-class CompanyProfileUpdated(Event, frozen=True):
+class CompanyProfileUpdated(Event, frozen=True, kw_only=True):
     """What is known of a company changed.
 
     Attributes:

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from typing import Final
 
-from common.message import Message
-from common.postgres import Connection
-from common.service import Changes
-from companies.model import CompanyState, Listed
+from common.core.unit_of_work import Changes
+from common.postgres.connections import Connection
+from companies.register.model import Listed
 
-_LIST: Final = """insert into register as r (siren, region, sme_category)
+LIST: Final = """insert into register as r (siren, region, sme_category)
     select * from unnest($1::text[], $2::text[], $3::text[])
     on conflict (siren) do update set region = excluded.region, sme_category = excluded.sme_category"""
 
 # One ordered probe of the index a (region, class): any filter costs a few probes, never a scan.
-_PAGE: Final = """select s.key, s.doc
+PAGE: Final = """select s.key, s.doc
     from (
         select found.siren
         from unnest($1::text[]) as a (region) cross join unnest($2::text[]) as b (sme_category)
@@ -24,27 +23,23 @@ _PAGE: Final = """select s.key, s.doc
         ) found
         order by found.siren limit $4
     ) page
-    join states s on s.key = page.siren
+    join states s on s.kind = 'register' and s.key = page.siren
     order by s.key"""
 
 
-async def load(connection: Connection, messages: Sequence[Message[object]]) -> None:
-    """Nothing is shared between companies."""
-
-
-async def save(connection: Connection, changes: Changes[CompanyState, None]) -> None:
+async def project(connection: Connection, changes: Changes) -> None:
     """Write the lines that are new or moved; of several for one company the last counts."""
     lines = {row.siren: row for row in changes.rows if isinstance(row, Listed)}
     if lines:
         ordered = sorted(lines)
         regions = [lines[siren].region for siren in ordered]
         classes = [lines[siren].sme_category for siren in ordered]
-        await connection.execute(_LIST, ordered, regions, classes)
+        await connection.execute(LIST, ordered, regions, classes)
 
 
 async def page(
     connection: Connection, regions: Sequence[str], classes: Sequence[str], after: str, limit: int
 ) -> list[tuple[str, str]]:
     """Up to `limit` companies with a SIREN above `after`, in order: SIREN and state as JSON."""
-    records = await connection.fetch(_PAGE, regions, classes, after, limit)
+    records = await connection.fetch(PAGE, regions, classes, after, limit)
     return [(record["key"], record["doc"]) for record in records]

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from common.runtime import Context
+from common.process.context import Context
 from common.testing.database import service_context
-from companies.model import CompanyState
-from companies.service import SERVICE
+from companies.app import APP
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +20,7 @@ def samples() -> Path:
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context[CompanyState, None]]:
+async def context() -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    async with service_context(SERVICE, pool_size=6) as opened:
+    async with service_context(APP, pool_size=6) as opened:
         yield opened

@@ -1,6 +1,7 @@
 """The doors and the store on a real database: registering, batches, reading, listing, bad input."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,17 +10,15 @@ from typing import Any
 import httpx
 import pytest
 
-from common.http import build_app
-from common.runtime import Context
+from common.http.application import build_app
+from common.process.context import Context
 from common.testing.database import published
 from companies import store
 from companies.api import routes
-from companies.model import CompanyState
 from croissance.sirene import Company, Found, read_sirene, to_batch_body, to_body
 
 pytestmark = pytest.mark.stack
 
-Opened = Context[CompanyState, None]
 SIRET = "73282932000074"
 BODY: dict[str, Any] = {
     "siret": "732 829 320 00074",
@@ -36,14 +35,21 @@ async def nothing_wrong() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Opened) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(context, routes(context), nothing_wrong)
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(
+        context.service.title,
+        context.settings.http,
+        routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=nothing_wrong,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://companies") as opened:
         yield opened
 
 
-async def counted(context: Opened) -> Counter[str]:
+async def counted(context: Context) -> Counter[str]:
     return Counter(event.type for event in await published(context.pool))
 
 
@@ -52,13 +58,18 @@ def sample(samples: Path) -> list[Company]:
     return [found.company for found in read_sirene(*files) if isinstance(found, Found)]
 
 
-async def test_every_statement_fits_the_schema(context: Opened) -> None:
+async def test_every_statement_fits_the_schema(context: Context) -> None:
     async with context.reading() as connection:
-        for name in ("_LIST", "_PAGE"):
-            await connection.prepare(getattr(store, name))
+        for statement in (store.LIST, store.PAGE):
+            await connection.prepare(statement)
+        await connection.execute("set enable_seqscan = off")
+        plan = await connection.fetch("explain " + store.PAGE, ["11"], ["micro"], "", 10)
+    lines = "\n".join(row[0] for row in plan)
+    assert "register_by_region_and_class" in lines
+    assert re.search(r"Index Cond: .*kind = 'register'.*key = ", lines)
 
 
-async def test_register_read_change_and_repeat(client: httpx.AsyncClient, context: Opened) -> None:
+async def test_register_read_change_and_repeat(client: httpx.AsyncClient, context: Context) -> None:
     told = (await client.post("/v1/companies", json=BODY)).json()
     assert told == {
         "siren": "732829320",
@@ -85,7 +96,7 @@ async def test_register_read_change_and_repeat(client: httpx.AsyncClient, contex
     }
 
 
-async def test_an_idempotency_key_gives_the_same_answer_again(client: httpx.AsyncClient, context: Opened) -> None:
+async def test_an_idempotency_key_gives_the_same_answer_again(client: httpx.AsyncClient, context: Context) -> None:
     headers = {"Idempotency-Key": "k1"}
     first = await client.post("/v1/companies", json=BODY, headers=headers)
     assert (await client.post("/v1/companies", json=BODY, headers=headers)).json() == first.json()
@@ -95,7 +106,7 @@ async def test_an_idempotency_key_gives_the_same_answer_again(client: httpx.Asyn
 
 
 async def test_the_sample_files_through_the_batch_door_twice(
-    client: httpx.AsyncClient, context: Opened, samples: Path
+    client: httpx.AsyncClient, context: Context, samples: Path
 ) -> None:
     commands = sample(samples)
     for outcome in ("nouvelle", "inchangee"):
@@ -173,7 +184,7 @@ async def test_a_company_that_moves_is_listed_in_its_new_place_only(client: http
     ],
 )
 async def test_bad_input_names_the_field(
-    client: httpx.AsyncClient, context: Opened, changes: dict[str, Any], field: str, detail: str
+    client: httpx.AsyncClient, context: Context, changes: dict[str, Any], field: str, detail: str
 ) -> None:
     answer = await client.post("/v1/companies", json=BODY | changes)
     assert answer.status_code == 422
@@ -199,9 +210,21 @@ async def test_bad_input_names_the_field(
         (b" " * 9_000_000, 413),
     ],
 )
-async def test_bodies_of_no_use(client: httpx.AsyncClient, context: Opened, content: bytes, status: int) -> None:
+async def test_bodies_of_no_use(client: httpx.AsyncClient, context: Context, content: bytes, status: int) -> None:
     assert (await client.post("/v1/companies:batch", content=content)).status_code == status
     assert await counted(context) == {}
+
+
+async def test_refusals_have_a_type_that_programs_can_rely_on(client: httpx.AsyncClient) -> None:
+    answers = {
+        "entreprise_refusee": await client.post("/v1/companies", json=BODY | {"commune": "00000"}),
+        "contenu_invalide": await client.post("/v1/companies", json=BODY | {"inconnu": 1}),
+        "entreprise_inconnue": await client.get("/v1/companies/732829320"),
+        "siren_invalide": await client.get("/v1/companies/123456789"),
+        "region_inconnue": await client.get("/v1/companies", params={"region": "99"}),
+    }
+    for code, answer in answers.items():
+        assert answer.json()["type"] == f"tag:croissanceconnectee.fr,2026:{code}"
 
 
 async def test_a_name_with_control_characters_is_stored_clean(client: httpx.AsyncClient) -> None:

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from companies.inputs import Figures, RegisterCompany
-from companies.rules.sme import RULES, classer_pme, sentences
+from companies.register.inputs import Accounts, RegisterCompany
+from companies.register.sme import classer_pme, sentences
+from companies.ruleset import RULESET
 
 PLAIN = RegisterCompany(
     "732829320",
@@ -66,9 +67,9 @@ def test_the_headcount_band_gives_the_size(band: str, category: str) -> None:
         ({"headcount_code": "32"}, "effectif_250"),
         ({"headcount_code": "53"}, "effectif_250"),
         ({"naf": "99.00Z"}, "activite_hors_champ"),
-        ({"figures": Figures(headcount=250)}, "effectif_250"),
-        ({"figures": Figures(public_share_percent=25)}, "controle_public"),
-        ({"figures": Figures(turnover_cents=51 * MILLION, balance_sheet_cents=44 * MILLION)}, "plafonds_depasses"),
+        ({"accounts": Accounts(headcount=250)}, "effectif_250"),
+        ({"accounts": Accounts(public_share_percent=25)}, "controle_public"),
+        ({"accounts": Accounts(turnover_cents=51 * MILLION, balance_sheet_cents=44 * MILLION)}, "plafonds_depasses"),
     ],
 )
 def test_what_excludes_an_sme(changes: dict[str, object], code: str) -> None:
@@ -87,23 +88,23 @@ def test_every_reason_is_given_not_only_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("figures", "category"),
+    ("accounts", "category"),
     [
-        (Figures(9, 2 * MILLION, None), "micro"),
-        (Figures(9, None, 2 * MILLION), "micro"),
-        (Figures(9, 2 * MILLION + 1, None), "petite"),  # the balance sheet could still make it micro: not certain
-        (Figures(9, 2 * MILLION + 1, 2 * MILLION + 1), "petite"),
-        (Figures(10, MILLION, MILLION), "petite"),
-        (Figures(49, 60 * MILLION, 10 * MILLION), "petite"),
-        (Figures(50, 10 * MILLION, None), "moyenne"),
-        (Figures(249, 50 * MILLION, 99 * MILLION), "moyenne"),
-        (Figures(249, 99 * MILLION, 43 * MILLION), "moyenne"),
-        (Figures(249, 99 * MILLION, None), "inconnu"),
-        (Figures(249, None, 43 * MILLION + 1), "inconnu"),
+        (Accounts(9, 2 * MILLION, None), "micro"),
+        (Accounts(9, None, 2 * MILLION), "micro"),
+        (Accounts(9, 2 * MILLION + 1, None), "petite"),  # the balance sheet could still make it micro: not certain
+        (Accounts(9, 2 * MILLION + 1, 2 * MILLION + 1), "petite"),
+        (Accounts(10, MILLION, MILLION), "petite"),
+        (Accounts(49, 60 * MILLION, 10 * MILLION), "petite"),
+        (Accounts(50, 10 * MILLION, None), "moyenne"),
+        (Accounts(249, 50 * MILLION, 99 * MILLION), "moyenne"),
+        (Accounts(249, 99 * MILLION, 43 * MILLION), "moyenne"),
+        (Accounts(249, 99 * MILLION, None), "inconnu"),
+        (Accounts(249, None, 43 * MILLION + 1), "inconnu"),
     ],
 )
-def test_headcount_and_either_turnover_or_balance_sheet(figures: Figures, category: str) -> None:
-    assert classer_pme(replace(PLAIN, insee_category="", figures=figures)).category == category
+def test_headcount_and_either_turnover_or_balance_sheet(accounts: Accounts, category: str) -> None:
+    assert classer_pme(replace(PLAIN, insee_category="", accounts=accounts)).category == category
 
 
 def test_missing_data_are_named() -> None:
@@ -111,9 +112,9 @@ def test_missing_data_are_named() -> None:
     assert classer_pme(unknown) == ("inconnu", ("effectif_inconnu",))
     assert classer_pme(replace(unknown, legal_form="")) == ("inconnu", ("effectif_inconnu", "forme_inconnue"))
     assert classer_pme(replace(unknown, diffusible=False)).codes == ("effectif_inconnu", "non_diffusible")
-    large = replace(PLAIN, figures=Figures(20, 60 * MILLION, None))
+    large = replace(PLAIN, accounts=Accounts(20, 60 * MILLION, None))
     assert classer_pme(large) == ("inconnu", ("bilan_inconnu",))
-    assert classer_pme(replace(large, figures=Figures(20, None, 60 * MILLION))).codes == ("chiffre_affaires_inconnu",)
+    assert classer_pme(replace(large, accounts=Accounts(20, None, 60 * MILLION))).codes == ("chiffre_affaires_inconnu",)
 
 
 def test_a_confirmed_sme_without_headcount_is_presumed_micro() -> None:
@@ -121,7 +122,7 @@ def test_a_confirmed_sme_without_headcount_is_presumed_micro() -> None:
 
 
 def test_the_presumption_can_be_switched_off() -> None:
-    strict = replace(RULES, presumed_below_headcount=10)
+    strict = replace(RULESET, presumed_below_headcount=10)
     presumed = replace(PLAIN, insee_category="", headcount_code="03")
     assert classer_pme(presumed, strict).category == "micro"
     larger = replace(presumed, headcount_code="11")
@@ -129,19 +130,21 @@ def test_the_presumption_can_be_switched_off() -> None:
 
 
 def test_another_edition_of_the_rules_changes_the_verdict_without_code() -> None:
-    associations = {form: code for form, code in RULES.legal_forms.items() if code != "association"}
-    assert classer_pme(replace(PLAIN, legal_form="9220"), replace(RULES, legal_forms=associations)).category == "petite"
+    associations = {form: code for form, code in RULESET.legal_forms.items() if code != "association"}
+    assert (
+        classer_pme(replace(PLAIN, legal_form="9220"), replace(RULESET, legal_forms=associations)).category == "petite"
+    )
 
 
 def test_every_code_has_a_french_sentence() -> None:
-    used = {*RULES.legal_forms.values(), *RULES.naf_divisions.values(), *RULES.insee_categories.values()} - {""}
-    assert used <= set(RULES.reasons)
-    assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in RULES.reasons.values())
+    used = {*RULESET.legal_forms.values(), *RULESET.naf_divisions.values(), *RULESET.insee_categories.values()} - {""}
+    assert used <= set(RULESET.reasons)
+    assert all(sentence.endswith(".") and len(sentence) < 140 for sentence in RULESET.reasons.values())
     assert sentences(("cessee",)) == ("Entreprise cessée.",)
 
 
-FIGURES = st.builds(
-    Figures,
+ACCOUNTS = st.builds(
+    Accounts,
     st.none() | st.floats(0, 400),
     st.none() | st.integers(0, 100 * MILLION),
     st.none() | st.integers(0, 100 * MILLION),
@@ -150,7 +153,7 @@ FIGURES = st.builds(
 
 
 def company(
-    legal_form: str, headcount_code: str, insee_category: str, *, active: bool, naf: str, figures: Figures | None
+    legal_form: str, headcount_code: str, insee_category: str, *, active: bool, naf: str, accounts: Accounts | None
 ) -> RegisterCompany:
     return replace(
         PLAIN,
@@ -159,18 +162,18 @@ def company(
         insee_category=insee_category,
         active=active,
         naf=naf,
-        figures=figures,
+        accounts=accounts,
     )
 
 
 FACTS = st.builds(
     company,
     st.sampled_from(["", "1000", "5710", "7120", "9220"]),
-    st.sampled_from(["", *RULES.headcount_bands]),
-    st.sampled_from(["", *RULES.insee_categories]),
+    st.sampled_from(["", *RULESET.headcount_bands]),
+    st.sampled_from(["", *RULESET.insee_categories]),
     active=st.booleans(),
     naf=st.sampled_from(["", "62.01Z", "97.00Z"]),
-    figures=st.none() | FIGURES,
+    accounts=st.none() | ACCOUNTS,
 )
 
 
@@ -178,14 +181,14 @@ FACTS = st.builds(
 def test_a_verdict_always_comes_with_reasons_that_have_a_sentence(facts: RegisterCompany) -> None:
     verdict = classer_pme(facts)
     assert verdict.codes
-    assert set(verdict.codes) <= set(RULES.reasons)
+    assert set(verdict.codes) <= set(RULESET.reasons)
     assert len(set(verdict.codes)) == len(verdict.codes)
 
 
 @given(FACTS)
 def test_a_larger_company_never_falls_into_a_smaller_class(facts: RegisterCompany) -> None:
     order = ["micro", "petite", "moyenne", "hors_pme"]
-    figures = facts.figures or Figures()
-    sizes = [classer_pme(replace(facts, figures=replace(figures, headcount=n))).category for n in (5, 20, 100, 300)]
+    accounts = facts.accounts or Accounts()
+    sizes = [classer_pme(replace(facts, accounts=replace(accounts, headcount=n))).category for n in (5, 20, 100, 300)]
     known = [order.index(size) for size in sizes if size != "inconnu"]
     assert known == sorted(known)

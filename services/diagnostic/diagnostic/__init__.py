@@ -1,5 +1,5 @@
 """Self-diagnosis of a company's digital maturity.
 
-Start reading at `service.py` (what comes in, what goes out), then `decide.py` (what happens on each input). The
-questionnaire, the measures and every figure are package data (`data/*.toml`), loaded once by `rules/`.
+Start reading at `service.py` (what the service is), then `diagnostics/table.py` (each input with its rule). The
+questionnaires and the measures are package data beside the rule set (`data/*.toml`), loaded once.
 """

@@ -1,7 +1,6 @@
 """`python -m diagnostic`: run this service."""
 
-from common.runtime import main
-from diagnostic.service import SERVICE
-from diagnostic.settings import DiagnosticSettings
+from common.process.main import main
+from diagnostic.app import APP
 
-main(SERVICE, DiagnosticSettings)
+main(APP)

@@ -9,18 +9,21 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from common.commands import Command
-from common.http import Problem, parse_batch
-from common.runtime import Context
+from common.core.commands import Ask
+from common.http.bodies import parse_batch
+from common.http.problems import Problem
+from common.process.context import Context
 from diagnostic import store
-from diagnostic.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
-from diagnostic.model import Cell, DiagnosticFile, FormKind
-from diagnostic.rules.answer import UNKNOWN_COMPANY, UNKNOWN_DIAGNOSTIC
-from diagnostic.rules.cell import SizeClass, percentile, statistics, widenings
-from diagnostic.rules.questionnaire import FORMS
-from diagnostic.rules.ruleset import RULES
-from diagnostic.rules.schema import answers_schema, document
-from diagnostic.rules.view import detail, history
+from diagnostic.diagnostics.answers import UNKNOWN_COMPANY, UNKNOWN_DIAGNOSTIC
+from diagnostic.diagnostics.history import detail, history
+from diagnostic.diagnostics.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
+from diagnostic.diagnostics.model import DiagnosticFile
+from diagnostic.diagnostics.table import DIAGNOSTICS
+from diagnostic.questionnaire.forms import FORMS
+from diagnostic.questionnaire.schema import answers_schema, document
+from diagnostic.ruleset import RULESET
+from diagnostic.scoring.peers import Cell, SizeClass, percentile, statistics, widenings
+from diagnostic.terms import FormKind
 from france.siren import is_siren
 
 
@@ -71,12 +74,12 @@ class OneShotBody(_Body):
     answers: Annotated[dict[str, Any], Field(min_length=1)]
 
 
-def _one_shot(body: OneShotBody) -> Command:
+def _one_shot(body: OneShotBody) -> Ask:
     diagnostic_id = "" if body.diagnostic_id is None else str(body.diagnostic_id)
-    return Command(SubmitDiagnostic(body.siren, diagnostic_id, body.kind, body.answers), body.siren)
+    return Ask(SubmitDiagnostic(body.siren, diagnostic_id, body.kind, body.answers), body.siren)
 
 
-def routes(context: Context[DiagnosticFile, None]) -> APIRouter:
+def routes(context: Context) -> APIRouter:
     """The doors of this service."""
     router = APIRouter(prefix="/v1")
     _add_questionnaire(router)
@@ -100,18 +103,18 @@ def _add_questionnaire(router: APIRouter) -> None:
         return schemas[kind].answer(request)
 
 
-def _add_commands(router: APIRouter, context: Context[DiagnosticFile, None]) -> None:
+def _add_commands(router: APIRouter, context: Context) -> None:
     @router.post("/diagnostics")
     async def start(request: Request, body: StartBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Open a draft, or take up the one that is open."""
         diagnostic_id = "" if body.diagnostic_id is None else str(body.diagnostic_id)
-        command = Command(StartDiagnostic(body.siren, body.kind, diagnostic_id), body.siren)
-        return await context.run(request, command, status=201)
+        ask = Ask(StartDiagnostic(body.siren, body.kind, diagnostic_id), body.siren)
+        return await context.run(request, ask, status=201)
 
     @router.put("/diagnostics/{siren}/{diagnostic_id}/answers")
     async def save(request: Request, siren: Siren, diagnostic_id: UUID, body: AnswersBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Autosave some answers of a draft."""
-        return await context.run(request, Command(SaveAnswers(siren, str(diagnostic_id), body.answers), siren))
+        return await context.run(request, Ask(SaveAnswers(siren, str(diagnostic_id), body.answers), siren))
 
     @router.post("/diagnostics/{siren}/{diagnostic_id}:submit")
     async def submit(  # pyright: ignore[reportUnusedFunction]
@@ -119,8 +122,8 @@ def _add_commands(router: APIRouter, context: Context[DiagnosticFile, None]) -> 
     ) -> Response:
         """Submit a draft: it is scored and frozen."""
         answers = body.answers if body else {}
-        command = Command(SubmitDiagnostic(siren, str(diagnostic_id), answers=answers), siren)
-        return await context.run(request, command, status=201)
+        ask = Ask(SubmitDiagnostic(siren, str(diagnostic_id), answers=answers), siren)
+        return await context.run(request, ask, status=201)
 
     @router.post("/diagnostics:submit")
     async def one_shot(request: Request, body: OneShotBody) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -133,9 +136,9 @@ def _add_commands(router: APIRouter, context: Context[DiagnosticFile, None]) -> 
         return await context.run_batch(request, parse_batch(await request.body(), OneShotBody, _one_shot))
 
 
-def _add_reads(router: APIRouter, context: Context[DiagnosticFile, None]) -> None:
+def _add_reads(router: APIRouter, context: Context) -> None:
     async def state_of(siren: str) -> DiagnosticFile:
-        state = await context.state(siren)
+        state = await context.state(DIAGNOSTICS, siren)
         if state is None:
             raise Problem(UNKNOWN_COMPANY)
         return state
@@ -164,21 +167,20 @@ def _add_reads(router: APIRouter, context: Context[DiagnosticFile, None]) -> Non
         return _json(await benchmark(context, Cell(taille or "", section, region), score))
 
 
-async def benchmark(context: Context[DiagnosticFile, None], asked: Cell, value: float | None) -> dict[str, object]:
+async def benchmark(context: Context, asked: Cell, value: float | None) -> dict[str, object]:
     """The statistics of a cell, or of the nearest wider one with enough companies."""
     async with context.reading() as connection:
         for cell in widenings(asked):
             buckets = await store.histogram(connection, cell)
-            if sum(bucket.count for bucket in buckets) >= RULES.benchmark.shown_from:
-                figures = statistics(buckets)
+            if sum(bucket.count for bucket in buckets) >= RULESET.benchmark.shown_from:
+                peers = statistics(buckets)
                 return {
                     "asked": _parts(asked),
                     "shown": _parts(cell),
-                    "n": figures.count,
-                    "mean": round(figures.mean, 1),
+                    "n": peers.count,
+                    "mean": round(peers.mean, 1),
                     "quartiles": [
-                        round(quartile, 1)
-                        for quartile in (figures.first_quartile, figures.median, figures.third_quartile)
+                        round(quartile, 1) for quartile in (peers.first_quartile, peers.median, peers.third_quartile)
                     ],
                     "percentile": None if value is None else round(percentile(buckets, value), 1),
                 }

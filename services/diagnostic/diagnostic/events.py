@@ -1,16 +1,50 @@
 """What this service publishes on `croissance.diagnostic.v1`, keyed by SIREN."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from pydantic import Field
 
-from common.event import Event
-from diagnostic.model import BandName, Company, ExpressBandName, FormKind, Stage
+from common.declare.event import Event
+from diagnostic.terms import BandName, ExpressBandName, FormKind, Stage
 
 Siren: TypeAlias = Annotated[str, Field(pattern=r"^\d{9}$")]
 Score: TypeAlias = Annotated[float, Field(ge=0, le=100)]
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """The company snapshot that companies publishes, kept and published again with each diagnosis.
+
+    Attributes:
+        siret: 14 digits of the head office.
+        name: business name; None where the company asked not to be published.
+        naf: activity code with its dot, `62.01Z`.
+        naf_nomenclature: `NAFRev2` or `NAF2025`.
+        legal_form: INSEE legal category, 4 digits, or "".
+        headcount_code: INSEE headcount band: NN, 00, 01 … 53, or "".
+        commune: INSEE code of the commune, or "".
+        departement: code of the department, or "".
+        region: INSEE code of the region, or "".
+        created_on: date of creation, if known.
+        active: False once the company has ceased.
+        sme_category: micro, petite, moyenne, hors_pme or inconnu.
+    """
+
+    siret: str
+    name: str | None
+    naf: str
+    naf_nomenclature: str
+    legal_form: str
+    headcount_code: str
+    commune: str
+    departement: str
+    region: str
+    created_on: date | None
+    active: bool
+    sme_category: str
 
 
 class Measure(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +65,7 @@ class Measure(msgspec.Struct, frozen=True, gc=False):
     spend_categories: tuple[str, ...]
 
 
-class DiagnosticStarted(Event, frozen=True):
+class DiagnosticStarted(Event, frozen=True, kw_only=True):
     """A company opened a draft. `stage` is what it would be if submitted at once."""
 
     siren: Siren
@@ -42,7 +76,7 @@ class DiagnosticStarted(Event, frozen=True):
     region: str
 
 
-class DiagnosticCompleted(Event, frozen=True):
+class DiagnosticCompleted(Event, frozen=True, kw_only=True):
     """A company submitted a full diagnosis; it will never change.
 
     Attributes:
@@ -82,7 +116,7 @@ class DiagnosticCompleted(Event, frozen=True):
     region: str
 
 
-class ExpressDiagnosticCompleted(Event, frozen=True):
+class ExpressDiagnosticCompleted(Event, frozen=True, kw_only=True):
     """A company submitted an express form: an idea of where it stands, never a way to the label or the chèque."""
 
     siren: Siren

@@ -1,10 +1,10 @@
-"""What may be set without a new ruleset. The figures of the diagnosis itself are in `data/rules.toml`."""
+"""What may be set without a new rule set. The figures of the diagnosis itself are in `data/ruleset.toml`."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.settings import Settings
+from common.process.settings import Settings
 
 
 class BenchmarkSettings(BaseModel):

@@ -1,16 +1,12 @@
-"""The benchmark's read model. Nothing is shared between keys, so there is nothing to load or lock."""
+"""The benchmark's read model: all SQL of this service beside its migrations."""
 
-from collections.abc import Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from common.message import Message
-from common.service import Changes
-from diagnostic.model import BenchmarkChange, Cell, DiagnosticFile
-from diagnostic.rules.cell import Bucket
-
-if TYPE_CHECKING:
-    from common.postgres import Connection
+from common.core.unit_of_work import Changes
+from common.postgres.connections import Connection
+from diagnostic.diagnostics.model import BenchmarkChange
+from diagnostic.scoring.peers import Bucket, Cell
 
 THOUSANDTHS: Final = 1000
 
@@ -54,11 +50,7 @@ class Fold(NamedTuple):
     done: bool
 
 
-async def load(connection: "Connection", messages: Sequence[Message[object]]) -> None:
-    """Nothing is shared between companies."""
-
-
-async def save(connection: "Connection", changes: Changes[DiagnosticFile, None]) -> None:
+async def project(connection: Connection, changes: Changes) -> None:
     """Append what the batch changes in the benchmark."""
     rows = [
         (cell.size, cell.section, cell.region, int(score), count, count * round(score * THOUSANDTHS))
@@ -70,7 +62,7 @@ async def save(connection: "Connection", changes: Changes[DiagnosticFile, None])
         await connection.copy_records_to_table("benchmark_changes", records=rows, columns=_COLUMNS)
 
 
-async def fold(connection: "Connection", limit: int) -> Fold:
+async def fold(connection: Connection, limit: int) -> Fold:
     """Move up to `limit` changes into the cells, in one transaction; one process at a time does it."""
     async with connection.transaction():
         if not await connection.fetchval(_FOLD_LOCK):
@@ -79,7 +71,7 @@ async def fold(connection: "Connection", limit: int) -> Fold:
     return Fold(rows, done=rows < limit)
 
 
-async def histogram(connection: "Connection", cell: Cell) -> list[Bucket]:
+async def histogram(connection: Connection, cell: Cell) -> list[Bucket]:
     """The scores of a cell, sorted; an empty part of the cell stands for all."""
     statement = HISTOGRAMS[cell.size != "", cell.section != "", cell.region != ""]
     rows = await connection.fetch(statement, cell.size, cell.section, cell.region)

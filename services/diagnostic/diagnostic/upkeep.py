@@ -2,13 +2,12 @@
 
 import asyncio
 
-from common.runtime import Context
+from common.process.context import Context
 from diagnostic import store
-from diagnostic.model import DiagnosticFile
 from diagnostic.settings import BenchmarkSettings, DiagnosticSettings
 
 
-async def fold_benchmark(context: Context[DiagnosticFile, None]) -> None:
+async def fold_benchmark(context: Context) -> None:
     """Fold the benchmark's changes for ever. Readers add both up, so a late fold costs speed, never truth."""
     settings = context.settings
     benchmark = settings.benchmark if isinstance(settings, DiagnosticSettings) else BenchmarkSettings()

@@ -4,15 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.runtime import Context
+from common.process.context import Context
 from common.testing.database import service_context
-from diagnostic.model import DiagnosticFile
-from diagnostic.service import SERVICE
-from diagnostic.settings import DiagnosticSettings
+from diagnostic.app import APP
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context[DiagnosticFile, None]]:
+async def context() -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    async with service_context(SERVICE, DiagnosticSettings) as opened:
+    async with service_context(APP) as opened:
         yield opened

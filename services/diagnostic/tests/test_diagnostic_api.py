@@ -7,18 +7,18 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from common.clock import new_id, now
-from common.codec import partition_of
-from common.http import build_app
-from common.message import Message
-from common.processor import apply_commands
-from common.runtime import Context
+from common.core.clock import new_id, now
+from common.core.codec import partition_of
+from common.core.requests import apply_commands
+from common.declare.message import Message
+from common.http.application import build_app
+from common.process.context import Context
 from common.testing.database import published
 from diagnostic.api import routes
-from diagnostic.inputs import CompanyRegistered
-from diagnostic.model import Company, DiagnosticFile
-from diagnostic.rules.questionnaire import COMPLET
-from diagnostic.rules.sheet import write
+from diagnostic.diagnostics.inputs import CompanyRegistered
+from diagnostic.events import Company
+from diagnostic.questionnaire.forms import COMPLET
+from diagnostic.questionnaire.sheet import write
 
 pytestmark = pytest.mark.stack
 
@@ -34,15 +34,22 @@ async def nothing_wrong() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Context[DiagnosticFile, None]) -> AsyncIterator[httpx.AsyncClient]:
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     """The application with a few registered companies."""
-    messages: list[Message[object]] = []
+    messages: list[Message[Any]] = []
     for siren in (A, *PEERS):
         cause = new_id()
         item = CompanyRegistered(siren, COMPANY)
         messages.append(Message(item, siren, partition_of(siren), cause, now(), cause))
     await apply_commands(context.codec, context.begin, messages)
-    app = build_app(context, routes(context), nothing_wrong)
+    app = build_app(
+        context.service.title,
+        context.settings.http,
+        routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=nothing_wrong,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://diagnostic") as opened:
         yield opened
@@ -52,7 +59,7 @@ def whole(siren: str = A, **changes: Any) -> dict[str, Any]:
     return {"siren": siren, "answers": ANSWERS, **changes}
 
 
-async def events(context: Context[DiagnosticFile, None]) -> list[str]:
+async def events(context: Context) -> list[str]:
     return [event.type for event in await published(context.pool)]
 
 
@@ -77,7 +84,7 @@ async def test_the_questionnaire_is_served_with_its_schema_and_an_etag(client: h
 
 
 async def test_a_director_starts_answers_bit_by_bit_submits_and_reads(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None]
+    client: httpx.AsyncClient, context: Context
 ) -> None:
     started = await client.post("/v1/diagnostics", json={"siren": "732 829 320"})
     assert started.status_code == 201
@@ -103,9 +110,7 @@ async def test_a_director_starts_answers_bit_by_bit_submits_and_reads(
     assert await events(context) == ["DiagnosticStarted", "DiagnosticCompleted"]
 
 
-async def test_a_whole_diagnosis_in_one_go_and_again(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None]
-) -> None:
+async def test_a_whole_diagnosis_in_one_go_and_again(client: httpx.AsyncClient, context: Context) -> None:
     body = whole(diagnostic_id=str(uuid4()))
     first = await client.post("/v1/diagnostics:submit", json=body)
     assert first.status_code == 201
@@ -133,9 +138,7 @@ async def test_an_express_form(client: httpx.AsyncClient) -> None:
     assert found.json()["answers"] == told
 
 
-async def test_a_batch_takes_each_item_by_itself(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None]
-) -> None:
+async def test_a_batch_takes_each_item_by_itself(client: httpx.AsyncClient, context: Context) -> None:
     items = [
         whole(),
         whole("732829321"),
@@ -207,7 +210,7 @@ async def test_other_preferences_change_nothing(client: httpx.AsyncClient, prefe
     ],
 )
 async def test_bad_bodies_are_problems_that_name_the_field(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None], body: dict[str, Any], status: int, field: str
+    client: httpx.AsyncClient, context: Context, body: dict[str, Any], status: int, field: str
 ) -> None:
     answer = await client.post("/v1/diagnostics:submit", json=body)
     problem = answer.json()
@@ -218,9 +221,7 @@ async def test_bad_bodies_are_problems_that_name_the_field(
     assert await events(context) == []
 
 
-async def test_a_body_that_is_no_json_or_too_large_is_refused(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None]
-) -> None:
+async def test_a_body_that_is_no_json_or_too_large_is_refused(client: httpx.AsyncClient, context: Context) -> None:
     headers = {"content-type": "application/json"}
     for content, statuses in ((b"{", {400, 422}), (b'{"siren": "\xff"}', {400, 422}), (b" " * 10_000_000, {413})):
         for door in ("/v1/diagnostics:submit", "/v1/diagnostics:batch"):
@@ -243,7 +244,7 @@ async def test_what_does_not_exist_is_not_found(client: httpx.AsyncClient) -> No
 
 
 async def test_a_benchmark_shows_nothing_under_ten_companies_then_widens(
-    client: httpx.AsyncClient, context: Context[DiagnosticFile, None]
+    client: httpx.AsyncClient, context: Context
 ) -> None:
     await client.post("/v1/diagnostics:batch", json=[whole(siren) for siren in (A, *PEERS)])
     asked = {"region": "84", "section": "J", "taille": "petite", "score": 50}

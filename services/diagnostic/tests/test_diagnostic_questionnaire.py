@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from diagnostic.rules.measures import BY_ID, TABLE
-from diagnostic.rules.questionnaire import COMPLET, EXPRESS, FORMS, QUESTIONS, Question, arranged
-from diagnostic.rules.reading import read, read_whole
-from diagnostic.rules.ruleset import RULES
-from diagnostic.rules.schema import answers_schema, document
-from diagnostic.rules.scoring import score
-from diagnostic.rules.sheet import blank, write
+from diagnostic.measures.table import BY_ID, TABLE
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, QUESTIONS, Question, arranged
+from diagnostic.questionnaire.reading import read, read_whole
+from diagnostic.questionnaire.schema import answers_schema, document
+from diagnostic.questionnaire.sheet import blank, write
+from diagnostic.ruleset import RULESET
+from diagnostic.scoring.scores import score
 
 ITEMS = {
     "Q1": 10,
@@ -106,9 +106,9 @@ def test_every_countable_item_and_every_question_has_a_measure_with_known_subjec
 
 
 def test_the_gap_labels_and_bands_cover_what_scoring_says() -> None:
-    assert set(RULES.gaps.labels) == {"ambition_sans_moyens", "outils_sans_competences", "donnees_sans_securite"}
-    assert RULES.bands[-1].up_to == 100
-    assert RULES.express.bands[-1].up_to == 12
+    assert set(RULESET.gaps.labels) == {"ambition_sans_moyens", "outils_sans_competences", "donnees_sans_securite"}
+    assert RULESET.bands[-1].up_to == 100
+    assert RULESET.express.bands[-1].up_to == 12
 
 
 @pytest.mark.parametrize("change", [{"dimension": "D9"}, {"non_concerne": ("x",)}, {"exclusive": "site_web"}])

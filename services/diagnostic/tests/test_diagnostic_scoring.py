@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diagnostic.model import Cell, Company, Completed
-from diagnostic.rules.cell import Bucket, cell_of, percentile, statistics, widenings
-from diagnostic.rules.express import prefill, score_express
-from diagnostic.rules.measures import BY_ID, calls_of, plan, spend_categories, triggered
-from diagnostic.rules.questionnaire import COMPLET, EXPRESS, QUESTIONS, TOP_LEVEL, Question
-from diagnostic.rules.reading import read_whole
-from diagnostic.rules.ruleset import RULES, band_of
-from diagnostic.rules.scoring import score
-from diagnostic.rules.sheet import blank
-from diagnostic.rules.stage import stage_of, valid_until
+from diagnostic.diagnostics.model import Completed
+from diagnostic.diagnostics.stage import stage_of, valid_until
+from diagnostic.events import Company
+from diagnostic.measures.plan import calls_of, plan, spend_categories, triggered
+from diagnostic.measures.table import BY_ID
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, QUESTIONS, TOP_LEVEL, Question
+from diagnostic.questionnaire.reading import read_whole
+from diagnostic.questionnaire.sheet import blank
+from diagnostic.ruleset import RULESET, band_of
+from diagnostic.scoring.express import prefill, score_express
+from diagnostic.scoring.peers import Bucket, Cell, cell_of, percentile, statistics, widenings
+from diagnostic.scoring.scores import score
 
 
 def first(question: str, count: int, start: int = 0) -> list[str]:
@@ -95,8 +97,8 @@ def test_golden_vectors(sheet: str, dimensions: list[float], total: float, band:
 
 def test_bands_are_cut_on_the_unrounded_value() -> None:
     cuts = {0: "debutant", 25: "debutant", 25.0001: "intermediaire", 50: "intermediaire", 50.04: "avance", 75: "avance"}
-    assert {value: band_of(RULES.bands, value) for value in cuts} == cuts
-    assert band_of(RULES.bands, 75.0001) == band_of(RULES.bands, 100) == "expert"
+    assert {value: band_of(RULESET.bands, value) for value in cuts} == cuts
+    assert band_of(RULESET.bands, 75.0001) == band_of(RULESET.bands, 100) == "expert"
 
 
 def test_the_two_axes_of_the_report_have_their_own_score_and_never_enter_the_total() -> None:
@@ -202,14 +204,14 @@ def test_the_plan_only_holds_measures_called_for_each_once(sheet: str) -> None:
     result = score(sheet)
     chosen = plan(calls_of(sheet), result.scores)
     called = triggered(calls_of(sheet))
-    assert len({entry.measure.id for entry in chosen}) == len(chosen) <= RULES.plan.size
+    assert len({entry.measure.id for entry in chosen}) == len(chosen) <= RULESET.plan.size
     assert set(chosen) <= set(called)
-    urgent = result.scores["D4"] < RULES.plan.urgent_below
+    urgent = result.scores["D4"] < RULESET.plan.urgent_below
     for dimension in {entry.measure.dimension for entry in chosen} - ({"D4"} if urgent else set()):
-        assert sum(entry.measure.dimension == dimension for entry in chosen) <= RULES.plan.per_dimension
+        assert sum(entry.measure.dimension == dimension for entry in chosen) <= RULESET.plan.per_dimension
     if urgent:
         security = [entry for entry in called if entry.question == "Q8"]
-        assert set(chosen[: len(security)]) == set(security[: RULES.plan.size]) or len(security) > RULES.plan.size
+        assert set(chosen[: len(security)]) == set(security[: RULESET.plan.size]) or len(security) > RULESET.plan.size
     assert spend_categories(calls_of(sheet)) == tuple(
         sorted({c for entry in called for c in entry.measure.spend_categories})
     )

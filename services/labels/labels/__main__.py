@@ -1,6 +1,6 @@
 """`python -m labels`: run the service."""
 
-from common.runtime import main
-from labels.service import SERVICE
+from common.process.main import main
+from labels.app import APP
 
-main(SERVICE)
+main(APP)

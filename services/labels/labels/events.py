@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from common.event import Event
+from common.declare.event import Event
 
 Siren = Annotated[str, Field(pattern=r"^\d{9}$", description="SIREN of the company")]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$", description="UUID")]
@@ -13,7 +13,7 @@ Year = Annotated[int, Field(ge=2000, le=2999, description="calendar year, Europe
 Region = Annotated[str, Field(pattern=r"^(\d{2})?$", description="INSEE code of the region, empty when unknown")]
 
 
-class LabelApplied(Event, frozen=True):
+class LabelApplied(Event, frozen=True, kw_only=True):
     """A company filed an application; its outcome follows in the same breath."""
 
     siren: Siren
@@ -22,7 +22,7 @@ class LabelApplied(Event, frozen=True):
     region: Region = ""
 
 
-class LabelGranted(Event, frozen=True):
+class LabelGranted(Event, frozen=True, kw_only=True):
     """The label is granted until `expires_at`; `rank` is the company's place in its cohort."""
 
     siren: Siren
@@ -38,7 +38,7 @@ class LabelGranted(Event, frozen=True):
     name: Annotated[str | None, Field(description="name of the company, null when it may not be shown")]
 
 
-class LabelRefused(Event, frozen=True):
+class LabelRefused(Event, frozen=True, kw_only=True):
     """An application does not fulfil the admission rules. `reasons` are French sentences, one for each of `codes`."""
 
     siren: Siren
@@ -48,7 +48,7 @@ class LabelRefused(Event, frozen=True):
     region: Region = ""
 
 
-class LabelWaitlisted(Event, frozen=True):
+class LabelWaitlisted(Event, frozen=True, kw_only=True):
     """An admissible application waits for a place; `position` 1 is the next to be served."""
 
     siren: Siren
@@ -58,7 +58,7 @@ class LabelWaitlisted(Event, frozen=True):
     region: Region = ""
 
 
-class LabelExpired(Event, frozen=True):
+class LabelExpired(Event, frozen=True, kw_only=True):
     """A label came to the end of its validity without being renewed."""
 
     siren: Siren

@@ -1,10 +1,15 @@
-"""The figures and texts that decisions use, as data under a version; `settings.py` reads them from the package data."""
+"""The rule set: every figure and text that decisions use, constants of a version, read once from `data/`."""
 
+import tomllib
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
+from common.declare.errors import Misconfigured
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 Points: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
@@ -94,3 +99,75 @@ class Ruleset(msgspec.Struct, frozen=True, gc=False):
     score: ScoreRules
     label: LabelRules
     programme: ProgrammeRules
+
+
+# --- the package data ------------------------------------------------------------------------------------------------
+
+
+def _documents(folder: str) -> list[Traversable]:
+    return sorted(
+        (file for file in (files("labels") / "data" / folder).iterdir() if file.name.endswith(".toml")),
+        key=lambda f: f.name,
+    )
+
+
+def read_charter(text: str, name: str = "charter") -> Charter:
+    """A charter from its TOML text; `name` says which file in messages.
+
+    Raises:
+        Misconfigured: the text does not fit.
+    """
+    try:
+        charter = msgspec.convert(tomllib.loads(text), Charter)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Misconfigured(f"{name}: {error}") from error
+    numbers = [commitment.number for commitment in charter.commitments]
+    if numbers != list(range(1, len(numbers) + 1)) or not numbers:
+        raise Misconfigured(f"{name}: commitments must be numbered 1, 2, 3… in order, found {numbers}")
+    return charter
+
+
+def read_ruleset(text: str, name: str, known: dict[str, Charter]) -> Ruleset:
+    """A ruleset from its TOML text, with the charter it names; `name` says which file in messages.
+
+    Raises:
+        Misconfigured: the text does not fit, or names a charter that is not known.
+    """
+    try:
+        document: dict[str, Any] = tomllib.loads(text)
+        version = str(document.pop("charter_version", ""))
+        if version not in known:
+            raise Misconfigured(f"{name}: charter_version {version!r} is not one of {sorted(known)}")
+        ruleset = msgspec.convert({**document, "charter": msgspec.to_builtins(known[version])}, Ruleset)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise Misconfigured(f"{name}: {error}") from error
+    if ruleset.valid_from.tzinfo is None:
+        raise Misconfigured(f"{name}: valid_from must name its offset from UTC")
+    if ruleset.programme.reserve.percent and not ruleset.programme.reserve.weights:
+        raise Misconfigured(f"{name}: programme.reserve.percent needs the weights of the regions")
+    return ruleset
+
+
+def _charters() -> dict[str, Charter]:
+    found = (read_charter(file.read_text("utf-8"), file.name) for file in _documents("chartes"))
+    return {charter.version: charter for charter in found}
+
+
+def _rulesets(known: dict[str, Charter]) -> tuple[Ruleset, ...]:
+    found = [read_ruleset(file.read_text("utf-8"), file.name, known) for file in _documents("regles")]
+    return tuple(sorted(found, key=lambda ruleset: ruleset.valid_from, reverse=True))
+
+
+CHARTERS: Final = _charters()
+"""Every version of the charter, by version. A wrong one stops the start: `Misconfigured` names file and fault."""
+
+RULESETS: Final = _rulesets(CHARTERS)
+"""Every version of the rules, the newest first, never empty. A wrong one stops the start like a wrong charter."""
+
+
+def ruleset_at(time: datetime) -> Ruleset:
+    """The newest rules valid at `time`; the oldest ones for a time before all."""
+    for ruleset in RULESETS:
+        if ruleset.valid_from <= time:
+            return ruleset
+    return RULESETS[-1]

@@ -1,34 +1,18 @@
-"""The declaration of the service: start reading here, then `decide.py`."""
+"""The declaration of the service: start reading here, then the tables of its aggregates."""
 
-from pathlib import Path
+from typing import Final
 
-from common.service import Service
-from labels import store
-from labels.api import routes
-from labels.decide import decide
+from common.declare.service import Service
+from labels.applications.table import APPLICATIONS
+from labels.cohorts.table import COHORT_YEARS
 from labels.events import LabelApplied, LabelExpired, LabelGranted, LabelRefused, LabelWaitlisted
-from labels.inputs import (
-    ApplyForLabel,
-    CompanyProfileUpdated,
-    DiagnosticCompleted,
-    LabelTermReached,
-    OfferPlace,
-    PlaceReviewDue,
-    SetCohortCap,
-)
-from labels.model import LabelFile, Programme
+from labels.places.cohort import COHORTS
+from labels.places.waiting import TURNS, WAITING
 
-SERVICE: Service[LabelFile, Programme] = Service(
+SERVICE: Final = Service(
     name="labels",
     title="Label #croissance connectée : charte, candidatures, cohortes et registre public",
-    consumes={"diagnostic": (DiagnosticCompleted,), "companies": (CompanyProfileUpdated,)},
+    aggregates=(APPLICATIONS, COHORT_YEARS),
     publishes=(LabelApplied, LabelGranted, LabelRefused, LabelWaitlisted, LabelExpired),
-    commands=(ApplyForLabel, OfferPlace, SetCohortCap),
-    deadlines=(LabelTermReached, PlaceReviewDue),
-    state=LabelFile,
-    initial=LabelFile,
-    decide=decide,
-    store=store,
-    migrations=Path(__file__).parent / "migrations",
-    routes=routes,
+    pools=(COHORTS, WAITING, TURNS),
 )

@@ -6,23 +6,22 @@ from datetime import timedelta
 import pytest
 from httpx import ASGITransport, AsyncClient
 
-from common import clock
-from common.http import build_app
-from common.runtime import Context
+from common.core import clock
+from common.http.application import build_app
+from common.process.context import Context
 from common.testing.database import service_context
-from labels.model import LabelFile, Programme
-from labels.service import SERVICE
+from labels.app import APP
 
 from .builders import NOW, move_clock
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context[LabelFile, Programme]]:
+async def context() -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed. The clock says `NOW`."""
     move_clock(NOW)
     try:
         public_url = "https://croissance-connectee.example/"
-        async with service_context(SERVICE, pool_size=12, public_url=public_url) as opened:
+        async with service_context(APP, pool_size=12, public_url=public_url) as opened:
             yield opened
     finally:
         clock.shift(timedelta(0))
@@ -33,9 +32,16 @@ async def _ready() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Context[LabelFile, Programme]) -> AsyncIterator[AsyncClient]:
+async def client(context: Context) -> AsyncIterator[AsyncClient]:
     """An HTTP client of the service's own doors."""
-    assert SERVICE.routes is not None
-    app = build_app(context, SERVICE.routes(context), _ready)
+    assert APP.routes is not None
+    app = build_app(
+        APP.service.title,
+        context.settings.http,
+        APP.routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=_ready,
+    )
     async with AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://labels") as http:
         yield http

@@ -6,15 +6,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from labels.model import LabelFile, Reason
-from labels.rules.admission import refusal_reasons
-from labels.rules.score import file_score
-from labels.ruleset import Ruleset
-from labels.settings import rulesets
+from labels.applications.admission import refusal_reasons
+from labels.applications.model import LabelFile, Reason
+from labels.applications.score import file_score
+from labels.ruleset import RULESETS, Ruleset
 
 from .builders import COMPANY, NOW, SIREN, STARS, VECTOR_B, VECTOR_C, application, diagnosed, engagements, ready_file
 
-RULES = rulesets()[0]
+RULES = RULESETS[0]
 
 
 def judged(file: LabelFile | None = None, rules: Ruleset = RULES, at: datetime = NOW, **changes: Any) -> list[Reason]:

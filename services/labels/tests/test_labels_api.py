@@ -8,27 +8,34 @@ import pytest
 from httpx import AsyncClient
 from msgspec.structs import replace
 
-from common import clock
-from common.codec import partition_of
-from common.message import Message
-from common.processor import apply_commands
-from common.runtime import Context
+from common.core import clock
+from common.core.codec import partition_of
+from common.core.deadlines import apply_due
+from common.core.requests import apply_commands
+from common.declare.message import Message
+from common.process.context import Context
 from common.testing.database import published
-from labels.model import LabelFile, Programme
 
 from .builders import COMPANY, NOW, SIREN, VECTOR_B, diagnosed, move_clock, sirens
 
-Opened = Context[LabelFile, Programme]
 pytestmark = pytest.mark.stack
 
 
-async def know(context: Opened, companies: list[str], **changes: Any) -> None:
+async def know(context: Context, companies: list[str], **changes: Any) -> None:
     """Companies with a full diagnosis."""
-    messages: list[Message[object]] = []
+    messages: list[Message[Any]] = []
     for siren in companies:
         cause = clock.new_id()
         messages.append(Message(diagnosed(**changes), siren, partition_of(siren), cause, NOW, cause))
     await apply_commands(context.codec, context.begin, messages)
+
+
+async def served(context: Context) -> int:
+    """Decide what follows from what was committed; returns how many decisions that took."""
+    count = 0
+    while taken := (await apply_due(context.codec, context.begin, clock.now() + timedelta(seconds=2))).count:
+        count += taken
+    return count
 
 
 def body(siren: str = SIREN, **changes: Any) -> dict[str, Any]:
@@ -54,7 +61,7 @@ def with_commitment(**changes: Any) -> dict[str, Any]:
 # --- applications ----------------------------------------------------------------------------------------------------
 
 
-async def test_apply_then_read_everything(context: Opened, client: AsyncClient) -> None:
+async def test_apply_then_read_everything(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     answer = await client.post("/v1/applications", json=body("732 829 320"))
     assert answer.status_code == 201
@@ -74,16 +81,11 @@ async def test_apply_then_read_everything(context: Opened, client: AsyncClient) 
         "verification_url": f"https://croissance-connectee.example/v1/labels/{told['label']['label_id']}",
         "valid": True,
     }
-    assert (await client.get("/v1/cohorts/2026")).json() == {
-        "year": 2026,
-        "cap": 500,
-        "granted": 1,
-        "free": 499,
-        "waiting": 0,
-    }
+    counts = {"year": 2026, "cap": 500, "granted": 1, "free": 499, "waiting": 0}
+    assert (await client.get("/v1/cohorts/2026")).json() == counts
 
 
-async def test_golden_vector_b_is_refused_over_http(context: Opened, client: AsyncClient) -> None:
+async def test_golden_vector_b_is_refused_over_http(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN], scores=VECTOR_B)
     answer = await client.post("/v1/applications", json=body())
     assert answer.status_code == 201
@@ -91,7 +93,7 @@ async def test_golden_vector_b_is_refused_over_http(context: Opened, client: Asy
     assert "43,8 sur 100" in answer.json()["reasons"][0]
 
 
-async def test_a_second_application_is_a_conflict_that_names_the_state(context: Opened, client: AsyncClient) -> None:
+async def test_a_second_application_is_a_conflict_that_names_the_state(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     first = await client.post("/v1/applications", json=body())
     assert (await client.post("/v1/applications", json=body())).json() == first.json()
@@ -102,7 +104,7 @@ async def test_a_second_application_is_a_conflict_that_names_the_state(context: 
     assert len(await published(context.pool)) == 2
 
 
-async def test_an_idempotency_key_answers_again(context: Opened, client: AsyncClient) -> None:
+async def test_an_idempotency_key_answers_again(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     headers = {"Idempotency-Key": "demande-1"}
     first = await client.post("/v1/applications", json=body(), headers=headers)
@@ -153,7 +155,7 @@ async def test_wrong_content_is_named(client: AsyncClient, wrong: dict[str, Any]
     assert said in answer.json()["detail"]
 
 
-async def test_a_body_that_is_not_json_or_too_large(context: Opened, client: AsyncClient) -> None:
+async def test_a_body_that_is_not_json_or_too_large(context: Context, client: AsyncClient) -> None:
     for content in (b"{", b"\xff\xfe{", b"[]", b"null", b'"x"'):
         assert (await client.post("/v1/applications", content=content)).status_code in {400, 422}
         assert (await client.post("/v1/applications:batch", content=content)).status_code in {200, 400, 422}
@@ -161,7 +163,7 @@ async def test_a_body_that_is_not_json_or_too_large(context: Opened, client: Asy
     assert await context.pool.fetchval("select count(*) from states") == 0
 
 
-async def test_a_batch_decides_each_item_by_itself(context: Opened, client: AsyncClient) -> None:
+async def test_a_batch_decides_each_item_by_itself(context: Context, client: AsyncClient) -> None:
     companies = sirens(4)
     await know(context, companies[:3])
     await client.put("/v1/cohorts/2026", json={"cap": 2})
@@ -182,31 +184,25 @@ async def test_the_state_of_an_unknown_application(client: AsyncClient) -> None:
 # --- cohorts ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_operator_releases_places_to_the_first_of_the_list(context: Opened, client: AsyncClient) -> None:
+async def test_a_raised_cap_serves_the_first_of_the_list_by_itself(context: Context, client: AsyncClient) -> None:
     companies = sirens(5)
     await know(context, companies)
     assert (await client.put("/v1/cohorts/2026", json={"cap": 1})).json()["free"] == 1
     await client.post("/v1/applications:batch", json=[body(siren) for siren in companies])
     assert (await client.get(f"/v1/applications/{companies[4]}")).json()["position"] == 4
-    assert (await client.post("/v1/cohorts/2026:release")).json()["results"] == []
-    await client.put("/v1/cohorts/2026", json={"cap": 3})
-    released = (await client.post("/v1/cohorts/2026:release")).json()
-    assert [(result["siren"], result["state"]) for result in released["results"]] == [
-        (companies[1], "attribue"),
-        (companies[2], "attribue"),
-    ]
+    raised = (await client.put("/v1/cohorts/2026", json={"cap": 3})).json()
+    assert raised == {"year": 2026, "cap": 3, "granted": 1, "free": 2, "waiting": 4}
+    assert await served(context) > 0
+    states = [(await client.get(f"/v1/applications/{siren}")).json()["state"] for siren in companies]
+    assert states == ["attribue"] * 3 + ["liste_attente"] * 2
     assert (await client.get(f"/v1/applications/{companies[4]}")).json()["position"] == 2
-    assert (await client.post("/v1/cohorts/2026:release")).json()["accepted"] == 0
-    assert (await client.get("/v1/cohorts/2026")).json() == {
-        "year": 2026,
-        "cap": 3,
-        "granted": 3,
-        "free": 0,
-        "waiting": 2,
-    }
+    await client.put("/v1/cohorts/2026", json={"cap": 3})
+    assert await served(context) == 0
+    counts = {"year": 2026, "cap": 3, "granted": 3, "free": 0, "waiting": 2}
+    assert (await client.get("/v1/cohorts/2026")).json() == counts
 
 
-async def test_wrong_caps_and_years(context: Opened, client: AsyncClient) -> None:
+async def test_wrong_caps_and_years(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     await client.post("/v1/applications", json=body())
     assert (await client.put("/v1/cohorts/2026", json={"cap": 0})).status_code == 409
@@ -216,14 +212,17 @@ async def test_wrong_caps_and_years(context: Opened, client: AsyncClient) -> Non
     assert (await client.get("/v1/cohorts/2025")).status_code == 404
     assert (await client.get("/v1/cohorts/1")).status_code == 422
     assert (await client.get("/v1/cohorts/2028")).json()["cap"] == 2000
-    closed = await client.post("/v1/cohorts/2027:release")
-    assert (closed.status_code, closed.json()["allowed"]) == (409, ["2026"])
+    types = {
+        (await client.put("/v1/cohorts/2026", json={"cap": 0})).json()["type"],
+        (await client.get("/v1/cohorts/2025")).json()["type"],
+    }
+    assert types == {f"tag:croissanceconnectee.fr,2026:{code}" for code in ("plafond_trop_bas", "annee_inconnue")}
 
 
 # --- public reads ----------------------------------------------------------------------------------------------------
 
 
-async def test_the_register_is_read_page_by_page(context: Opened, client: AsyncClient) -> None:
+async def test_the_register_is_read_page_by_page(context: Context, client: AsyncClient) -> None:
     companies = sirens(7)
     for index, siren in enumerate(companies):
         region, naf = "11" if index % 2 else "84", "56.10A" if index < 2 else "62.01Z"
@@ -259,7 +258,7 @@ async def test_wrong_questions_to_the_register(client: AsyncClient, query: dict[
     assert answer.json()["field"].endswith(next(iter(query)))
 
 
-async def test_verification_of_labels(context: Opened, client: AsyncClient) -> None:
+async def test_verification_of_labels(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     path = (await client.post("/v1/applications", json=body())).json()["label"]["verification_path"]
     move_clock(datetime(2028, 11, 12, 22, 59, tzinfo=UTC))
@@ -280,7 +279,7 @@ async def test_the_charter_is_public(client: AsyncClient) -> None:
     assert (unknown.status_code, unknown.json()["allowed"]) == (404, ["2026.1"])
 
 
-async def test_no_door_shows_more_than_it_should(context: Opened, client: AsyncClient) -> None:
+async def test_no_door_shows_more_than_it_should(context: Context, client: AsyncClient) -> None:
     await know(context, [SIREN])
     await client.post("/v1/applications", json=body())
     (item,) = (await client.get("/v1/labels")).json()["items"]

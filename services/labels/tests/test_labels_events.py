@@ -5,12 +5,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from common.codec import Codec
-from common.contract import contract
-from labels.inputs import OfferPlace, SetCohortCap
+from common.core.codec import Codec
+from common.declare.contract import contract
+from labels.applications.inputs import LabelTermReached
+from labels.cohorts.inputs import ServeWaitingList, SetCohortCap
+from labels.places.asking import AwaitOpening, OfferPlace
 from labels.service import SERVICE
 
-from .builders import VECTOR_B, World, application, diagnosed, sirens
+from .builders import VECTOR_B, application, diagnosed, sirens
+from .world import World, world_of
 
 
 @pytest.fixture(scope="module")
@@ -19,11 +22,10 @@ def published() -> list[Any]:
     world, companies = World(), sirens(4)
     for siren in companies:
         world.send(diagnosed(VECTOR_B if siren == companies[3] else None), siren)
-    world.send(SetCohortCap(2026, 1), "cohorte-2026")
+    world.set_cap(1)
     for siren in companies:
         world.send(application(), siren)
-    world.send(SetCohortCap(2026, 2), "cohorte-2026")
-    world.send(OfferPlace(), companies[1])
+    world.set_cap(2)
     label = world.files[companies[0]].label
     assert label is not None
     world.fire(label.expires_at)
@@ -48,13 +50,14 @@ def test_every_contract_has_a_schema_keyed_by_siren() -> None:
 
 
 def test_states_and_deadlines_survive_storage() -> None:
-    world, codec = World(), Codec(SERVICE)
-    for siren in sirens(2):
-        world.send(diagnosed(), siren)
-        world.send(SetCohortCap(2026, 1), "cohorte-2026")
+    (world, companies), codec = world_of(cap=1, count=3), Codec(SERVICE)
+    for siren in companies:
         world.send(application(), siren)
+    world.send(SetCohortCap(2), "2026")
+    world.send(ServeWaitingList((companies[0],)), "2026")
     for file in world.files.values():
-        assert codec.decode_state(codec.encode_state(file)) == file
-    for schedule in world.deadlines.values():
-        data = codec.encode_input(schedule.input)
-        assert codec.decode_timer(type(schedule.input).__name__, data) == schedule.input
+        assert codec.decode_state["applications"](codec.encode(file)) == file
+    timed: set[type[Any]] = {type(timer.input) for timer in world.deadlines.values()}
+    assert timed == {LabelTermReached, AwaitOpening, ServeWaitingList, OfferPlace}
+    for timer in world.deadlines.values():
+        assert codec.decode_timer(type(timer.input).__name__, codec.encode(timer.input)) == timer.input

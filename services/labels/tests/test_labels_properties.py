@@ -7,13 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from common.decision import Rejection
+from common.declare.decision import Refusal
+from france.days import paris_day
+from labels.applications.inputs import CompanyProfileUpdated
+from labels.applications.model import LabelFile
+from labels.cohorts.inputs import SetCohortCap
+from labels.cohorts.serving import NEXT_ROUND, OPENING
 from labels.events import LabelApplied, LabelGranted, LabelRefused, LabelWaitlisted
-from labels.inputs import CompanyProfileUpdated, OfferPlace, SetCohortCap
-from labels.model import LabelFile
-from labels.settings import rulesets
+from labels.places.asking import AwaitOpening, OfferPlace
 
-from .builders import COMPANY, NOW, VECTOR_B, World, application, diagnosed, engagements, sirens
+from .builders import COMPANY, NOW, VECTOR_B, application, diagnosed, engagements, sirens
+from .world import World, rules, with_reserve
 
 SIRENS = sirens(8)
 REGIONS = ("84", "11", "")
@@ -24,6 +28,7 @@ steps = st.lists(
         st.tuples(st.just("diagnose"), companies, st.booleans()),
         st.tuples(st.just("offer"), companies, st.none()),
         st.tuples(st.just("cap"), st.none(), st.integers(0, 6)),
+        st.tuples(st.just("settle"), st.none(), st.none()),
         st.tuples(st.just("close"), companies, st.booleans()),
         st.tuples(st.just("time"), st.none(), st.integers(1, 500)),
     ),
@@ -35,9 +40,8 @@ class Run:
     """A world that moves through steps and is checked after each."""
 
     def __init__(self, reserve: float) -> None:
-        rules = rulesets()[0]
-        kept = replace(rules.programme.reserve, percent=reserve, weights={"84": 2.0, "11": 1.0})
-        self.world = World((replace(rules, programme=replace(rules.programme, reserve=kept, first_cap=2)),))
+        (shipped,) = with_reserve(reserve, r84=2.0, r11=1.0)
+        self.world = World((replace(shipped, programme=replace(shipped.programme, first_cap=2)),))
         self.now = NOW
         for index, siren in enumerate(SIRENS):
             region = REGIONS[index % 3]
@@ -52,21 +56,25 @@ class Run:
                 first = world.send(content, key, now)
                 again = world.send(content, key, now)
                 assert again.events == ()
-                if not isinstance(first.answer, Rejection):
+                if not isinstance(first.answer, Refusal):
                     assert again.answer == first.answer
             case "diagnose":
                 world.send(diagnosed(None if value else VECTOR_B, now, company=world.files[key].company), key, now)
             case "offer":
                 world.send(OfferPlace(), key, now)
             case "cap":
-                world.send(SetCohortCap(now.year, value), key, now)
+                world.send(SetCohortCap(value), str(now.year), now)
             case "close":
                 file = world.files[key]
                 company = replace(file.company or COMPANY, active=value)
                 world.send(CompanyProfileUpdated(company, file.profile_version + 1), key, now)
+            case "settle":
+                world.settle(now)
+                self.check_settled()
             case _:
                 self.now += timedelta(days=value)
-                world.fire(self.now)
+                world.settle(self.now)
+                self.check_settled()
 
     def check(self) -> None:
         world = self.world
@@ -79,10 +87,20 @@ class Run:
         waiting = {siren for siren, file in world.files.items() if self.waits(file)}
         assert {row.siren for row in world.queue} == waiting
         assert [row.ticket for row in world.queue] == sorted(row.ticket for row in world.queue)
-        assert {siren for siren, name in world.deadlines if name == "place"} == waiting
+        assert world.waiting.count == len(waiting)
+        if waiting:
+            timers = [(name, timer.input) for (_, name), timer in world.deadlines.items()]
+            assert [name for name, item in timers if name == OPENING or isinstance(item, AwaitOpening)]
         outcomes = len(world.of(LabelRefused)) + len(granted) + len(world.of(LabelWaitlisted))
         served = len(world.of(LabelWaitlisted)) - len(waiting)
         assert outcomes == len(world.of(LabelApplied)) + served
+
+    def check_settled(self) -> None:
+        """Whoever can be served is, and nothing goes on for its own sake."""
+        with rules(self.world.rulesets):
+            assert not self.world.turn(paris_day(self.now)).regions
+        assert NEXT_ROUND not in {name for _, name in self.world.deadlines}
+        assert {name for _, name in self.world.deadlines} <= {OPENING, "terme"}
 
     @staticmethod
     def waits(file: LabelFile) -> bool:
@@ -102,10 +120,12 @@ def test_the_programme_holds_whatever_happens(steps: list[tuple[str, str | None,
 @settings(max_examples=100, deadline=None)
 def test_without_a_reserve_labels_go_to_the_first_complete_files(order: list[str], offers: list[str], cap: int) -> None:
     run = Run(0.0)
-    run.world.send(SetCohortCap(2026, 0), "cohorte")
+    run.world.set_cap(0)
     for siren in order:
         run.take("apply", siren, ())
-    run.world.send(SetCohortCap(2026, cap), "cohorte")
+    run.world.send(SetCohortCap(cap), "2026")
     for siren in offers:
         run.take("offer", siren, None)
+    assert {event.siren for event in run.world.of(LabelGranted)} == set(order[:cap])
+    run.world.settle()
     assert {event.siren for event in run.world.of(LabelGranted)} == set(order[:cap])

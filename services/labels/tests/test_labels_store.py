@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,47 +10,47 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from common import clock
-from common.codec import partition_of
-from common.commands import Command
-from common.errors import Conflict, Misconfigured
-from common.message import Message
-from common.processor import apply_commands, apply_due
-from common.runtime import Context
-from common.service import Changes
+from common.core import clock
+from common.core.codec import partition_of
+from common.core.commands import Ask
+from common.core.deadlines import apply_due
+from common.core.requests import apply_commands
+from common.declare.errors import Conflict, Misconfigured
+from common.declare.message import Message
+from common.process.context import Context
 from common.testing.database import published
-from labels import store
-from labels.inputs import CompanyProfileUpdated, OfferPlace, SetCohortCap
-from labels.model import LabelFile, Programme
+from labels.applications.inputs import CompanyProfileUpdated
+from labels.cohorts.inputs import SetCohortCap
+from labels.store import pools, projection, reads
+from labels.store.pools import CohortTable, WaitingTable
 
-from .builders import COMPANY, NOW, application, diagnosed, move_clock, sirens
+from .builders import COMPANY, application, diagnosed, move_clock, sirens
 
-Opened = Context[LabelFile, Programme]
 pytestmark = pytest.mark.stack
 
 
-async def receive(context: Opened, inputs: dict[str, object]) -> None:
+async def receive(context: Context, inputs: dict[str, Any]) -> None:
     """What events of these companies do, in one batch."""
-    messages: list[Message[object]] = []
+    messages: list[Message[Any]] = []
     for siren, item in inputs.items():
         cause = clock.new_id()
         messages.append(Message(item, siren, partition_of(siren), cause, clock.now(), cause))
     await apply_commands(context.codec, context.begin, messages)
 
 
-async def diagnose(context: Opened, companies: list[str], **changes: Any) -> None:
+async def diagnose(context: Context, companies: list[str], **changes: Any) -> None:
     await receive(context, dict.fromkeys(companies, diagnosed(**changes)))
 
 
-async def apply(context: Opened, *companies: str) -> list[Any]:
-    return await context.execute_all([Command(application(), siren) for siren in companies])
+async def apply(context: Context, *companies: str, **changes: Any) -> list[Any]:
+    return await context.execute_all([Ask(application(**changes), siren) for siren in companies])
 
 
-async def set_cap(context: Opened, cap: int, year: int = 2026) -> None:
-    await context.execute_all([Command(SetCohortCap(year, cap), f"cohorte-{year}")])
+async def set_cap(context: Context, cap: int, year: int = 2026) -> None:
+    await context.execute_all([Ask(SetCohortCap(cap), str(year))])
 
 
-async def check(context: Opened) -> None:
+async def check(context: Context) -> None:
     """What must be true of the tables at any time."""
     cohorts = await context.pool.fetch("""select c.year, c.cap, c.granted, count(r.rank) labels, max(r.rank) last,
         (select coalesce(sum(value::int), 0) from jsonb_each_text(c.granted_by_region)) by_region
@@ -60,17 +60,20 @@ async def check(context: Opened) -> None:
         assert cohort["granted"] == cohort["labels"] == (cohort["last"] or 0) == cohort["by_region"]
     counted = await context.pool.fetchrow("""select (select count(*) from waiting_list) waiting,
         (select coalesce(sum(value::int), 0) from waiting_queue, jsonb_each_text(waiting)) counted,
-        (select count(*) from states where doc::json->'application'->>'status' = 'liste_attente') files,
-        (select count(*) from deadlines where name = 'place') reviews""")
+        (select count(*) from states where doc::json->'application'->>'status' = 'liste_attente') files""")
     assert counted is not None
     assert len(set(counted.values())) == 1
+    if counted["waiting"]:
+        assert await context.pool.fetchval(
+            "select count(*) from deadlines where name = 'ouverture' or type = 'AwaitOpening'"
+        )
     doubled = await context.pool.fetchval(
         "select count(*) from (select siren from register where status = 'actif' group by siren having count(*) > 1)"
     )
     assert doubled == 0
 
 
-async def test_the_cap_holds_under_concurrent_batches(context: Opened) -> None:
+async def test_the_cap_holds_under_concurrent_batches(context: Context) -> None:
     companies = sirens(240)
     await diagnose(context, companies)
     await set_cap(context, 50)
@@ -89,7 +92,7 @@ async def test_the_cap_holds_under_concurrent_batches(context: Opened) -> None:
     await check(context)
 
 
-async def test_the_same_company_from_many_sides_has_one_application(context: Opened) -> None:
+async def test_the_same_company_from_many_sides_has_one_application(context: Context) -> None:
     (siren,) = sirens(1)
     await diagnose(context, [siren])
     answers = [
@@ -100,30 +103,7 @@ async def test_the_same_company_from_many_sides_has_one_application(context: Ope
     await check(context)
 
 
-async def test_releases_newcomers_and_caps_at_once_never_pass_the_cap(context: Opened) -> None:
-    companies = sirens(120)
-    await diagnose(context, companies)
-    await set_cap(context, 10)
-    await apply(context, *companies[:60])
-
-    async def release() -> None:
-        for siren in companies[:60]:
-            await context.execute_all([Command(OfferPlace(), siren)])
-
-    async def grow() -> None:
-        for cap in range(11, 41):
-            await set_cap(context, cap)
-
-    await asyncio.gather(release(), grow(), release(), *(apply(context, siren) for siren in companies[60:]))
-    await check(context)
-    await release()
-    await check(context)
-    rows = await context.pool.fetch("select siren from register")
-    assert len(rows) == 40
-    assert {row["siren"] for row in rows} == set(companies[:40])
-
-
-async def test_only_batches_with_applications_lock_the_cohort(context: Opened) -> None:
+async def test_only_batches_with_applications_lock_the_cohort(context: Context) -> None:
     companies = sirens(2)
     await diagnose(context, companies[:1])
     async with context.pool.acquire() as connection, connection.transaction():
@@ -135,47 +115,35 @@ async def test_only_batches_with_applications_lock_the_cohort(context: Opened) -
     await asyncio.wait_for(waits, 5)
 
 
-async def test_the_database_itself_refuses_a_cohort_over_its_cap(context: Opened) -> None:
+async def test_the_database_itself_refuses_a_cohort_over_its_cap(context: Context) -> None:
     await set_cap(context, 1)
     with pytest.raises(asyncpg.CheckViolationError, match="cohort_within_cap"):
         await context.pool.execute("update cohorts set granted = 2")
 
 
-async def test_a_batch_decided_on_a_stale_programme_is_taken_again(context: Opened) -> None:
+async def test_a_batch_decided_on_stale_pools_is_taken_again(context: Context) -> None:
     await set_cap(context, 5)
     async with context.pool.acquire() as connection:
-        (siren,) = sirens(1)
-        cause = clock.new_id()
-        wanted = Message[object](application(), siren, 0, cause, NOW, cause)
-        before = await store.load(connection, [wanted])
-        stale = replace(before, cohorts={2026: replace(before.cohorts[2026], granted=3)})
-        after = replace(stale, cohorts={2026: replace(before.cohorts[2026], granted=4)})
+        async with connection.transaction():
+            cohort = (await CohortTable().lock(connection, ["2026"]))["2026"]
+            waiting = (await WaitingTable().lock(connection, ["all"]))["all"]
+        assert cohort is not None
+        stale, after = replace(cohort, granted=3), replace(cohort, granted=4)
         with pytest.raises(Conflict):
-            await store.save(connection, Changes({}, stale, after, ()))
+            await CohortTable().save(connection, {"2026": stale}, {"2026": after})
+        with pytest.raises(Conflict):
+            await WaitingTable().save(
+                connection, {"all": replace(waiting, next_ticket=7)}, {"all": replace(waiting, next_ticket=8)}
+            )
 
 
-async def test_without_its_row_the_queue_says_what_is_wrong(context: Opened) -> None:
+async def test_without_its_row_the_queue_says_what_is_wrong(context: Context) -> None:
     await context.pool.execute("delete from waiting_queue")
     with pytest.raises(Misconfigured, match="waiting_queue"):
         await apply(context, "732829320")
 
 
-async def test_a_new_year_serves_the_list_by_its_own_deadline(context: Opened) -> None:
-    companies = sirens(30)
-    await diagnose(context, companies)
-    await set_cap(context, 0)
-    await set_cap(context, 20, 2027)
-    await apply(context, *companies)
-    opening = datetime(2026, 12, 31, 23, 0, tzinfo=UTC)
-    assert (await apply_due(context.codec, context.begin, opening - timedelta(seconds=1)))[0] == 0
-    taken = [(await apply_due(context.codec, context.begin, opening, limit=7))[0] for _ in range(6)]
-    assert taken == [7, 7, 7, 7, 2, 0]
-    rows = await context.pool.fetch("select siren from register where cohort_year = 2027")
-    assert {row["siren"] for row in rows} == set(companies[:20])
-    await check(context)
-
-
-async def test_the_register_follows_the_file(context: Opened) -> None:
+async def test_the_register_follows_the_file(context: Context) -> None:
     (siren,) = sirens(1)
     await diagnose(context, [siren])
     (answer,) = await apply(context, siren)
@@ -183,18 +151,18 @@ async def test_the_register_follows_the_file(context: Opened) -> None:
     await receive(context, {siren: CompanyProfileUpdated(moved, 1)})
     label_id = UUID(answer.label.label_id)
     async with context.reading() as connection:
-        row = await store.read_label(connection, label_id)
+        row = await reads.read_label(connection, label_id)
     assert row is not None
     assert (row.name, row.region, row.naf, row.status) == (None, "11", "56.10A", "actif")
     term = answer.label.expires_at
-    assert (await apply_due(context.codec, context.begin, term))[0] == 1
+    assert (await apply_due(context.codec, context.begin, term)).count == 1
     async with context.reading() as connection:
-        row = await store.read_label(connection, label_id)
+        row = await reads.read_label(connection, label_id)
     assert row is not None
     assert row.status == "expire"
 
 
-async def test_an_older_label_loses_a_name_that_may_no_longer_be_shown(context: Opened) -> None:
+async def test_an_older_label_loses_a_name_that_may_no_longer_be_shown(context: Context) -> None:
     (siren,) = sirens(1)
     await diagnose(context, [siren])
     (first,) = await apply(context, siren)
@@ -212,20 +180,30 @@ def statements() -> list[str]:
     """Every SQL constant of the store."""
     return [
         value
-        for name, value in vars(store).items()
+        for module in (pools, projection, reads)
+        for name, value in vars(module).items()
         if re.fullmatch(r"_[A-Z_]+", name) and isinstance(value, str) and not name.startswith("__")
     ]
 
 
-async def test_every_statement_is_valid_on_the_migrated_schema(context: Opened) -> None:
-    assert len(statements()) == 15
+async def test_every_statement_is_valid_on_the_migrated_schema(context: Context) -> None:
+    assert len(statements()) == 17
     async with context.reading() as connection:
         for statement in statements():
             await connection.prepare(statement)
 
 
-async def test_a_page_of_the_register_is_read_from_an_index(context: Opened) -> None:
-    page: str = vars(store)["_PAGE"]
+async def test_the_first_of_each_region_are_read_from_an_index(context: Context) -> None:
+    statement: str = vars(pools)["_FIRST_OF_REGIONS"]
+    async with context.pool.acquire() as connection, connection.transaction():
+        await connection.execute("set local enable_seqscan = off")
+        plan = "".join(row[0] for row in await connection.fetch(f"explain {statement}", 5))
+    assert "waiting_list_by_region" in plan
+    assert "Limit" in plan
+
+
+async def test_a_page_of_the_register_is_read_from_an_index(context: Context) -> None:
+    page: str = vars(reads)["_PAGE"]
     async with context.pool.acquire() as connection, connection.transaction():
         await connection.execute("set local enable_seqscan = off")
         for region, index in ((None, "register_by_grant"), ("84", "register_by_region")):

@@ -1,6 +1,6 @@
 """`python -m matching`: run the service."""
 
-from common.runtime import main
-from matching.service import SERVICE
+from common.process.main import main
+from matching.app import APP
 
-main(SERVICE)
+main(APP)

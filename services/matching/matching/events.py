@@ -1,24 +1,29 @@
 """What matching publishes, keyed by SIREN. No personal data: connecteurs are desks of institutions."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from pydantic import Field
 
-from common.event import Event
-from matching.model import DeclineReason, Nature, Origin, Priority, Tier
+from common.declare.event import Event
+from matching.ruleset import Tier
+
+Priority: TypeAlias = Literal["haute", "normale"]
+Origin: TypeAlias = Literal["diagnostic"]
+DeclineReason: TypeAlias = Literal["indisponible", "hors_perimetre", "conflit_interet", "deja_accompagnee", "autre"]
+Nature: TypeAlias = Literal["accompagnement", "formation", "subvention", "pret", "fiscal", "ressource"]
 
 Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Region = Annotated[str, Field(pattern=r"^(\d{2})?$", description="INSEE code, or empty when unknown")]
 Subject = Annotated[str, Field(min_length=1, description="Subject code, for example cybersecurite")]
 Score = Annotated[float, Field(ge=0, le=100)]
-Round = Annotated[int, Field(ge=1)]
+RoundNumber = Annotated[int, Field(ge=1)]
 Sentence = Annotated[str, Field(min_length=1, description="French sentence for people")]
 
 
-class NeedOpened(Event, frozen=True):
+class NeedOpened(Event, frozen=True, kw_only=True):
     """A company needs help on these subjects, main one first."""
 
     siren: Siren
@@ -48,20 +53,20 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     institution_id: str
 
 
-class ConnectorMatched(Event, frozen=True):
+class ConnectorMatched(Event, frozen=True, kw_only=True):
     """A round of offers: the best connecteurs, of distinct institutions; open until `expires_at`."""
 
     siren: Siren
     need_id: Uuid
     subject: Subject
-    round: Round
+    round: RoundNumber
     expires_at: datetime
     proposals: Annotated[tuple[Proposal, ...], Field(min_length=1)]
     region: Region
     ruleset_version: str
 
 
-class NeedUnserved(Event, frozen=True):
+class NeedUnserved(Event, frozen=True, kw_only=True):
     """Nobody could, or would, take the need: for the regional referent.
 
     `missing_coverage` holds `cause:subject` codes; the causes are `aucun_connecteur`, `capacite`, `criteres`,
@@ -88,7 +93,7 @@ class Programme(msgspec.Struct, frozen=True, gc=False):
     operator: str
 
 
-class AidsRecommended(Event, frozen=True):
+class AidsRecommended(Event, frozen=True, kw_only=True):
     """Aids and resources for a need: free help, help, grants, loans, tax, guides, in this order."""
 
     siren: Siren
@@ -97,7 +102,7 @@ class AidsRecommended(Event, frozen=True):
     region: Region
 
 
-class MatchAccepted(Event, frozen=True):
+class MatchAccepted(Event, frozen=True, kw_only=True):
     """The first acceptance of a need; the other open offers of the round are released."""
 
     siren: Siren
@@ -105,13 +110,13 @@ class MatchAccepted(Event, frozen=True):
     match_id: Uuid
     connector_id: str
     institution_id: str
-    round: Round
+    round: RoundNumber
     delay_hours: Annotated[float, Field(ge=0, description="Hours between offer and answer")]
     released: tuple[Uuid, ...]
     region: Region
 
 
-class MatchDeclined(Event, frozen=True):
+class MatchDeclined(Event, frozen=True, kw_only=True):
     """A connecteur refused an offer."""
 
     siren: Siren
@@ -119,13 +124,13 @@ class MatchDeclined(Event, frozen=True):
     match_id: Uuid
     connector_id: str
     institution_id: str
-    round: Round
+    round: RoundNumber
     reason: DeclineReason
     delay_hours: Annotated[float, Field(ge=0, description="Hours between offer and answer")]
     region: Region
 
 
-class MatchExpired(Event, frozen=True):
+class MatchExpired(Event, frozen=True, kw_only=True):
     """An offer stayed without an answer until its end."""
 
     siren: Siren
@@ -133,5 +138,5 @@ class MatchExpired(Event, frozen=True):
     match_id: Uuid
     connector_id: str
     institution_id: str
-    round: Round
+    round: RoundNumber
     region: Region

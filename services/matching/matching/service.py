@@ -1,17 +1,17 @@
 """The matching service as data: start reading here."""
 
-from pathlib import Path
+from typing import Final
 
-from common.service import Service
-from matching import api, events, inputs, store
-from matching.decide import decide, initial
-from matching.model import CompanyNeeds
-from matching.rules.shared import Shared
+from common.declare.service import Service
+from matching import events
+from matching.basis import DIRECTORY, LOADS
+from matching.directory.table import LINES
+from matching.needs.table import NEEDS
 
-SERVICE: Service[CompanyNeeds, Shared] = Service(
+SERVICE: Final = Service(
     name="matching",
     title="Mise en relation avec les connecteurs et recommandation d'aides",
-    consumes={"diagnostic": (inputs.DiagnosticCompleted,)},
+    aggregates=(NEEDS, LINES),
     publishes=(
         events.NeedOpened,
         events.ConnectorMatched,
@@ -21,12 +21,6 @@ SERVICE: Service[CompanyNeeds, Shared] = Service(
         events.MatchDeclined,
         events.MatchExpired,
     ),
-    commands=(inputs.PutConnector, inputs.AcceptMatch, inputs.DeclineMatch),
-    deadlines=(inputs.OffersExpired, inputs.CapacityFreed),
-    state=CompanyNeeds,
-    initial=initial,
-    decide=decide,
-    store=store,
-    migrations=Path(__file__).parent / "migrations",
-    routes=api.routes,
+    pools=(LOADS,),
+    views=(DIRECTORY,),
 )

@@ -3,30 +3,54 @@
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import pytest
 from msgspec import structs
 
-from common.message import Message
-from common.runtime import Context
+from common.declare.message import Message
+from common.process.context import Context
 from common.testing.database import service_context
+from common.testing.rules import after, decided, message_of
 from france.working_days import working_days
 from matching import settings
-from matching.decide import decide
-from matching.inputs import DiagnosticCompleted, Measure
-from matching.model import Company, CompanyNeeds, Connector, Zone
-from matching.rules.aids import Catalogue
-from matching.rules.directory import Directory, build_directory
-from matching.rules.explain import Wording
-from matching.rules.loads import NONE, Loads, reaching, with_counts
-from matching.rules.profile import Profile, Profiler
-from matching.rules.search import Searcher
-from matching.rules.shared import Basis, Shared
+from matching.aids.catalogue import Catalogue
+from matching.app import APP
+from matching.basis import ALL, DIRECTORY, LOADS, Basis
+from matching.criteria.company import Company
+from matching.criteria.profile import Profile, Profiler
+from matching.directory.inputs import PutConnector
+from matching.directory.model import Line
+from matching.explain.wording import Wording
+from matching.needs.inputs import DiagnosticCompleted, Measure
+from matching.needs.model import CompanyNeeds
+from matching.places.territory import Zone
+from matching.search.connector import Connector
+from matching.search.index import Directory, build_directory
+from matching.search.loads import NONE, Loads, reaching, with_counts
+from matching.search.searcher import Searcher
 from matching.service import SERVICE
 
 LYON = Company("69123", "69", "84", "62.01Z", "NAFRev2", "5710", "11", date(2020, 1, 15))
+
+
+class Given(NamedTuple):
+    """What a decision reads beside its state."""
+
+    basis: Basis
+    loads: Loads
+
+
+class Told(NamedTuple):
+    """A decision, with what the next one reads."""
+
+    state: Any
+    events: tuple[Any, ...]
+    rows: tuple[Any, ...]
+    deadlines: tuple[Any, ...]
+    answer: Any
+    given: Given
 
 
 class Make:
@@ -34,11 +58,11 @@ class Make:
 
     now = datetime(2026, 11, 23, 9, tzinfo=UTC)
     siren = "732829320"
-    figures = settings.figures()
+    ruleset = settings.ruleset()
     territories = settings.territories()
-    profiler = Profiler(figures.activities)
+    profiler = Profiler(ruleset.activities)
     calendar = working_days()
-    wording = Wording(figures)
+    wording = Wording(ruleset)
 
     def company(self, **changes: Any) -> Company:
         """A company of Lyon, computer programming, 10 to 19 employees, SAS, nearly seven years old."""
@@ -64,13 +88,13 @@ class Make:
         )
         return replace(base, **changes)
 
-    def shared(self, *connectors: Connector, loads: Iterable[tuple[str, int]] = (), catalogue: Any = None) -> Shared:
-        """The shared aggregate over these connecteurs."""
-        directory = build_directory(connectors, self.figures, self.territories)
-        aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.figures)
-        searcher = Searcher(directory, self.figures)
-        basis = Basis(self.figures, self.profiler, aids, self.calendar, self.wording, directory, searcher)
-        return Shared(basis, self.loads(directory, loads))
+    def given(self, *connectors: Connector, loads: Iterable[tuple[str, int]] = (), catalogue: Any = None) -> Given:
+        """A directory of these connecteurs and their loads."""
+        directory = build_directory(connectors, self.ruleset, self.territories)
+        aids = settings.catalogue() if catalogue is None else Catalogue(catalogue, self.ruleset)
+        searcher = Searcher(directory, self.ruleset)
+        basis = Basis(self.ruleset, self.profiler, aids, self.calendar, self.wording, directory, searcher)
+        return Given(basis, self.loads(directory, loads))
 
     def loads(self, directory: Directory, loads: Iterable[tuple[str, int]]) -> Loads:
         """Loads in the order of a directory."""
@@ -82,16 +106,25 @@ class Make:
         measures = tuple(Measure(subject, ("cybersecurite",)) for subject in subjects or ("cybersecurite",))
         return DiagnosticCompleted(self.siren, diagnostic_id, band, (), measures, self.company(**changes))
 
-    def message(self, item: object, hours: float = 0) -> Message[object]:
+    def message(self, item: Any, hours: float = 0) -> Message[Any]:
         """An input that happens some hours after `now`; its id follows from its content."""
         cause = uuid5(UUID(int=0), f"{item}{hours}")
         return Message(item, self.siren, 0, cause, self.now + timedelta(hours=hours), cause, "84")
 
-    def decided(
-        self, state: CompanyNeeds | None, shared: Shared, item: object, hours: float = 0, name: str = ""
-    ) -> Any:
-        """The decision on an input."""
-        return decide(state or CompanyNeeds(self.siren), shared, self.message(item, hours))
+    def decided(self, state: CompanyNeeds | None, given: Given, item: object, hours: float = 0) -> Told:
+        """The decision on an input of a company."""
+        return self.told(state or CompanyNeeds(self.siren), given, self.message(item, hours))
+
+    def told(self, state: Any, given: Given, message: Message[Any]) -> Told:
+        """The decision that the table takes, as the core asks for it."""
+        pools = {LOADS.at(ALL): given.loads}
+        decision = decided(SERVICE, state, message, pools, {DIRECTORY.name: given.basis})
+        left = Given(given.basis, after(pools, decision.draws)[LOADS.at(ALL)])
+        return Told(decision.state, decision.events, decision.rows, decision.deadlines, decision.answer, left)
+
+    def put(self, state: Line, connector: Connector) -> Any:
+        """The decision on a line of the directory; it reads nothing but its own state."""
+        return decided(SERVICE, state, message_of(PutConnector(connector), connector.id, self.now))
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +134,7 @@ def make() -> Make:
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context[CompanyNeeds, Shared]]:
+async def context() -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    async with service_context(SERVICE) as opened:
+    async with service_context(APP) as opened:
         yield opened

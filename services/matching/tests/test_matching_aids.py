@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matching import settings as package
-from matching.model import Aid, Company, Filters
-from matching.rules.aids import KINDS, Catalogue, assess, kind_of
-from matching.rules.profile import HEADCOUNTS
+from matching.aids.aid import Aid
+from matching.aids.catalogue import KINDS, Catalogue, assess, kind_of
+from matching.criteria.company import Company
+from matching.criteria.filters import Filters
+from matching.criteria.profile import HEADCOUNTS
 
 TODAY = date(2026, 11, 23)
 
@@ -34,12 +36,12 @@ def test_the_catalogue_holds_enough_and_every_region_has_a_programme_of_its_own(
 
 
 def test_every_entry_of_the_catalogue_is_well_formed() -> None:
-    figures, territories = package.figures(), package.territories()
+    ruleset, territories = package.ruleset(), package.territories()
     for found in package.catalogue().aids:
         assert found.url.startswith("https://"), found.id
         assert found.summary.endswith("."), found.id
         assert found.sujets, found.id
-        assert set(found.sujets) <= set(figures.subjects), found.id
+        assert set(found.sujets) <= set(ruleset.subjects), found.id
         assert set(found.regions) <= territories.regions, found.id
         assert 2020 <= found.verifie_en <= 2026, found.id
         assert all(condition.endswith(".") for condition in found.autres_conditions), found.id
@@ -52,7 +54,7 @@ def test_every_entry_of_the_catalogue_is_well_formed() -> None:
 
 def test_each_subject_has_at_least_two_answers_in_every_region(make: Any) -> None:
     for region in package.territories().regions:
-        for subject in package.figures().subjects:
+        for subject in package.ruleset().subjects:
             profile = make.profile(region=region)
             verdicts = Counter(found.verdict for found in package.catalogue().assess(profile, [subject]))
             assert verdicts["eligible"] + verdicts["partiel"] >= 2, (region, subject)
@@ -66,7 +68,7 @@ def test_what_may_have_changed_says_so() -> None:
 
 def test_two_aids_with_one_id_are_refused(make: Any) -> None:
     with pytest.raises(ValueError, match="same id"):
-        Catalogue([aid(), aid()], make.figures)
+        Catalogue([aid(), aid()], make.ruleset)
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------------
@@ -102,7 +104,7 @@ def test_a_verdict_names_its_reason_and_the_missing_datum(make: Any) -> None:
 
 def test_a_programme_says_what_to_check_and_how_old_the_information_is(make: Any) -> None:
     entry = aid(gratuit=True, regions=("84",), autres_conditions=("projet retenu.",), a_verifier=True, verifie_en=2024)
-    (programme,) = Catalogue([entry], make.figures).recommend(make.profile(), ("cybersecurite",))
+    (programme,) = Catalogue([entry], make.ruleset).recommend(make.profile(), ("cybersecurite",))
     assert programme.verdict == "partiel"
     assert programme.reasons == (
         "Répond à votre besoin : Cybersécurité.",
@@ -130,7 +132,7 @@ def test_each_kind_keeps_its_places_and_free_places_are_filled(make: Any) -> Non
     entries = [
         aid(id=f"{nature}{number}", nature=nature, gratuit=free) for nature, free in kinds for number in range(9)
     ]
-    programmes = Catalogue(entries, make.figures).recommend(make.profile(), ("cybersecurite",))
+    programmes = Catalogue(entries, make.ruleset).recommend(make.profile(), ("cybersecurite",))
     assert Counter(programme.nature for programme in programmes) == {
         "accompagnement": 6,
         "subvention": 2,
@@ -140,7 +142,7 @@ def test_each_kind_keeps_its_places_and_free_places_are_filled(make: Any) -> Non
 
 def test_the_main_subject_comes_first_inside_a_kind(make: Any) -> None:
     entries = [aid(id="a", sujets=("donnees",)), aid(id="b"), aid(id="c", sujets=("donnees",))]
-    programmes = Catalogue(entries, make.figures).recommend(make.profile(), ("cybersecurite", "donnees"))
+    programmes = Catalogue(entries, make.ruleset).recommend(make.profile(), ("cybersecurite", "donnees"))
     assert [programme.id for programme in programmes] == ["b", "a", "c"]
 
 
@@ -155,7 +157,7 @@ companies = st.builds(
     headcount_code=st.sampled_from((*HEADCOUNTS, "")),
     created_on=st.none() | st.dates(date(1990, 1, 1), TODAY),
 )
-subjects = st.lists(st.sampled_from(sorted(package.figures().subjects)), min_size=1, max_size=4, unique=True).map(tuple)
+subjects = st.lists(st.sampled_from(sorted(package.ruleset().subjects)), min_size=1, max_size=4, unique=True).map(tuple)
 
 
 @settings(max_examples=200, deadline=None)

@@ -6,13 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
-from common.commands import Command, to_message
-from common.http import build_app
-from common.processor import apply_commands
-from common.runtime import Context
+from common.core import clock
+from common.core.requests import apply_commands
+from common.http.application import build_app
+from common.process.context import Context
+from common.testing.rules import message_of
 from matching.api import routes
-from matching.model import CompanyNeeds
-from matching.rules.shared import Shared
+from matching.needs.table import NEEDS
 
 pytestmark = pytest.mark.stack
 
@@ -24,8 +24,15 @@ async def nothing_wrong() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Context[CompanyNeeds, Shared]) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(context, routes(context), nothing_wrong)
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(
+        context.service.title,
+        context.settings.http,
+        routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=nothing_wrong,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://matching") as opened:
         yield opened
@@ -44,10 +51,10 @@ def body(number: int = 1, **changes: Any) -> dict[str, Any]:
     }
 
 
-async def diagnosed(context: Context[CompanyNeeds, Shared], make: Any, **changes: Any) -> dict[str, Any]:
+async def diagnosed(context: Context, make: Any, **changes: Any) -> dict[str, Any]:
     event = make.diagnosis(**changes)
-    await apply_commands(context.codec, context.begin, [to_message(Command(event, SIREN), 0, "", "")])
-    state = await context.state(SIREN)
+    await apply_commands(context.codec, context.begin, [message_of(event, SIREN, clock.now(), id=clock.new_id())])
+    state = await context.state(NEEDS, SIREN)
     assert state is not None
     return {match.connector_id: match.match_id for match in state.needs[-1].matches}
 
@@ -137,9 +144,7 @@ async def test_a_bad_line_alone_is_a_problem_that_names_the_field(client: httpx.
 # --- needs and answers -----------------------------------------------------------------------------------------------
 
 
-async def test_a_need_is_read_explained_and_answered(
-    client: httpx.AsyncClient, context: Context[CompanyNeeds, Shared], make: Any
-) -> None:
+async def test_a_need_is_read_explained_and_answered(client: httpx.AsyncClient, context: Context, make: Any) -> None:
     lines = [body(number) for number in range(1, 5)]
     await client.post("/v1/connecteurs:batch", json=[*lines, body(9, zones=[{"type": "region", "code": "11"}])])
     offers = await diagnosed(context, make)
@@ -181,9 +186,7 @@ async def test_a_need_is_read_explained_and_answered(
     assert deadlines == ["CapacityFreed"]
 
 
-async def test_answers_come_in_batches_too(
-    client: httpx.AsyncClient, context: Context[CompanyNeeds, Shared], make: Any
-) -> None:
+async def test_answers_come_in_batches_too(client: httpx.AsyncClient, context: Context, make: Any) -> None:
     await client.post("/v1/connecteurs:batch", json=[body(number) for number in range(1, 4)])
     first, second, _ = (await diagnosed(context, make)).values()
     answers = [
@@ -201,6 +204,7 @@ async def test_unknown_companies_needs_and_offers_are_told_in_french(client: htt
     for path in (f"/v1/needs/{SIREN}", f"/v1/needs/{SIREN}/explain", f"/v1/aides?siren={SIREN}"):
         answer = await client.get(path)
         assert (answer.status_code, answer.json()["title"]) == (404, "Entreprise inconnue")
+        assert answer.json()["type"] == "tag:croissanceconnectee.fr,2026:entreprise_inconnue"
     offer = await client.post(f"/v1/matches/{SIREN}/{unknown}:accept")
     assert (offer.status_code, offer.json()["title"]) == (404, "Proposition inconnue")
     assert (await client.post(f"/v1/matches/{SIREN}/nope:accept")).status_code == 422
@@ -227,9 +231,7 @@ async def test_aids_are_listed_with_a_verdict_for_a_described_company(client: ht
     assert "termine" in {item["verdict"] for item in ended["items"]}
 
 
-async def test_aids_of_a_known_company_answer_its_need(
-    client: httpx.AsyncClient, context: Context[CompanyNeeds, Shared], make: Any
-) -> None:
+async def test_aids_of_a_known_company_answer_its_need(client: httpx.AsyncClient, context: Context, make: Any) -> None:
     await diagnosed(context, make)
     answer = (await client.get("/v1/aides", params={"siren": SIREN, "limit": 3})).json()
     assert len(answer["items"]) == 3 < answer["total"]

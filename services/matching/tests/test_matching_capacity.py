@@ -16,12 +16,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,  # pyright: ignore[reportUnknownVariableType]
 )
 
-from common.decision import Rejection, Schedule
-from common.message import Message
-from matching.decide import decide, initial
-from matching.inputs import AcceptMatch, DeclineMatch
-from matching.model import CompanyNeeds, LoadsMoved, Match
-from matching.rules.shared import Shared, load_of
+from common.declare.decision import Refusal, Schedule
+from common.declare.message import Message
+from matching.basis import load_of
+from matching.needs.inputs import AcceptMatch, DeclineMatch
+from matching.needs.model import CompanyNeeds, LoadsMoved, Match
+from matching.needs.table import no_needs
 
 SIRENS = ("732829320", "552100554", "542051180", "443061841")
 
@@ -33,8 +33,8 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.make = make
         self.now: datetime = make.now
-        self.shared: Shared = make.shared()
-        self.states: dict[str, CompanyNeeds] = {siren: initial(siren) for siren in SIRENS}
+        self.given: Any = make.given()
+        self.states: dict[str, CompanyNeeds] = {siren: no_needs(siren) for siren in SIRENS}
         self.timers: dict[tuple[str, str], Schedule] = {}
         self.moved: Counter[str] = Counter()
         self.steps = 0
@@ -42,16 +42,17 @@ class Life(RuleBasedStateMachine):
     @initialize(capacities=st.lists(st.integers(0, 3), min_size=2, max_size=6))
     def fill(self, capacities: list[int]) -> None:
         """A small directory of distinct institutions."""
-        self.shared = self.make.shared(
+        self.given = self.make.given(
             *[self.make.connector(n, capacity_30d=capacity) for n, capacity in enumerate(capacities)]
         )
 
-    def apply(self, siren: str, item: object) -> Any:
+    def apply(self, siren: str, item: Any) -> Any:
         """Decide an input, as the core does."""
         self.steps += 1
         cause = uuid5(UUID(int=1), str(self.steps))
-        decision = decide(self.states[siren], self.shared, Message(item, siren, 0, cause, self.now, cause, "84"))
-        self.states[siren], self.shared = decision.state, decision.shared
+        message = Message(item, siren, 0, cause, self.now, cause, "84")
+        decision = self.make.told(self.states[siren], self.given, message)
+        self.states[siren], self.given = decision.state, decision.given
         for row in decision.rows:
             assert isinstance(row, LoadsMoved)
             for connector_id in row.connector_ids:
@@ -85,7 +86,7 @@ class Life(RuleBasedStateMachine):
         if twice:
             again = self.apply(siren, item)
             assert again.events == again.rows == ()
-            assert again.answer == first.answer or isinstance(again.answer, Rejection)
+            assert again.answer == first.answer or isinstance(again.answer, Refusal)
 
     @rule(hours=st.integers(1, 900))
     def wait(self, hours: int) -> None:
@@ -100,8 +101,8 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def never_above_capacity(self) -> None:
         """No connecteur holds more than it can take."""
-        for connector in self.shared.basis.directory.connectors.values():
-            assert 0 <= load_of(self.shared, connector.id) <= connector.capacity_30d
+        for connector in self.given.basis.directory.connectors.values():
+            assert 0 <= load_of(self.given.loads, self.given.basis, connector.id) <= connector.capacity_30d
 
     @invariant()
     def loads_are_what_is_open_or_lately_accepted(self) -> None:
@@ -113,7 +114,7 @@ class Life(RuleBasedStateMachine):
             if match.status == "propose"
             or (match.status == "accepte" and match.answered_at is not None and match.answered_at + days > self.now)
         )
-        carried = {c: load_of(self.shared, c) for c in self.shared.basis.directory.numbers}
+        carried = {c: load_of(self.given.loads, self.given.basis, c) for c in self.given.basis.directory.numbers}
         assert {c: n for c, n in carried.items() if n} == dict(expected)
         assert {c: n for c, n in self.moved.items() if n} == dict(expected)
 

@@ -6,21 +6,21 @@ import jsonschema
 import msgspec
 import pytest
 
-from common.contract import contract
-from matching.inputs import AcceptMatch, DeclineMatch, OffersExpired
-from matching.model import CompanyNeeds
+from common.declare.contract import contract
+from matching.needs.inputs import AcceptMatch, DeclineMatch, OffersExpired
+from matching.needs.model import CompanyNeeds
 from matching.service import SERVICE
 
 
 def published(make: Any) -> Any:
     """One event of each kind, from a life of two companies."""
-    shared = make.shared(*[make.connector(n) for n in range(1, 8)])
-    opened = make.decided(None, shared, make.diagnosis("cybersecurite", "donnees", headcount_code="", naf=""))
+    given = make.given(*[make.connector(n) for n in range(1, 8)])
+    opened = make.decided(None, given, make.diagnosis("cybersecurite", "donnees", headcount_code="", naf=""))
     matches = opened.state.needs[0].matches
-    declined = make.decided(opened.state, opened.shared, DeclineMatch(matches[0].match_id, "conflit_interet"), 1)
-    accepted = make.decided(declined.state, declined.shared, AcceptMatch(matches[1].match_id), 2.5)
-    expired = make.decided(opened.state, opened.shared, OffersExpired(opened.state.needs[0].need_id, 1), 100)
-    nobody = make.decided(None, make.shared(), make.diagnosis())
+    declined = make.decided(opened.state, opened.given, DeclineMatch(matches[0].match_id, "conflit_interet"), 1)
+    accepted = make.decided(declined.state, declined.given, AcceptMatch(matches[1].match_id), 2.5)
+    expired = make.decided(opened.state, opened.given, OffersExpired(opened.state.needs[0].need_id, 1), 100)
+    nobody = make.decided(None, make.given(), make.diagnosis())
     return [*opened.events, *declined.events, *accepted.events, *expired.events, *nobody.events]
 
 
@@ -43,12 +43,12 @@ def test_sentences_are_french_and_complete(make: Any) -> None:
 
 
 def test_states_hold_only_what_json_can(make: Any) -> None:
-    shared = make.shared(make.connector(1))
-    state = make.decided(None, shared, make.diagnosis()).state
+    given = make.given(make.connector(1))
+    state = make.decided(None, given, make.diagnosis()).state
     again = msgspec.json.decode(msgspec.json.encode(state), type=CompanyNeeds)
     assert again == state
 
 
-@pytest.mark.parametrize("kind", [*SERVICE.commands, *SERVICE.deadlines, *SERVICE.consumes["diagnostic"]])
+@pytest.mark.parametrize("kind", [rule.input for rule in SERVICE.rules])
 def test_every_input_can_be_decoded(kind: type) -> None:
     assert msgspec.json.schema(kind)

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from matching.model import Absence, Filters, Zone
-from matching.rules.directory import build_directory
-from matching.rules.explain import assess, why_not
-from matching.rules.search import Query, Searcher
-from matching.rules.verdict import NO, UNKNOWN, YES, filter_checks
+from matching.criteria.filters import Absence, Filters
+from matching.criteria.verdict import NO, UNKNOWN, YES, filter_checks
+from matching.explain.refusals import assess, why_not
+from matching.places.territory import Zone
+from matching.search.index import build_directory
+from matching.search.searcher import Query, Searcher
 
 
 def verdict_of(make: Any, filters: Filters, **company: Any) -> str:
@@ -62,7 +63,7 @@ def test_each_filter_has_three_values(make: Any, filters: Filters, company: dict
 
 def criterion(make: Any, code: str, connector: dict[str, Any], company: dict[str, Any], *, paid: bool = False) -> str:
     asked = Query(make.profile(**company), ("cybersecurite",), paid, frozenset[str](), 1)
-    found = assess(make.connector(**connector), asked, 0, make.figures, make.territories)
+    found = assess(make.connector(**connector), asked, 0, make.ruleset, make.territories)
     return next((verdict for name, verdict, _ in found if name == code), "absent")
 
 
@@ -118,7 +119,7 @@ def test_every_refusal_has_a_french_sentence_and_is_counted(make: Any) -> None:
         make.connector(6),
         make.connector(7, institution_id="asked"),
     ]
-    directory = build_directory(connectors, make.figures, make.territories)
+    directory = build_directory(connectors, make.ruleset, make.territories)
     query = Query(make.profile(), ("cybersecurite",), paid=False, excluded=frozenset({"asked"}), seed=1)
     counts = why_not(directory, query, make.loads(directory, [("c6", 10)]))
 
@@ -130,9 +131,9 @@ def test_every_refusal_has_a_french_sentence_and_is_counted(make: Any) -> None:
 
 def test_unknown_never_excludes_but_costs_points_and_is_named(make: Any) -> None:
     sure, unsure = make.connector(1), make.connector(2, filters=Filters(effectif_min=15))
-    directory = build_directory([sure, unsure], make.figures, make.territories)
+    directory = build_directory([sure, unsure], make.ruleset, make.territories)
     query = Query(make.profile(), ("cybersecurite",), paid=False, excluded=frozenset[str](), seed=1)
-    first, second = Searcher(directory, make.figures).best(query, make.loads(directory, ()))
+    first, second = Searcher(directory, make.ruleset).best(query, make.loads(directory, ()))
 
     assert (first.candidate.id, first.unknown) == ("c1", ())
     assert (second.candidate.id, second.unknown) == ("c2", ("effectif",))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching.rules.loads import BLOCK, NONE, load_at, reaching, with_counts, with_moves
+from matching.search.loads import BLOCK, NONE, load_at, reaching, with_counts, with_moves
 
 SIZE = 3 * BLOCK - 5
 moves_of = st.dictionaries(st.integers(0, SIZE - 1), st.integers(-2, 3), max_size=6)

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matching.model import Absence, Company, Connector, Filters, Quality, Zone
-from matching.rules.directory import build_directory
-from matching.rules.explain import assess
-from matching.rules.search import Query, Searcher
-from matching.rules.verdict import NO, UNKNOWN
+from matching.criteria.company import Company
+from matching.criteria.filters import Absence, Filters
+from matching.criteria.verdict import NO, UNKNOWN
+from matching.explain.refusals import assess
+from matching.places.territory import Zone
+from matching.search.connector import Connector, Quality
+from matching.search.index import build_directory
+from matching.search.searcher import Query, Searcher
 
 SUBJECTS = ("cybersecurite", "donnees", "strategie")
 ZONES = (
@@ -32,8 +35,8 @@ def query_of(make: Any, *subjects: str, paid: bool = False, seed: int = 7, **com
 
 
 def best(make: Any, connectors: list[Connector], query: Query, loads: dict[str, int] | None = None) -> list[Any]:
-    directory = build_directory(connectors, make.figures, make.territories)
-    return Searcher(directory, make.figures).best(query, make.loads(directory, (loads or {}).items()))
+    directory = build_directory(connectors, make.ruleset, make.territories)
+    return Searcher(directory, make.ruleset).best(query, make.loads(directory, (loads or {}).items()))
 
 
 @pytest.mark.parametrize(
@@ -191,10 +194,10 @@ companies_of = st.builds(
 
 def scored_one_by_one(make: Any, connectors: list[Connector], query: Query, loads: dict[str, int]) -> dict[str, int]:
     """Score of every eligible connecteur, from the definition."""
-    score = make.figures.score
+    score = make.ruleset.score
     found: dict[str, int] = {}
     for connector in connectors:
-        verdicts = assess(connector, query, loads.get(connector.id, 0), make.figures, make.territories)
+        verdicts = assess(connector, query, loads.get(connector.id, 0), make.ruleset, make.territories)
         if any(verdict.verdict == NO for verdict in verdicts):
             continue
         keys = make.territories.keys_of(connector.zones)
@@ -202,7 +205,7 @@ def scored_one_by_one(make: Any, connectors: list[Connector], query: Query, load
         fit = score.main_subject if query.subjects[0] in connector.sujets else score.second_subject
         activity = query.profile.activity
         listed = set(connector.secteurs)
-        sections = {make.figures.activities.sections.get(code, code) for code in listed}
+        sections = {make.ruleset.activities.sections.get(code, code) for code in listed}
         sector = 0
         if activity.division:
             if listed & {activity.division, activity.section}:
@@ -266,7 +269,7 @@ def test_the_search_finds_what_scoring_everybody_finds(
 
 
 def is_free(make: Any, connector: Connector) -> bool:
-    return connector.type in make.figures.offer.non_commercial
+    return connector.type in make.ruleset.round.non_commercial
 
 
 @settings(max_examples=60, deadline=None)
@@ -274,10 +277,10 @@ def is_free(make: Any, connector: Connector) -> bool:
 def test_a_directory_brought_up_to_date_equals_one_built_anew(
     make: Any, connectors: list[Connector], changed: list[Connector]
 ) -> None:
-    directory = build_directory(connectors, make.figures, make.territories)
+    directory = build_directory(connectors, make.ruleset, make.territories)
     updated = directory.replace(changed)
     merged = {connector.id: connector for connector in [*connectors, *changed]}
-    anew = build_directory(merged.values(), make.figures, make.territories)
+    anew = build_directory(merged.values(), make.ruleset, make.territories)
 
     assert updated.connectors == anew.connectors
     assert {key: ids(pools) for key, pools in updated.zones.items()} == {k: ids(p) for k, p in anew.zones.items()}

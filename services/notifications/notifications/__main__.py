@@ -1,7 +1,6 @@
 """`python -m notifications`: run the service."""
 
-from common.runtime import main
-from notifications.service import SERVICE
-from notifications.settings import NotificationSettings
+from common.process.main import main
+from notifications.app import APP
 
-main(SERVICE, NotificationSettings)
+main(APP)

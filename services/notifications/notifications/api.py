@@ -10,16 +10,18 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from common.commands import Command
-from common.decision import Rejection
-from common.http import Problem, parse_batch
-from common.runtime import Context
+from common.core.commands import Ask
+from common.declare.decision import Refusal
+from common.http.bodies import parse_batch
+from common.http.problems import Problem
+from common.process.context import Context
 from france.siren import is_siren
 from notifications import store
-from notifications.decide import notification_id
-from notifications.inputs import EraseContact, SaveContact, Unsubscribe
-from notifications.rules.notices import BY_TEMPLATE
-from notifications.unsubscribe import PATH, UnsubscribeLinks
+from notifications.contacts.inputs import EraseContact, SaveContact, Unsubscribe
+from notifications.mail.unsubscribe import PATH, UnsubscribeLinks
+from notifications.messages.model import notification_id
+from notifications.messages.notices import Category
+from notifications.messages.table import BY_TEMPLATE
 
 # --- what may come in ------------------------------------------------------------------------------------------------
 
@@ -66,7 +68,6 @@ def _checked_name(value: str) -> str:
 
 
 Siren = Annotated[str, Field(max_length=20), AfterValidator(_checked_siren)]
-Category = Literal["diagnostic", "accompagnement", "aides", "label", "cheque"]
 _SIREN: Final = TypeAdapter[str](Siren)
 
 
@@ -82,11 +83,11 @@ class ContactBody(BaseModel):
     muted: Annotated[tuple[Category, ...], Field(max_length=5)] = ()
     subscribed: bool | None = None
 
-    def command(self, siren: str) -> Command:
-        """The command this body asks for."""
+    def ask(self, siren: str) -> Ask:
+        """What this body asks for."""
         muted = tuple(sorted(set(self.muted)))
         save = SaveContact(self.email, self.name, self.language, self.channels, muted, self.subscribed)
-        return Command(save, siren)
+        return Ask(save, siren)
 
 
 class ContactItem(ContactBody):
@@ -100,13 +101,13 @@ def _valid_siren(value: str) -> str:
         return _SIREN.validate_python(value)
     except ValueError:
         detail = "un SIREN a 9 chiffres, le dernier est une clé de contrôle"
-        raise Problem(Rejection(422, "SIREN invalide", detail, "siren")) from None
+        raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", detail, "siren")) from None
 
 
 # --- the doors -------------------------------------------------------------------------------------------------------
 
 
-def routes(context: Context[Any, Any]) -> APIRouter:
+def routes(context: Context) -> APIRouter:
     """The HTTP API of the service."""
     router = APIRouter(prefix="/v1")
     _contact_doors(router, context)
@@ -115,14 +116,14 @@ def routes(context: Context[Any, Any]) -> APIRouter:
     return router
 
 
-def _contact_doors(router: APIRouter, context: Context[Any, Any]) -> None:
+def _contact_doors(router: APIRouter, context: Context) -> None:
     @router.put("/contacts/{siren}", summary="Enregistrer ou remplacer le contact d’une entreprise")
     async def save_contact(siren: str, body: ContactBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run(request, body.command(_valid_siren(siren)))
+        return await context.run(request, body.ask(_valid_siren(siren)))
 
     @router.post("/contacts:batch", summary="Enregistrer jusqu’à 1 000 contacts")
     async def save_contacts(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        items = parse_batch(await request.body(), ContactItem, lambda item: item.command(item.siren))
+        items = parse_batch(await request.body(), ContactItem, lambda item: item.ask(item.siren))
         return await context.run_batch(request, items)
 
     @router.get("/contacts/{siren}", summary="Lire le contact d’une entreprise")
@@ -132,15 +133,15 @@ def _contact_doors(router: APIRouter, context: Context[Any, Any]) -> None:
             row = await connection.fetchrow(store.CONTACT, number)
         if row is None:
             detail = "aucun contact n’est enregistré pour cette entreprise"
-            raise Problem(Rejection(404, "Contact inconnu", detail, "siren"))
+            raise Problem(Refusal("unknown", "contact_inconnu", "Contact inconnu", detail, "siren"))
         return {"siren": number, **dict(row)}
 
     @router.delete("/contacts/{siren}", summary="Effacer le contact d’une entreprise")
     async def erase_contact(siren: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run(request, Command(EraseContact(), _valid_siren(siren)))
+        return await context.run(request, Ask(EraseContact(), _valid_siren(siren)))
 
 
-def _history_door(router: APIRouter, context: Context[Any, Any]) -> None:
+def _history_door(router: APIRouter, context: Context) -> None:
     @router.get("/notifications/{siren}", summary="Les messages d’une entreprise, du plus récent au plus ancien")
     async def read_history(  # pyright: ignore[reportUnusedFunction]
         siren: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
@@ -169,14 +170,22 @@ def _entry(row: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _unsubscribe_doors(router: APIRouter, context: Context[Any, Any]) -> None:
+def _unsubscribe_doors(router: APIRouter, context: Context) -> None:
     async def named(token: str) -> tuple[UUID, str | None]:
         async with context.reading() as connection:
             links = UnsubscribeLinks(await store.signing_keys(connection), "")
             ref = links.read(token)
             if ref is None:
                 detail = "le lien est incomplet ou modifié : reprenez-le tel qu’il est dans le courriel"
-                raise Problem(Rejection(400, "Lien de désabonnement invalide", detail, "token"))
+                raise Problem(
+                    Refusal(
+                        "unreadable",
+                        "lien_de_desabonnement_invalide",
+                        "Lien de désabonnement invalide",
+                        detail,
+                        "token",
+                    )
+                )
             return ref, await store.siren_of(connection, ref)
 
     path = PATH.removeprefix("/v1")
@@ -190,7 +199,7 @@ def _unsubscribe_doors(router: APIRouter, context: Context[Any, Any]) -> None:
     async def unsubscribe(token: Annotated[str, Query(max_length=300)]) -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
         ref, siren = await named(token)
         if siren is not None:
-            await context.execute_all([Command(Unsubscribe(str(ref)), siren)])
+            await context.execute_all([Ask(Unsubscribe(str(ref)), siren)])
         return _page("C’est fait", _DONE)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from common.event import Event
+from common.declare.event import Event
 
 Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
@@ -13,7 +13,7 @@ Template = Annotated[
 ]
 
 
-class NotificationSent(Event, frozen=True):
+class NotificationSent(Event, frozen=True, kw_only=True):
     """The mail server took the message over.
 
     Attributes:
@@ -31,7 +31,7 @@ class NotificationSent(Event, frozen=True):
     cause: Uuid
 
 
-class NotificationFailed(Event, frozen=True):
+class NotificationFailed(Event, frozen=True, kw_only=True):
     """The message will not be sent: refused for good, or refused for now too many times.
 
     Attributes:

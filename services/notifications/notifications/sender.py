@@ -10,20 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from common import clock
-from common.commands import Command
-from common.errors import Transient
-from common.runtime import Context
+from common.core import clock
+from common.core.commands import Ask
+from common.declare.errors import Transient
+from common.process.context import Context
 from notifications import store
-from notifications.inputs import RecordDelivery
-from notifications.letters import Letter, Letterhead
-from notifications.rendering import RenderingError, Site, render
-from notifications.rules.planning import Mail, retry_pause
-from notifications.settings import MailSettings, mail_settings
-from notifications.smtp import Answer, Mailer, read_url
-from notifications.unsubscribe import UnsubscribeLinks
+from notifications.mail.letters import Letter, Letterhead
+from notifications.mail.rendering import RenderingError, Site, render
+from notifications.mail.smtp import Answer, Mailer, read_url
+from notifications.mail.unsubscribe import UnsubscribeLinks
+from notifications.messages.inputs import RecordDelivery
+from notifications.messages.planning import Mail, retry_pause
+from notifications.settings import MailSettings, settings_of
 
 SWEEP: Final = timedelta(seconds=10)
 """How often messages of contacts recorded after the fact are looked for."""
@@ -32,9 +32,9 @@ OVERLAP: Final = timedelta(seconds=30)
 """A sweep looks this much further back than the last one: longer than any transaction may last."""
 
 
-async def send_mails(context: Context[Any, Any]) -> None:
+async def send_mails(context: Context) -> None:
     """Send what waits until cancelled; what is under way then is recorded first."""
-    settings = mail_settings(context.settings)
+    settings = settings_of(context.settings).notifications
     if not settings.sending:
         context.log.info("this process sends no mail")
         return
@@ -66,7 +66,7 @@ class Result(NamedTuple):
 class Sender:
     """Takes turns at what waits; connections stay open between turns."""
 
-    context: Context[Any, Any]
+    context: Context
     settings: MailSettings
     letterhead: Letterhead
     site: Site
@@ -76,7 +76,7 @@ class Sender:
     swept_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        server = read_url(self.context.settings.smtp.url.get_secret_value())
+        server = read_url(settings_of(self.context.settings).smtp.url.get_secret_value())
         self.mailers = [
             Mailer(server, self.letterhead.address, self.settings.timeout_seconds)
             for _ in range(self.settings.connections)
@@ -88,7 +88,7 @@ class Sender:
         began, now = loop.time(), clock.now()
         await self._revive(now)
         async with self.context.pool.acquire() as connection, connection.transaction():
-            mails = await store.claim(connection, self.settings.policy, self.settings.batch_mails, now)
+            mails = await store.claim(connection, self.settings.ruleset, self.settings.batch_mails, now)
         if not mails:
             return self.settings.poll_seconds
         results = await self.deliver(mails)
@@ -154,13 +154,13 @@ class Sender:
     async def _settle(self, results: Sequence[Result]) -> None:
         """Record what was sent or refused for good, put the rest back; tried until the database takes it."""
         now = clock.now()
-        commands: list[Command] = []
+        asks: list[Ask] = []
         later: list[tuple[Mail, datetime]] = []
         again: list[tuple[Mail, datetime]] = []
         for mail, answer in results:
             match answer.outcome:
                 case "sent":
-                    commands.append(_record(mail, RecordDelivery(_causes(mail), "sent")))
+                    asks.append(_record(mail, RecordDelivery(_causes(mail), "sent")))
                 case "unreachable":
                     again.append((mail, now + self._pause(self.failures + 1, 1.0, 60.0)))
                 case "later" if mail.attempts + 1 < self.settings.max_attempts:
@@ -168,22 +168,22 @@ class Sender:
                     later.append((mail, now + pause))
                 case _:
                     reason = f"{answer.reason} ({mail.attempts + 1} tentatives)" if mail.attempts else answer.reason
-                    commands.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason)))
-        await self._recorded(commands)
+                    asks.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason)))
+        await self._recorded(asks)
         if later or again:
             async with self.context.pool.acquire() as connection, connection.transaction():
                 await store.postpone(connection, later, refused=True)
                 await store.postpone(connection, again, refused=False)
 
-    async def _recorded(self, commands: Sequence[Command]) -> None:
+    async def _recorded(self, asks: Sequence[Ask]) -> None:
         """Mails that left must be recorded: a database that is away for a moment is waited for."""
         attempt = 0
-        while commands:
+        while asks:
             try:
-                await self.context.execute_all(commands)
+                await self.context.execute_all(asks)
             except Transient as error:
                 attempt += 1
-                self.context.log.warning("deliveries will be recorded again", reason=str(error), mails=len(commands))
+                self.context.log.warning("deliveries will be recorded again", reason=str(error), mails=len(asks))
                 await asyncio.sleep(self._pause(attempt, 0.1, 5.0).total_seconds())
             else:
                 return
@@ -207,5 +207,5 @@ def _causes(mail: Mail) -> tuple[str, ...]:
     return tuple(str(message.cause) for message in mail.messages)
 
 
-def _record(mail: Mail, delivery: RecordDelivery) -> Command:
-    return Command(delivery, mail.contact.siren, mail.messages[0].region)
+def _record(mail: Mail, delivery: RecordDelivery) -> Ask:
+    return Ask(delivery, mail.contact.siren, mail.messages[0].region)

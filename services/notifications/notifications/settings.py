@@ -3,10 +3,19 @@
 from datetime import time, timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from common.settings import Settings
-from notifications.rules.planning import Policy
+from common.declare.errors import Misconfigured
+from common.process.settings import Settings
+from notifications.ruleset import Ruleset
+
+
+class SmtpSettings(BaseModel):
+    """Where mail goes: `smtp://[user:password@]host:port`, `smtps://…` for TLS from the start."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: SecretStr = SecretStr("smtp://127.0.0.1:1025")
 
 
 class MailSettings(BaseModel):
@@ -47,9 +56,9 @@ class MailSettings(BaseModel):
     retry_max_seconds: Annotated[float, Field(gt=0, description="longest pause")] = 6 * 3600.0
 
     @property
-    def policy(self) -> Policy:
+    def ruleset(self) -> Ruleset:
         """The figures that decide when waiting messages leave."""
-        return Policy(
+        return Ruleset(
             gather=timedelta(seconds=self.gather_seconds),
             per_week=self.ordinary_mails_per_week,
             quiet=(self.quiet_from, self.quiet_until) if self.quiet_hours else None,
@@ -60,9 +69,16 @@ class MailSettings(BaseModel):
 class NotificationSettings(Settings):
     """Everything a process of this service reads from its environment."""
 
+    smtp: SmtpSettings = SmtpSettings()
     notifications: MailSettings = MailSettings()
 
 
-def mail_settings(settings: Settings) -> MailSettings:
-    """The mail settings of a process; the defaults where it was started with the common settings only."""
-    return settings.notifications if isinstance(settings, NotificationSettings) else MailSettings()
+def settings_of(settings: Settings) -> NotificationSettings:
+    """The settings of a process, which `App.settings` made.
+
+    Raises:
+        Misconfigured: it was started with those of another service.
+    """
+    if not isinstance(settings, NotificationSettings):
+        raise Misconfigured(f"notifications needs NotificationSettings, not {type(settings).__name__}")
+    return settings

@@ -8,22 +8,13 @@ from uuid import UUID
 
 import msgspec
 
-from common import clock
-from common.message import Message
-from common.postgres import Connection
-from common.service import Changes
-from notifications.inputs import RecordDelivery
-from notifications.model import (
-    NONE_AWAITED,
-    Awaiting,
-    CompanyNotices,
-    ContactErased,
-    ContactSaved,
-    ContactUnsubscribed,
-    MessageToSend,
-    Settled,
-)
-from notifications.rules.planning import WEEK, Contact, Mail, Policy, Waiting, plan
+from common.core import clock
+from common.core.unit_of_work import Changes
+from common.postgres.connections import Connection
+from notifications.contacts.model import ContactErased, ContactSaved, ContactUnsubscribed
+from notifications.messages.model import MessageToSend, Settled, pending_key
+from notifications.messages.planning import WEEK, Contact, Mail, Waiting, plan
+from notifications.ruleset import Ruleset
 
 Row = TypeVar("Row")
 
@@ -31,29 +22,13 @@ _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 # --- the unit of work ------------------------------------------------------------------------------------------------
 
-AWAITING: Final = """select cause, template from messages_to_send
-    where (siren, cause) in (select * from unnest($1::text[], $2::uuid[])) and status = 'pending'
-    order by siren, cause for update"""
 
-
-async def load(connection: Connection, messages: Sequence[Message[object]]) -> Awaiting:
-    """Lock the messages that this batch's deliveries would settle; nothing is read for a batch of events."""
-    deliveries = [(m.key, cause) for m in messages if isinstance(m.input, RecordDelivery) for cause in m.input.causes]
-    if not deliveries:
-        return NONE_AWAITED
-    sirens, causes = zip(*deliveries, strict=True)
-    rows = await connection.fetch(AWAITING, sirens, causes)
-    return Awaiting({str(cause): template for cause, template in rows})
-
-
-async def save(connection: Connection, changes: Changes[CompanyNotices, Awaiting]) -> None:
+async def project(connection: Connection, changes: Changes) -> None:
     """Write the rows of a batch, kind by kind; contacts first, so that a new message finds its contact."""
     rows = changes.rows
     await _save_contacts(connection, rows)
     if messages := _of(MessageToSend, rows):
         await _add_messages(connection, messages)
-    if settled := _of(Settled, rows):
-        await connection.execute(SETTLE, *_columns(sorted(settled)))
 
 
 def _of(kind: type[Row], rows: Iterable[object]) -> list[Row]:
@@ -73,10 +48,6 @@ ADD_MESSAGES: Final = """insert into messages_to_send
     from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[])
         with ordinality m (siren, cause, template, legal, fact, deadline, region, place)
     on conflict do nothing"""
-SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.reason, settled_at = u.at,
-        fact = case when u.status = 'sent' then null else m.fact end
-    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) u (siren, cause, status, reason, at)
-    where m.siren = u.siren and m.cause = u.cause and m.status = 'pending'"""
 
 
 async def _add_messages(connection: Connection, messages: Sequence[MessageToSend]) -> None:
@@ -106,6 +77,37 @@ async def _add_shared(connection: Connection, facts: Mapping[bytes, bytes]) -> N
     known = {row[0] for row in await connection.fetch(KNOWN_FACTS, list(facts))}
     if new := sorted((digest, fact) for digest, fact in facts.items() if digest not in known):
         await connection.execute(ADD_FACTS, *_columns(new))
+
+
+# --- the messages that deliveries settle -----------------------------------------------------------------------------
+
+LOCK_PENDING: Final = """select siren, cause, template from messages_to_send
+    where (siren, cause) in (select * from unnest($1::text[], $2::uuid[])) and status = 'pending'
+    order by siren, cause for update"""
+SETTLE: Final = """update messages_to_send m set status = u.status, reason = u.reason, settled_at = u.at,
+        fact = case when u.status = 'sent' then null else m.fact end
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::timestamptz[]) u (siren, cause, status, reason, at)
+    where m.siren = u.siren and m.cause = u.cause and m.status = 'pending'"""
+
+
+class PendingMessages:
+    """The table of `PENDING`: the messages that the deliveries of a batch would settle."""
+
+    async def lock(self, connection: Connection, keys: Sequence[str]) -> Mapping[str, str]:
+        """Lock those that still wait."""
+        rows = await connection.fetch(LOCK_PENDING, *_columns(key.split("/") for key in keys))
+        return {pending_key(siren, str(cause)): template for siren, cause, template in rows}
+
+    async def save(
+        self,
+        connection: Connection,
+        before: Mapping[str, object],  # noqa: ARG002  being locked, they are as they were read
+        after: Mapping[str, object],
+    ) -> None:
+        """Settle them, in order of key."""
+        ended = [(*key.split("/"), end) for key, end in sorted(after.items()) if isinstance(end, Settled)]
+        rows = [(siren, cause, end.status, end.reason, end.at) for siren, cause, end in ended]
+        await connection.execute(SETTLE, *_columns(rows))
 
 
 # --- contacts --------------------------------------------------------------------------------------------------------
@@ -192,13 +194,13 @@ REVIVE: Final = """update messages_to_send m set status = 'pending', ready_at = 
         and m.recorded_at > $3 and m.fact is not null"""
 
 
-async def claim(connection: Connection, policy: Policy, limit: int, now: datetime) -> list[Mail]:
+async def claim(connection: Connection, ruleset: Ruleset, limit: int, now: datetime) -> list[Mail]:
     """Take the mails to send now, of up to about `limit` companies, and mark them ours for the length of the lease.
 
     A company's contact row is locked while its messages are looked at, so two senders never serve one company at once;
     companies that another sender holds are skipped. Run inside a transaction.
     """
-    found = await connection.fetch(CANDIDATES, now, now - policy.gather, limit)
+    found = await connection.fetch(CANDIDATES, now, now - ruleset.gather, limit)
     sirens = list(dict.fromkeys(row[0] for row in found))
     if not sirens:
         return []
@@ -212,11 +214,11 @@ async def claim(connection: Connection, policy: Policy, limit: int, now: datetim
     recent: dict[str, list[datetime]] = {}
     for siren, moment in await connection.fetch(RECENT, ours, now, now - WEEK):
         recent.setdefault(siren, []).append(moment)
-    plans = [plan(policy, contacts[s], messages, recent.get(s, ()), now) for s, messages in waiting.items()]
+    plans = [plan(ruleset, contacts[s], messages, recent.get(s, ()), now) for s, messages in waiting.items()]
     mails = [mail for each in plans for mail in each.mails]
     if mails:
         claimed = [(m.siren, m.cause, mail.mail_id) for mail in mails for m in mail.messages]
-        await connection.execute(CLAIM, *_columns(claimed), now + policy.lease)
+        await connection.execute(CLAIM, *_columns(claimed), now + ruleset.lease)
     if held := [(m.siren, m.cause, each.hold_until) for each in plans for m in each.held]:
         await connection.execute(HOLD, *_columns(held))
     if dropped := [(m.siren, m.cause) for each in plans for m in each.dropped]:

@@ -12,12 +12,13 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from pydantic import SecretStr
 
-from common.runtime import Context
-from common.settings import SmtpSettings
+from common.process.context import Context
 from common.testing.database import service_context
-from notifications.model import Awaiting, CompanyNotices
-from notifications.service import SERVICE
-from notifications.settings import MailSettings, NotificationSettings
+from notifications.app import APP
+from notifications.sender import Sender
+from notifications.settings import MailSettings, SmtpSettings
+
+from .driving import sender_of
 
 
 @dataclass
@@ -96,12 +97,20 @@ def mail_settings() -> MailSettings:
 
 
 @pytest.fixture
-async def context(inbox: Inbox, mail_settings: MailSettings) -> AsyncIterator[Context[CompanyNotices, Awaiting]]:
+async def context(inbox: Inbox, mail_settings: MailSettings) -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
     settings = {
         "smtp": SmtpSettings(url=SecretStr(f"smtp://127.0.0.1:{inbox.port}")),
         "public_url": "https://croissance-connectee.example",
         "notifications": mail_settings,
     }
-    async with service_context(SERVICE, NotificationSettings, pool_size=6, **settings) as opened:
+    async with service_context(APP, pool_size=6, **settings) as opened:
         yield opened
+
+
+@pytest.fixture
+async def sender(context: Context, mail_settings: MailSettings) -> AsyncIterator[Sender]:
+    """A sender whose connections are closed afterwards."""
+    made = await sender_of(context, mail_settings)
+    yield made
+    await made.close()

@@ -6,13 +6,14 @@ from uuid import UUID
 
 import msgspec
 
-from common.decision import Decision
-from common.event import derive_id
-from common.message import Message
-from notifications.decide import decide
-from notifications.model import NONE_AWAITED, NOTHING, MessageToSend
-from notifications.rules.notices import BY_TEMPLATE
-from notifications.rules.planning import Contact, Mail, Waiting, mail_id
+from common.declare.aggregate import NOTHING
+from common.declare.event import derive_id
+from common.declare.message import Message
+from common.testing.rules import decided, message_of
+from notifications.messages.model import MessageToSend
+from notifications.messages.planning import Contact, Mail, Waiting, mail_id
+from notifications.messages.table import BY_TEMPLATE
+from notifications.service import SERVICE
 
 SIREN = "732829320"
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -216,13 +217,12 @@ def fact(template: str, **changes: Any) -> Any:
 
 def message(content: Any, index: int = 0, siren: str = SIREN) -> Message[Any]:
     """A message of the core around an input."""
-    return Message(content, siren, 0, derive_id(ROOT, index), NOW, ROOT, "84")
+    return message_of(content, siren, NOW, id=derive_id(ROOT, index), region="84")
 
 
 def told(template: str, index: int = 0, **changes: Any) -> MessageToSend:
     """The row that a fact leads to."""
-    decision: Decision[Any, Any] = decide(NOTHING, NONE_AWAITED, message(fact(template, **changes), index))
-    (row,) = decision.rows
+    (row,) = decided(SERVICE, NOTHING, message(fact(template, **changes), index)).rows
     assert isinstance(row, MessageToSend)
     return row
 

@@ -6,14 +6,14 @@ from typing import Any
 import httpx
 import pytest
 
-from common.http import build_app
-from common.runtime import Context
+from common.http.application import build_app
+from common.process.context import Context
 from notifications import store
 from notifications.api import routes
-from notifications.unsubscribe import UnsubscribeLinks
+from notifications.mail.unsubscribe import UnsubscribeLinks
 
+from .driving import happen
 from .samples import SIREN
-from .test_notifications_sender import happen
 
 pytestmark = pytest.mark.stack
 
@@ -25,8 +25,15 @@ async def nothing_wrong() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Context[Any, Any]) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(context, routes(context), nothing_wrong)
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+    app = build_app(
+        context.service.title,
+        context.settings.http,
+        routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=nothing_wrong,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://notifications") as opened:
         yield opened
@@ -49,6 +56,7 @@ async def test_a_contact_is_recorded_read_replaced_and_erased(client: httpx.Asyn
     assert (await client.delete(url)).json() == erased.json()
     gone = await client.get(url)
     assert (gone.status_code, gone.json()["title"]) == (404, "Contact inconnu")
+    assert gone.json()["type"] == "tag:croissanceconnectee.fr,2026:contact_inconnu"
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,7 @@ async def test_a_wrong_siren_is_refused_everywhere(client: httpx.AsyncClient, si
         content = {"email": "a@exemple.fr"} if method == "PUT" else None
         answer = await client.request(method, f"/v1/{path}/{siren}", json=content)
         assert (answer.status_code, answer.json()["field"]) == (422, "siren")
+        assert answer.json()["type"] == "tag:croissanceconnectee.fr,2026:siren_invalide"
 
 
 async def test_a_batch_takes_the_good_and_names_the_bad(client: httpx.AsyncClient) -> None:
@@ -114,7 +123,7 @@ async def test_a_batch_takes_the_good_and_names_the_bad(client: httpx.AsyncClien
 
 
 async def test_the_same_key_gets_the_same_answer_and_no_address_is_kept(
-    client: httpx.AsyncClient, context: Context[Any, Any]
+    client: httpx.AsyncClient, context: Context
 ) -> None:
     headers = {"Idempotency-Key": "k1"}
     first = await client.put(f"/v1/contacts/{SIREN}", json={"email": "a@exemple.fr"}, headers=headers)
@@ -127,9 +136,7 @@ async def test_the_same_key_gets_the_same_answer_and_no_address_is_kept(
     assert "exemple.fr" not in kept
 
 
-async def test_history_tells_what_and_when_but_no_address(
-    client: httpx.AsyncClient, context: Context[Any, Any]
-) -> None:
+async def test_history_tells_what_and_when_but_no_address(client: httpx.AsyncClient, context: Context) -> None:
     await client.put(f"/v1/contacts/{SIREN}", json={"email": "a@exemple.fr"})
     (cause,) = await happen(context, "voucher_granted")
     await happen(context, "aids_recommended")
@@ -146,7 +153,7 @@ async def test_history_tells_what_and_when_but_no_address(
     assert (await client.get(f"/v1/notifications/{OTHER}")).json()["notifications"] == []
 
 
-async def test_unsubscribing_in_one_click(client: httpx.AsyncClient, context: Context[Any, Any]) -> None:
+async def test_unsubscribing_in_one_click(client: httpx.AsyncClient, context: Context) -> None:
     await client.put(f"/v1/contacts/{SIREN}", json={"email": "a@exemple.fr"})
     async with context.reading() as connection:
         links = UnsubscribeLinks(await store.signing_keys(connection), "")
@@ -170,11 +177,12 @@ async def test_a_forged_link_is_refused(client: httpx.AsyncClient, token: str) -
     for method in ("GET", "POST"):
         answer = await client.request(method, f"/v1/unsubscribe?token={token}")
         assert (answer.status_code, answer.json()["field"]) == (400, "token")
+        assert answer.json()["type"] == "tag:croissanceconnectee.fr,2026:lien_de_desabonnement_invalide"
         assert "<script>" not in answer.text
     assert (await client.get("/v1/unsubscribe")).status_code == 422
 
 
-async def test_a_rotated_key_still_verifies(context: Context[Any, Any]) -> None:
+async def test_a_rotated_key_still_verifies(context: Context) -> None:
     async with context.reading() as connection:
         old = await store.signing_keys(connection)
         ref = await connection.fetchval("select gen_random_uuid()")

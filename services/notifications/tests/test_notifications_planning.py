@@ -7,17 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.rules.planning import Plan, Policy, Waiting, mail_id, plan, retry_pause
+from notifications.messages.planning import Plan, Waiting, mail_id, plan, retry_pause
+from notifications.ruleset import Ruleset
 
 from .samples import CONTACT, NOW, waiting
 
-POLICY = Policy(gather=timedelta(seconds=2), per_week=2, quiet=None, lease=timedelta(minutes=5))
+RULESET = Ruleset(gather=timedelta(seconds=2), per_week=2, quiet=None, lease=timedelta(minutes=5))
 LATER = NOW + timedelta(seconds=3)
 NIGHT = (time(20), time(8))
 
 
-def planned(messages: list[Waiting], *recent: datetime, policy: Policy = POLICY, now: datetime = LATER) -> Plan:
-    return plan(policy, CONTACT, messages, recent, now)
+def planned(messages: list[Waiting], *recent: datetime, ruleset: Ruleset = RULESET, now: datetime = LATER) -> Plan:
+    return plan(ruleset, CONTACT, messages, recent, now)
 
 
 def templates(made: Plan) -> list[list[str]]:
@@ -60,7 +61,7 @@ def test_what_waited_for_the_week_leaves_as_one_digest() -> None:
 
 
 def test_without_a_limit_nothing_waits() -> None:
-    made = planned([waiting("label_waitlisted", 1)], NOW, NOW, NOW, policy=replace(POLICY, per_week=0))
+    made = planned([waiting("label_waitlisted", 1)], NOW, NOW, NOW, ruleset=replace(RULESET, per_week=0))
     assert templates(made) == [["label_waitlisted"]]
 
 
@@ -79,25 +80,25 @@ def test_quiet_hours_in_paris(now: datetime, until: datetime | None) -> None:
     messages = [
         waiting("aids_recommended", 1, ready_at=before), waiting("voucher_granted", 2, ready_at=before)
     ]  # fmt: skip
-    made = planned(messages, policy=replace(POLICY, quiet=NIGHT), now=now)
+    made = planned(messages, ruleset=replace(RULESET, quiet=NIGHT), now=now)
     assert made.hold_until == until
     assert ["voucher_granted"] in templates(made)
     assert (["aids_recommended"] in templates(made)) is (until is None)
 
 
 def test_quiet_hours_within_one_day() -> None:
-    policy = replace(POLICY, quiet=(time(12), time(14)))
-    made = planned([waiting("aids_recommended")], policy=policy, now=datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
+    ruleset = replace(RULESET, quiet=(time(12), time(14)))
+    made = planned([waiting("aids_recommended")], ruleset=ruleset, now=datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
     assert made.hold_until == datetime(2026, 11, 23, 13, tzinfo=UTC)
 
 
 def test_preferences_drop_ordinary_messages_only() -> None:
     messages = [waiting("aids_recommended", 1), waiting("diagnostic_completed", 2), waiting("label_granted", 3)]
-    muted = plan(POLICY, CONTACT._replace(muted=("aides",)), messages, (), LATER)
+    muted = plan(RULESET, CONTACT._replace(muted=("aides",)), messages, (), LATER)
     assert templates(muted) == [["label_granted"], ["diagnostic_completed"]]
     assert [message.template for message in muted.dropped] == ["aids_recommended"]
     for contact in (CONTACT._replace(unsubscribed_at=NOW), CONTACT._replace(channels=())):
-        made = plan(POLICY, contact, messages, (), LATER)
+        made = plan(RULESET, contact, messages, (), LATER)
         assert templates(made) == [["label_granted"]]
         assert len(made.dropped) == 2
 

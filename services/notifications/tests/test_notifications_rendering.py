@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from notifications import rendering
-from notifications.rendering import Rendered, RenderingError, Site, render
-from notifications.rules.planning import Mail
+from notifications.mail import rendering
+from notifications.mail.rendering import Rendered, RenderingError, Site, render
+from notifications.messages.planning import Mail
 
 from .samples import CONTACT, EVENTS, mail, waiting
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import Misconfigured
-from notifications.letters import Letterhead
-from notifications.rendering import Rendered
-from notifications.smtp import Server, read_url
+from common.declare.errors import Misconfigured
+from notifications.mail.letters import Letterhead
+from notifications.mail.rendering import Rendered
+from notifications.mail.smtp import Server, read_url
 
 MAIL = UUID("019abc00-0000-7000-8000-000000000001")
 HEAD = Letterhead("Croissance connectée <ne-pas-repondre@croissance-connectee.example>", "aide@exemple.fr")

@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from common.runtime import Context
+from common.process.context import Context
 from common.testing.database import service_context
-from vouchers.model import Applicant, Envelopes
-from vouchers.service import SERVICE
+from vouchers.app import APP
 
 
 @pytest.fixture
-async def context() -> AsyncIterator[Context[Applicant, Envelopes]]:
+async def context() -> AsyncIterator[Context]:
     """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
-    async with service_context(SERVICE, pool_size=12) as opened:
+    async with service_context(APP, pool_size=12) as opened:
         yield opened

@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from common.clock import new_id
-from common.codec import partition_of
-from common.http import build_app
-from common.message import Message
-from common.processor import apply_commands
-from common.runtime import Context
-from vouchers import inputs
+from common.core.clock import new_id
+from common.core.requests import apply_commands
+from common.declare.message import Message
+from common.http.application import build_app
+from common.process.context import Context
+from common.testing.rules import message_of
 from vouchers.api import routes
-from vouchers.model import Applicant, Envelopes, Measure
+from vouchers.eligibility.facts import Measure
+from vouchers.files import inputs
 
 pytestmark = pytest.mark.stack
 
@@ -28,15 +28,16 @@ async def nothing_wrong() -> list[str]:
 
 
 @pytest.fixture
-async def client(context: Context[Applicant, Envelopes]) -> AsyncIterator[httpx.AsyncClient]:
+async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     """The application with two diagnosed companies."""
     now = datetime.now(UTC)
     messages: list[Message[object]] = []
     for siren in (A, B):
         item = inputs.DiagnosticCompleted(siren, "d", "complet", now, (Measure("m1", ()),), COMPANY)
-        messages.append(Message(item, siren, partition_of(siren), new_id(), now, new_id()))
+        messages.append(message_of(item, siren, now, id=new_id()))
     await apply_commands(context.codec, context.begin, messages)
-    app = build_app(context, routes(context), nothing_wrong)
+    title, http, registry = context.service.title, context.settings.http, context.metrics.registry
+    app = build_app(title, http, routes(context), log=context.log, registry=registry, ready=nothing_wrong)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://vouchers") as opened:
         yield opened
@@ -63,7 +64,7 @@ def with_declaration(**changes: Any) -> dict[str, Any]:
     return {**valid, "declarations": {**valid["declarations"], **changes}}
 
 
-async def by_hand(context: Context[Applicant, Envelopes]) -> None:
+async def by_hand(context: Context) -> None:
     await context.pool.execute("update rulesets set rules = (rules::jsonb || '{\"auto_decision\": false}')::json")
 
 
@@ -137,6 +138,7 @@ async def test_a_second_application_is_a_conflict(client: httpx.AsyncClient) -> 
     assert answer.status_code == 409
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["allowed"] == ["withdraw"]
+    assert answer.json()["type"] == "tag:croissanceconnectee.fr,2026:cheque_deja_en_cours"
 
 
 @pytest.mark.parametrize(
@@ -174,9 +176,7 @@ async def test_bad_content_names_the_field(client: httpx.AsyncClient, content: d
     assert problem["detail"].startswith(field)
 
 
-async def test_what_cannot_be_decided_leaves_no_trace(
-    client: httpx.AsyncClient, context: Context[Applicant, Envelopes]
-) -> None:
+async def test_what_cannot_be_decided_leaves_no_trace(client: httpx.AsyncClient, context: Context) -> None:
     unknown = await client.post("/v1/vouchers", json=body(siren=STRANGER))
     assert (unknown.status_code, unknown.json()["field"]) == (409, "siren")
     nowhere = await client.post("/v1/vouchers", json=body(envelope_id="cheque-1999"))
@@ -203,9 +203,7 @@ async def test_a_batch_takes_each_item_for_itself(client: httpx.AsyncClient) -> 
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-async def test_an_instructor_grants_and_the_company_gives_up(
-    client: httpx.AsyncClient, context: Context[Applicant, Envelopes]
-) -> None:
+async def test_an_instructor_grants_and_the_company_gives_up(client: httpx.AsyncClient, context: Context) -> None:
     await by_hand(context)
     told = (await client.post("/v1/vouchers", json=with_line(amount_cents=1_000_000))).json()
     assert told["state"] == "depose"
@@ -221,7 +219,7 @@ async def test_an_instructor_grants_and_the_company_gives_up(
     assert envelope["ledger"]["movements"] == 4
 
 
-async def test_decisions_come_in_batches_too(client: httpx.AsyncClient, context: Context[Applicant, Envelopes]) -> None:
+async def test_decisions_come_in_batches_too(client: httpx.AsyncClient, context: Context) -> None:
     await by_hand(context)
     ids = [(await client.post("/v1/vouchers", json=body(siren=siren))).json()["voucher_id"] for siren in (A, B)]
     items = [
@@ -234,6 +232,14 @@ async def test_decisions_come_in_batches_too(client: httpx.AsyncClient, context:
     told = (await client.post("/v1/vouchers/decisions:batch", json=items)).json()
     assert [item.get("status") for item in told["results"]] == [None, 422, 422, None, 404]
     assert [item.get("state") for item in told["results"]] == ["accorde", None, None, "refuse", None]
+    assert [item.get("field") for item in told["results"]] == [
+        None,
+        "[1].reason",
+        "[2].amount_cents",
+        None,
+        "voucher_id",
+    ]
+    assert told["results"][4]["detail"] == f"Aucun dossier « {ids[0]} » pour le SIREN {B}."
 
 
 async def test_decisions_on_unknown_files_and_bad_paths(client: httpx.AsyncClient) -> None:

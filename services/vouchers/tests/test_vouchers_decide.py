@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from msgspec.structs import replace
 
-from common.codec import partition_of
-from common.decision import Cancel, Rejection, Schedule
-from common.event import Event
-from common.message import Message
-from vouchers import inputs
-from vouchers.decide import decide
+from common.core.codec import Codec, partition_of
+from common.declare.aggregate import NOTHING
+from common.declare.decision import Cancel, Decision, Refusal, Schedule
+from common.declare.event import Event
+from common.declare.message import Message
+from common.declare.pool import Ref
+from common.testing.rules import after, decided, message_of, rule_of
+from vouchers.eligibility.facts import Declarations, Line, Measure
 from vouchers.events import (
     BudgetReleased,
     BudgetReserved,
@@ -30,86 +32,127 @@ from vouchers.events import (
     VoucherRequested,
     VoucherWaitlisted,
 )
-from vouchers.model import (
-    KEPT_CLOSED,
-    Applicant,
-    Balances,
-    Declarations,
-    Envelope,
-    Envelopes,
-    Line,
-    Measure,
-    Movement,
-    Transition,
-    VoucherAnswer,
-    initial,
-)
-from vouchers.rules.ledger import replay
-from vouchers.ruleset import Rules
+from vouchers.events import Line as PublishedLine
+from vouchers.files import inputs
+from vouchers.files.model import HELD_IN, KEPT_CLOSED, Applicant, Transition, VoucherAnswer, VoucherFile, initial
+from vouchers.ledger.accounts import Balances, Entry, chained, replay
+from vouchers.ledger.envelope import ENVELOPES, Envelope
+from vouchers.ruleset import Ruleset
+from vouchers.service import SERVICE
+from vouchers.waiting.follow_ups import OfferRelease, ServeWaiting
+from vouchers.waiting.head import BOUND, WAITING, Head, Waiting, served_next
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SUPPLIER = "732829320"
 FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
 COMPANY = inputs.Company("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite")
 A, B, C, D = "443061841", "552100554", "356000000", "542051180"
-HELD = {"depose": "reserve", "accorde": "engage"}
 
 
 @dataclass
 class World:
-    """Keys, one envelope and the messages so far: what the core does, without a database."""
+    """Keys, one envelope and the messages so far: what the core does, without a database.
 
-    rules: Rules = field(default_factory=Rules)
+    Follow-ups wait in a list, as they would in the table of deadlines: `settle` decides them.
+    """
+
+    ruleset: Ruleset = field(default_factory=Ruleset)
     total: int = 250_000_000
     now: datetime = NOW
     states: dict[str, Applicant] = field(default_factory=dict[str, Applicant])
-    envelopes: Envelopes = field(default_factory=Envelopes)
-    movements: list[Movement] = field(default_factory=list[Movement])
+    pools: dict[Ref, Any] = field(default_factory=dict[Ref, Any])
+    entries: list[Entry] = field(default_factory=list[Entry])
     transitions: list[Transition] = field(default_factory=list[Transition])
     timers: dict[tuple[str, str], Schedule] = field(default_factory=dict[tuple[str, str], Schedule])
+    follow_ups: list[tuple[str, Any]] = field(default_factory=list[tuple[str, Any]])
     answer: object = None
     count: int = 0
 
     def __post_init__(self) -> None:
-        dated = ((datetime(2026, 1, 1, tzinfo=UTC), self.rules),)
-        self.envelopes = Envelopes((Envelope("e1", "cheque", None, None, dated, Balances(self.total)),))
+        dated = ((datetime(2026, 1, 1, tzinfo=UTC), self.ruleset),)
+        self.put(Envelope("e1", "cheque", None, None, dated, Balances(self.total)))
 
     @property
     def envelope(self) -> Envelope:
-        return self.envelopes.items[0]
+        return self.pools[ENVELOPES.at("e1")]
 
-    def do(self, siren: str, item: object, *, at: datetime | None = None) -> tuple[Event, ...]:
+    def put(self, envelope: Envelope) -> None:
+        self.pools[ENVELOPES.at("e1")] = envelope
+
+    def waiting(self) -> list[VoucherFile]:
+        files = [file for state in self.states.values() for file in state.files if file.status == "liste_attente"]
+        return sorted(files, key=lambda file: file.place)
+
+    def read_list(self) -> None:
+        """What the store does under the lock of the envelope: the head of the list, and the smallest that waits."""
+        whose = {file.id: (state.siren, "84") for state in self.states.values() for file in state.files}
+        files = tuple(Waiting(*whose[file.id], file.id, file.asked_cents) for file in self.waiting())
+        self.pools[WAITING.at("e1")] = Head(self.envelope.mark, files)
+        smallest = min((file.asked_cents for file in self.waiting()), default=None)
+        self.put(replace(self.envelope, smallest_waiting_cents=smallest))
+
+    def do(self, siren: str, item: object, *, at: datetime | None = None, fresh: bool = True) -> tuple[Event, ...]:
+        """Decide one input; `fresh`: first of its transaction, so that pools were just read."""
         self.count += 1
         self.now = at or self.now + timedelta(seconds=1)
         cause = UUID(int=self.count)
-        message = Message(item, siren, partition_of(siren), cause, self.now, cause)
-        decision = decide(self.states.get(siren) or initial(siren), self.envelopes, message)
+        message = Message[Any](item, siren, partition_of(siren), cause, self.now, cause)
+        if fresh:
+            self.read_list()
+        if isinstance(item, ServeWaiting):
+            self.settle_one(decided(SERVICE, NOTHING, message, self.pools))
+            return ()
+        known = {ENVELOPES.at("nope"): None, **self.pools}
+        decision = decided(SERVICE, self.states.get(siren) or initial(siren), message, known)
         self.states[siren] = decision.state
-        self.envelopes = decision.shared
-        self.movements += [row for row in decision.rows if isinstance(row, Movement)]
-        self.transitions += [row for row in decision.rows if isinstance(row, Transition)]
         for change in decision.deadlines:
             if isinstance(change, Cancel):
                 self.timers.pop((siren, change.name), None)
             else:
                 self.timers[siren, change.name] = change
+        self.settle_one(decision)
+        return tuple(event for event in decision.events if isinstance(event, Event))
+
+    def settle_one(self, decision: Decision[Any]) -> None:
+        self.pools = after(self.pools, decision.draws)
+        self.entries += [row for row in decision.rows if isinstance(row, Entry)]
+        self.transitions += [row for row in decision.rows if isinstance(row, Transition)]
+        self.follow_ups += [(follow.key, follow.input) for follow in decision.follow_ups]
         self.answer = decision.answer
         self.check()
-        return decision.events
+
+    def settle(self) -> list[Event]:
+        """Decide follow-ups until none is left, each in a transaction of its own; they must end by themselves."""
+        events: list[Event] = []
+        most = 10 * (1 + len(self.waiting()))
+        for _ in range(most):
+            if not self.follow_ups:
+                break
+            events += self.do(*self.follow_ups.pop(0))
+        assert not self.follow_ups, f"still something to follow up after {most} decisions"
+        left = self.envelope.balances.disponible
+        assert all(file.asked_cents > left for file in self.waiting())
+        assert not self.envelope.offering
+        return events
 
     def check(self) -> None:
-        """Replaying the movements gives the balances; what files hold is what the accounts hold."""
+        """The ledger gives the balances and shows no gap; what files hold is what the accounts hold."""
         balances = self.envelope.balances
-        assert replay(self.total, self.movements) == balances
+        assert replay(self.total, (entry.movement for entry in self.entries)) == balances
+        chain = ""
+        for number, entry in enumerate(self.entries, start=1):
+            chain = chained(chain, entry.movement)
+            assert (entry.number, entry.hash) == (number, chain)
+        assert (self.envelope.movements, self.envelope.chain) == (len(self.entries), chain)
         held = {"reserve": 0, "engage": 0}
-        waiting = 0
         for state in self.states.values():
             for file in state.files:
-                waiting += file.status == "liste_attente"
                 if file.held_cents:
-                    held[HELD[file.status]] += file.held_cents
+                    held[HELD_IN[file.status]] += file.held_cents
         assert held == {"reserve": balances.reserve, "engage": balances.engage}
-        assert self.envelope.waiting == waiting
+        assert self.envelope.waiting == len(self.waiting())
+        sent = sum(isinstance(item, ServeWaiting) for _, item in self.follow_ups)
+        assert sent == self.envelope.offering
 
     def diagnosed(self, *sirens: str, company: inputs.Company = COMPANY) -> "World":
         for siren in sirens:
@@ -127,8 +170,8 @@ class World:
     def status(self, siren: str) -> str:
         return self.states[siren].files[-1].status
 
-    def rejection(self) -> Rejection:
-        assert isinstance(self.answer, Rejection)
+    def refusal(self) -> Refusal:
+        assert isinstance(self.answer, Refusal)
         return self.answer
 
     def told(self) -> VoucherAnswer:
@@ -148,9 +191,35 @@ def test_an_eligible_file_is_granted_at_once() -> None:
     events = world.apply(A, 200_000)
     file = world.file(A)
     assert events == (
-        VoucherRequested(A, file, "e1", 100_000, events[0].lines, 0, date(2026, 12, 23), "84"),  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType]
-        BudgetReserved("e1", file, A, 100_000, 249_900_000, "depose", "84"),
-        VoucherGranted(A, file, "e1", 100_000, 50, date(2027, 5, 23), date(2027, 11, 23), "84"),
+        VoucherRequested(
+            siren=A,
+            voucher_id=file,
+            envelope_id="e1",
+            amount_asked_cents=100_000,
+            lines=(PublishedLine("site_ecommerce", SUPPLIER, 200_000, "m1"),),
+            de_minimis_declared_cents=0,
+            reply_by=date(2026, 12, 23),
+            region="84",
+        ),
+        BudgetReserved(
+            envelope_id="e1",
+            voucher_id=file,
+            siren=A,
+            amount_cents=100_000,
+            available_after_cents=249_900_000,
+            reason="depose",
+            region="84",
+        ),
+        VoucherGranted(
+            siren=A,
+            voucher_id=file,
+            envelope_id="e1",
+            amount_cents=100_000,
+            rate_percent=50,
+            agreement_by=date(2027, 5, 23),
+            claim_by=date(2027, 11, 23),
+            region="84",
+        ),
     )
     assert world.envelope.balances == Balances(249_900_000, 0, 100_000)
     assert world.told().state == "accorde"
@@ -166,7 +235,7 @@ def test_a_refusal_reserves_nothing_and_lists_every_reason() -> None:
     assert events[0].codes == ("hors_pme", "subvention_minimum")
     assert len(events[0].reasons) == 2
     assert kinds(events) == [VoucherRefused]
-    assert world.movements == []
+    assert world.entries == []
     assert world.told().state == "refuse"
 
 
@@ -194,15 +263,15 @@ def test_another_application_while_one_runs_is_rejected_without_a_trace() -> Non
     world.apply(A)
     before = world.states[A]
     assert world.apply(A, 200_000) == ()
-    rejection = world.rejection()
-    assert (rejection.status, rejection.field, rejection.allowed) == (409, "siren", ("withdraw",))
+    refusal = world.refusal()
+    assert (refusal.kind, refusal.field, refusal.allowed) == ("illegal", "siren", ("withdraw",))
     assert world.states[A] is before
 
 
 def test_without_a_full_diagnosis_nothing_is_written() -> None:
     world = World()
     assert world.apply(A) == ()
-    assert world.rejection().status == 409
+    assert world.refusal().kind == "illegal"
     express = inputs.DiagnosticCompleted(A, "d", "express", NOW, (), COMPANY)
     world.do(A, express)
     assert world.states[A] == initial(A)
@@ -211,21 +280,21 @@ def test_without_a_full_diagnosis_nothing_is_written() -> None:
 def test_a_missing_datum_is_no_refusal() -> None:
     world = World().diagnosed(A, company=replace(COMPANY, created_on=None))
     assert world.apply(A) == ()
-    assert world.rejection().status == 409
-    assert "date de création" in world.rejection().detail
+    assert world.refusal().kind == "illegal"
+    assert "date de création" in world.refusal().detail
     assert world.states[A].files == ()
 
 
 def test_an_unknown_envelope_and_a_closed_one_are_rejected() -> None:
     world = World().diagnosed(A)
     world.do(A, inputs.ApplyForVoucher("nope", (), FINE))
-    assert world.rejection().status == 404
-    world.envelopes = Envelopes((replace(world.envelope, opens_on=date(2026, 12, 1)),))
+    assert world.refusal().kind == "unknown"
+    world.put(replace(world.envelope, opens_on=date(2026, 12, 1)))
     world.apply(A)
-    assert "01/12/2026" in world.rejection().detail
-    world.envelopes = Envelopes((replace(world.envelope, opens_on=None, closes_on=date(2026, 11, 22)),))
+    assert "01/12/2026" in world.refusal().detail
+    world.put(replace(world.envelope, opens_on=None, closes_on=date(2026, 11, 22)))
     world.apply(A)
-    assert world.rejection().status == 409
+    assert world.refusal().kind == "illegal"
 
 
 def test_own_aid_of_the_window_count_for_de_minimis() -> None:
@@ -233,7 +302,7 @@ def test_own_aid_of_the_window_count_for_de_minimis() -> None:
     said = replace(FINE, de_minimis_declared_cents=28_600_000)
     world.apply(A, said=said)
     assert world.told().granted_cents == 1_400_000
-    world.do(A, inputs.WithdrawVoucher("e1", world.file(A), "dirigeant"))
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
     world.apply(A, said=replace(said, de_minimis_declared_cents=29_950_000))
     assert world.told().reasons[0].code == "de_minimis"
 
@@ -241,8 +310,8 @@ def test_own_aid_of_the_window_count_for_de_minimis() -> None:
 def test_rules_in_force_at_the_deposit_judge_the_file() -> None:
     world = World().diagnosed(A, B)
     later = NOW + timedelta(days=1)
-    richer = dataclasses.replace(world.rules, version="cheque/2", rate_percent=70)
-    world.envelopes = Envelopes((replace(world.envelope, rulesets=((later, richer), *world.envelope.rulesets)),))
+    richer = dataclasses.replace(world.ruleset, version="cheque/2", rate_percent=70)
+    world.put(replace(world.envelope, rulesets=((later, richer), *world.envelope.rulesets)))
     world.apply(A, 1_000_000)
     assert (world.told().granted_cents, world.told().ruleset_version) == (500_000, "cheque-2026/1")
     world.do(B, inputs.ApplyForVoucher("e1", (Line("cybersecurite", SUPPLIER, 1_000_000, "m1"),), FINE), at=later)
@@ -279,14 +348,22 @@ def test_nobody_overtakes_a_waiting_file_that_would_fit() -> None:
     world.apply(A)
     world.apply(B)
     assert world.status(B) == "liste_attente"
-    events = world.do(A, inputs.WithdrawVoucher("e1", world.file(A), "dirigeant", "plus de projet"))
+    events = world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant", "plus de projet"))
     assert kinds(events) == [BudgetReleased, VoucherRenounced]
     world.apply(C, 200_000)
     assert world.status(C) == "liste_attente"
-    events = world.do(B, inputs.OfferRelease("e1", world.file(B)))
+    events = world.do(B, OfferRelease(world.file(B)))
     assert kinds(events) == [BudgetReserved, EnvelopeExhausted, VoucherGranted]
-    assert events[0] == BudgetReserved("e1", world.file(B), B, 1_500_000, 0, "liste_attente", "84")
-    assert world.do(B, inputs.OfferRelease("e1", world.file(B))) == ()
+    assert events[0] == BudgetReserved(
+        envelope_id="e1",
+        voucher_id=world.file(B),
+        siren=B,
+        amount_cents=1_500_000,
+        available_after_cents=0,
+        reason="liste_attente",
+        region="84",
+    )
+    assert world.do(B, OfferRelease(world.file(B))) == ()
 
 
 def test_a_smaller_file_is_served_when_nobody_before_it_fits() -> None:
@@ -301,7 +378,7 @@ def test_an_offer_that_does_not_fit_leaves_the_file_waiting() -> None:
     world = World(total=1_500_000).diagnosed(A, B)
     world.apply(A)
     world.apply(B)
-    assert world.do(B, inputs.OfferRelease("e1", world.file(B))) == ()
+    assert world.do(B, OfferRelease(world.file(B))) == ()
     assert world.status(B) == "liste_attente"
 
 
@@ -309,9 +386,9 @@ def test_an_offer_counts_the_ceilings_again() -> None:
     world = World(total=1_500_000).diagnosed(A, B)
     world.apply(A)
     world.apply(B)
-    world.do(A, inputs.WithdrawVoucher("e1", world.file(A), "dirigeant"))
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
     world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False)))
-    events = world.do(B, inputs.OfferRelease("e1", world.file(B)))
+    events = world.do(B, OfferRelease(world.file(B)))
     assert isinstance(events[0], VoucherRefused)
     assert events[0].codes == ("entreprise_inactive",)
     assert world.envelope.smallest_waiting_cents is None
@@ -321,14 +398,119 @@ def test_a_waiting_file_can_be_given_up_and_refused() -> None:
     world = World(total=1_500_000).diagnosed(A, B, C)
     for siren in (A, B, C):
         world.apply(siren)
-    assert kinds(world.do(B, inputs.WithdrawVoucher("e1", world.file(B), "dirigeant"))) == [VoucherRenounced]
-    assert kinds(world.do(C, inputs.RefuseVoucher("e1", world.file(C), "agent", "Hors sujet."))) == [VoucherRefused]
+    assert kinds(world.do(B, inputs.WithdrawVoucher(world.file(B), "dirigeant"))) == [VoucherRenounced]
+    assert kinds(world.do(C, inputs.RefuseVoucher(world.file(C), "agent", "Hors sujet."))) == [VoucherRefused]
     assert (world.status(B), world.status(C), world.envelope.waiting) == ("retire", "refuse", 0)
+
+
+# --- money that came back --------------------------------------------------------------------------------------------
+
+
+def queue_of(*amounts: int, left: int) -> tuple[int, ...]:
+    files = [Waiting(f"{rank}", "84", f"f{rank}", cents) for rank, cents in enumerate(amounts)]
+    return tuple(file.asked_cents for file in served_next(files, left))
+
+
+def test_those_who_are_next() -> None:
+    assert queue_of(5, 4, 3, left=9) == (5, 4)
+    assert queue_of(5, 4, 3, left=8) == (5,)
+    assert queue_of(5, 4, 3, left=4) == (4,)
+    assert queue_of(5, 4, 3, left=2) == ()
+    assert queue_of(left=9) == ()
+    assert len(queue_of(*[1] * (BOUND + 7), left=10_000)) == BOUND
+
+
+def test_money_that_comes_back_is_offered_by_the_envelope() -> None:
+    world = World(total=3_000_000).diagnosed(A, B, C, D)
+    for siren in (A, B, C, D):
+        world.apply(siren)
+    assert world.follow_ups == []
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    assert world.follow_ups == [("e1", ServeWaiting())]
+    world.do(B, inputs.WithdrawVoucher(world.file(B), "dirigeant"))
+    assert world.follow_ups == [("e1", ServeWaiting())], "one is on its way already"
+    world.do(*world.follow_ups.pop())
+    assert world.follow_ups == [(C, OfferRelease(world.file(C))), (D, OfferRelease(world.file(D)))]
+    events = world.settle()
+    assert kinds(tuple(events)) == [BudgetReserved, VoucherGranted, BudgetReserved, EnvelopeExhausted, VoucherGranted]
+    assert (world.status(C), world.status(D)) == ("accorde", "accorde")
+
+
+def test_what_a_served_file_leaves_is_offered_again() -> None:
+    world = World(total=1_500_000).diagnosed(A, B, C)
+    for siren, amount in ((A, 3_000_000), (B, 3_000_000), (C, 400_000)):
+        world.apply(siren, amount)
+    world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False)))
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    world.settle()
+    assert (world.status(B), world.status(C)) == ("refuse", "accorde")
+
+
+def test_nothing_is_followed_up_when_nothing_fits() -> None:
+    world = World(total=2_000_000).diagnosed(A, B, C)
+    world.apply(A, 2_000_000)
+    world.apply(B)
+    world.apply(C)
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    world.settle()
+    assert (world.status(B), world.status(C)) == ("accorde", "liste_attente")
+    assert world.follow_ups == []
+    world.do("e1", ServeWaiting())
+    assert world.follow_ups == []
+    world.do(C, OfferRelease(world.file(C)))
+    assert world.follow_ups == []
+
+
+def test_a_list_read_before_this_transaction_moved_the_envelope_is_read_anew() -> None:
+    world = World(total=3_000_000).diagnosed(A, B, C, D)
+    for siren in (A, B, C, D):
+        world.apply(siren)
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    world.read_list()
+    world.do(C, OfferRelease(world.file(C)), fresh=False)
+    world.follow_ups.clear()
+    world.put(replace(world.envelope, offering=True))
+    message = message_of(ServeWaiting(), "e1", NOW)
+    again = decided(SERVICE, NOTHING, message, world.pools)
+    assert [(follow.key, follow.input) for follow in again.follow_ups] == [("e1", ServeWaiting())]
+    assert again.draws == ()
+
+
+def test_an_envelope_that_is_gone_serves_nobody() -> None:
+    message = message_of(ServeWaiting(), "e9", NOW)
+    known: dict[Ref, Any] = {ENVELOPES.at("e9"): None, WAITING.at("e9"): WAITING.initial("e9")}
+    assert decided(SERVICE, NOTHING, message, known).follow_ups == ()
+
+
+def test_a_newcomer_that_waits_for_nobody_is_served_at_once() -> None:
+    """Within a transaction the smallest that waits is a lower bound: who waits because of it is offered the money."""
+    world = World(total=1_700_000).diagnosed(A, B, C, D)
+    world.apply(A)
+    world.apply(B)
+    world.apply(C, 800_000)
+    world.do(C, inputs.WithdrawVoucher(world.file(C), "dirigeant"))
+    world.put(replace(world.envelope, smallest_waiting_cents=200_000))
+    lines = (Line("site_ecommerce", SUPPLIER, 400_000, "m1"),)
+    world.do(D, inputs.ApplyForVoucher("e1", lines, FINE), fresh=False)
+    assert world.status(D) == "liste_attente"
+    world.settle()
+    assert (world.status(B), world.status(D)) == ("liste_attente", "accorde")
+
+
+def test_an_envelope_is_kept_as_json_with_its_rule_sets() -> None:
+    codec = Codec(SERVICE)
+    world = World(Ruleset(auto_decision=False), total=1_500_000).diagnosed(A, B)
+    world.apply(A)
+    world.apply(B)
+    world.read_list()
+    for pool in (ENVELOPES, WAITING):
+        kept = world.pools[pool.at("e1")]
+        assert codec.decode_pool[pool.name](codec.encode(kept)) == kept
 
 
 # --- instructors -----------------------------------------------------------------------------------------------------
 
-BY_HAND = Rules(auto_decision=False)
+BY_HAND = Ruleset(auto_decision=False)
 
 
 def test_by_hand_a_file_is_reserved_with_a_deadline() -> None:
@@ -343,14 +525,22 @@ def test_by_hand_a_file_is_reserved_with_a_deadline() -> None:
 def test_a_grant_for_less_gives_the_difference_back() -> None:
     world = World(BY_HAND).diagnosed(A)
     world.apply(A)
-    events = world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent-7", "devis revu", 1_000_000))
+    events = world.do(A, inputs.GrantVoucher(world.file(A), "agent-7", "devis revu", 1_000_000))
     assert kinds(events) == [BudgetReleased, VoucherGranted]
-    assert events[0] == BudgetReleased("e1", world.file(A), A, 500_000, 249_000_000, "accorde", "84")
+    assert events[0] == BudgetReleased(
+        envelope_id="e1",
+        voucher_id=world.file(A),
+        siren=A,
+        amount_cents=500_000,
+        available_after_cents=249_000_000,
+        reason="accorde",
+        region="84",
+    )
     assert world.envelope.balances == Balances(249_000_000, 0, 1_000_000)
     assert world.timers == {}
     assert world.transitions[-1].actor == "agent-7"
     again = world.answer
-    assert world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent-7", "", 1_000_000)) == ()
+    assert world.do(A, inputs.GrantVoucher(world.file(A), "agent-7", "", 1_000_000)) == ()
     assert world.answer == again
 
 
@@ -358,27 +548,27 @@ def test_a_grant_for_less_gives_the_difference_back() -> None:
 def test_a_grant_outside_the_limits_is_rejected(amount: int) -> None:
     world = World(BY_HAND).diagnosed(A)
     world.apply(A)
-    assert world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent", "", amount)) == ()
-    assert (world.rejection().status, world.rejection().field) == (422, "amount_cents")
+    assert world.do(A, inputs.GrantVoucher(world.file(A), "agent", "", amount)) == ()
+    assert (world.refusal().kind, world.refusal().field) == ("invalid", "amount_cents")
 
 
 def test_a_refusal_by_hand_gives_the_money_back() -> None:
     world = World(BY_HAND).diagnosed(A)
     world.apply(A)
-    events = world.do(A, inputs.RefuseVoucher("e1", world.file(A), "agent", "Dépense de confort."))
+    events = world.do(A, inputs.RefuseVoucher(world.file(A), "agent", "Dépense de confort."))
     assert kinds(events) == [BudgetReleased, VoucherRefused]
     assert isinstance(events[1], VoucherRefused)
     assert events[1].reasons == ("Dépense de confort.",)
     assert world.envelope.balances == Balances(250_000_000)
-    assert world.do(A, inputs.RefuseVoucher("e1", world.file(A), "agent", "Dépense de confort.")) == ()
+    assert world.do(A, inputs.RefuseVoucher(world.file(A), "agent", "Dépense de confort.")) == ()
 
 
 def test_a_company_that_closed_cannot_be_granted() -> None:
     world = World(BY_HAND).diagnosed(A)
     world.apply(A)
     world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False)))
-    assert world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent")) == ()
-    assert world.rejection().allowed == ("refuse", "withdraw")
+    assert world.do(A, inputs.GrantVoucher(world.file(A), "agent")) == ()
+    assert world.refusal().allowed == ("refuse", "withdraw")
 
 
 def test_without_a_decision_the_reservation_expires() -> None:
@@ -392,7 +582,7 @@ def test_without_a_decision_the_reservation_expires() -> None:
 
 
 def test_large_grants_can_wait_for_a_person() -> None:
-    world = World(Rules(review_over_cents=1_000_000)).diagnosed(A, B)
+    world = World(Ruleset(review_over_cents=1_000_000)).diagnosed(A, B)
     world.apply(A)
     world.apply(B, 2_000_000)
     assert (world.status(A), world.status(B)) == ("depose", "accorde")
@@ -401,43 +591,79 @@ def test_large_grants_can_wait_for_a_person() -> None:
 def test_illegal_transitions_say_what_is_allowed() -> None:
     world = World().diagnosed(A, B)
     world.apply(A)
-    world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent", "", 200_000))
-    assert (world.rejection().status, world.rejection().allowed) == (409, ("withdraw",))
-    world.do(A, inputs.RefuseVoucher("e1", world.file(A), "agent", "Trop tard."))
-    assert world.rejection().status == 409
-    world.do(A, inputs.WithdrawVoucher("e1", world.file(A), "dirigeant"))
+    world.do(A, inputs.GrantVoucher(world.file(A), "agent", "", 200_000))
+    assert (world.refusal().kind, world.refusal().allowed) == ("illegal", ("withdraw",))
+    world.do(A, inputs.RefuseVoucher(world.file(A), "agent", "Trop tard."))
+    assert world.refusal().kind == "illegal"
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
     assert world.status(A) == "renonce"
-    assert world.do(A, inputs.WithdrawVoucher("e1", world.file(A), "dirigeant")) == ()
-    world.do(A, inputs.GrantVoucher("e1", world.file(A), "agent"))
-    assert world.rejection().allowed == ()
+    assert world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant")) == ()
+    world.do(A, inputs.GrantVoucher(world.file(A), "agent"))
+    assert world.refusal().allowed == ()
     world.apply(B, 1000)
-    world.do(B, inputs.WithdrawVoucher("e1", world.file(B), "dirigeant"))
-    assert world.rejection().status == 409
+    world.do(B, inputs.WithdrawVoucher(world.file(B), "dirigeant"))
+    assert world.refusal().kind == "illegal"
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        inputs.GrantVoucher("e1", "nope", "agent"),
-        inputs.RefuseVoucher("e1", "nope", "agent", "Non."),
-        inputs.WithdrawVoucher("e2", "nope", "agent"),
-        inputs.OfferRelease("e1", "nope"),
+        inputs.GrantVoucher("nope", "agent"),
+        inputs.RefuseVoucher("nope", "agent", "Non."),
+        inputs.WithdrawVoucher("nope", "agent"),
     ],
 )
 def test_an_unknown_file_is_not_found(command: object) -> None:
     world = World().diagnosed(A)
     assert world.do(A, command) == ()
-    assert world.rejection().status == 404
+    assert world.refusal().kind == "unknown"
 
 
 def test_a_deadline_of_a_file_that_is_gone_does_nothing() -> None:
     world = World()
-    assert world.do(A, inputs.ReservationDue("e1", "nope")) == ()
+    assert world.do(A, inputs.ReservationDue("nope")) == ()
 
 
-def test_an_input_nobody_declared_is_a_bug() -> None:
-    with pytest.raises(TypeError, match="str"):
-        World().do(A, "?")
+def test_every_input_has_one_rule_and_every_event_its_producer() -> None:
+    assert [kind.__name__ for kind in SERVICE.inputs(object)] == [
+        "DiagnosticCompleted",
+        "CompanyProfileUpdated",
+        "LabelGranted",
+        "ApplyForVoucher",
+        "GrantVoucher",
+        "RefuseVoucher",
+        "WithdrawVoucher",
+        "ReservationDue",
+        "OfferRelease",
+        "ServeWaiting",
+    ]
+    assert {name: [kind.__name__ for kind in kinds] for name, kinds in SERVICE.consumes.items()} == {
+        "companies": ["CompanyProfileUpdated"],
+        "diagnostic": ["DiagnosticCompleted"],
+        "labels": ["LabelGranted"],
+    }
+
+
+def test_pools_are_named_from_the_file_in_the_state() -> None:
+    world = World().diagnosed(A)
+    world.apply(A)
+    for item in (
+        inputs.GrantVoucher(world.file(A), "agent"),
+        inputs.RefuseVoucher(world.file(A), "agent", "Non."),
+        inputs.WithdrawVoucher(world.file(A), "dirigeant"),
+        inputs.ReservationDue(world.file(A)),
+        OfferRelease(world.file(A)),
+    ):
+        named = rule_of(SERVICE, item).pools
+        assert named is not None
+        assert tuple(named(message_of(item, A, NOW), world.states[A])) == (ENVELOPES.at("e1"),)
+        assert tuple(named(message_of(item, A, NOW), initial(A))) == ()
+    named = rule_of(SERVICE, ServeWaiting()).pools
+    assert named is not None
+    refs = tuple(named(message_of(ServeWaiting(), "e1", NOW), NOTHING))
+    assert refs == tuple(sorted(refs)) == (ENVELOPES.at("e1"), WAITING.at("e1"))
+    for told in (inputs.LabelGranted(A, NOW), inputs.CompanyProfileUpdated(A, COMPANY)):
+        assert rule_of(SERVICE, told).pools is None
 
 
 # --- what others tell ------------------------------------------------------------------------------------------------
@@ -481,31 +707,43 @@ class LifeMachine(RuleBasedStateMachine):
 
     @initialize(total=st.integers(1_500_000, 4_000_000), automatic=st.booleans())
     def open(self, total: int, automatic: bool) -> None:
-        self.world = World(Rules(auto_decision=automatic), total).diagnosed(*SIRENS)
+        self.world = World(Ruleset(auto_decision=automatic), total).diagnosed(*SIRENS)
 
     @rule(siren=companies, amount=st.sampled_from([150_000, 200_000, 1_000_000, 3_000_000]))
     def apply(self, siren: str, amount: int) -> None:
+        self.world.read_list()
         room = self.world.envelope.has_room(min(amount // 2, 1_500_000))
-        running = any(file.status in HELD or file.status == "liste_attente" for file in self.world.states[siren].files)
+        running = any(
+            file.status in HELD_IN or file.status == "liste_attente" for file in self.world.states[siren].files
+        )
         self.world.apply(siren, amount)
         if not running and amount >= 200_000:
             assert (self.world.status(siren) != "liste_attente") is room
 
     @rule(siren=companies, amount=st.none() | st.integers(90_000, 1_600_000))
     def grant(self, siren: str, amount: int | None) -> None:
-        self.decide(siren, lambda file: inputs.GrantVoucher("e1", file, "agent", "", amount))
+        self.decide(siren, lambda file: inputs.GrantVoucher(file, "agent", "", amount))
 
     @rule(siren=companies)
     def refuse(self, siren: str) -> None:
-        self.decide(siren, lambda file: inputs.RefuseVoucher("e1", file, "agent", "Non."))
+        self.decide(siren, lambda file: inputs.RefuseVoucher(file, "agent", "Non."))
 
     @rule(siren=companies)
     def withdraw(self, siren: str) -> None:
-        self.decide(siren, lambda file: inputs.WithdrawVoucher("e1", file, "dirigeant"))
+        self.decide(siren, lambda file: inputs.WithdrawVoucher(file, "dirigeant"))
 
     @rule(siren=companies)
     def offer(self, siren: str) -> None:
-        self.decide(siren, lambda file: inputs.OfferRelease("e1", file))
+        self.decide(siren, OfferRelease)
+
+    @rule()
+    def follow_one_up(self) -> None:
+        if self.world.follow_ups:
+            self.world.do(*self.world.follow_ups.pop(0))
+
+    @rule()
+    def settle(self) -> None:
+        self.world.settle()
 
     @rule()
     def let_a_month_pass(self) -> None:
@@ -516,12 +754,12 @@ class LifeMachine(RuleBasedStateMachine):
     def decide(self, siren: str, command: Callable[[str], object]) -> None:
         files = self.world.states[siren].files
         if files:
-            file = files[len(self.world.movements) % len(files)].id
+            file = files[len(self.world.entries) % len(files)].id
             self.world.do(siren, command(file))
-            state, movements = self.world.states[siren], len(self.world.movements)
-            if not isinstance(self.world.answer, Rejection):
+            state, movements = self.world.states[siren], len(self.world.entries)
+            if not isinstance(self.world.answer, Refusal):
                 assert self.world.do(siren, command(file)) == ()
-                assert (self.world.states[siren], len(self.world.movements)) == (state, movements)
+                assert (self.world.states[siren], len(self.world.entries)) == (state, movements)
 
 
 TestLife: Any = LifeMachine.TestCase

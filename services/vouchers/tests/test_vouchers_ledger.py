@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import asdict, replace
 
-from vouchers.model import Account, Balances, Movement
-from vouchers.rules.ledger import MOVES, LedgerError, apply, post, replay, seal
+from vouchers.ledger.accounts import MOVES, Account, Balances, LedgerError, Movement, apply, chained, post, replay
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 TOTAL = 10_000
@@ -80,7 +79,7 @@ def test_what_is_impossible_is_said(row: Movement, reason: str) -> None:
 
 def test_a_changed_row_breaks_the_chain() -> None:
     row = movement("disponible", "reserve", 5)
-    first = seal("", row)
-    assert seal("", row) == first
-    assert seal("", replace(row, amount_cents=6)) != first
-    assert seal(first, row) != first
+    first = chained("", row)
+    assert chained("", row) == first
+    assert chained("", replace(row, amount_cents=6)) != first
+    assert chained(first, row) != first

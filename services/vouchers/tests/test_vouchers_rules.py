@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from france.siren import is_siren
-from vouchers.model import Declarations, Diagnostic, Line, Measure, Profile, VoucherFile
-from vouchers.rules.eligibility import Case, Verdict, assess
-from vouchers.rules.grant import grant, own_aid
-from vouchers.ruleset import Rules
+from vouchers.eligibility.conditions import Case, Verdict, assess
+from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Measure, Profile
+from vouchers.eligibility.grant import grant
+from vouchers.files.model import VoucherFile, own_aid
+from vouchers.ruleset import Ruleset
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SUPPLIER, OTHER_SUPPLIER, COMPANY = "732829320", "552100554", "443061841"
-RULES = Rules()
+RULES = Ruleset()
 FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
 PROFILE = Profile("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite", known_at=NOW)
 DIAGNOSTIC = Diagnostic(

@@ -9,22 +9,25 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from common.clock import new_id
-from common.codec import partition_of
-from common.commands import Command
-from common.decision import Rejection
-from common.errors import Misconfigured
-from common.message import Message
-from common.processor import apply_commands, apply_due
-from common.runtime import Context
+from common.core.clock import new_id
+from common.core.commands import Ask
+from common.core.deadlines import apply_due
+from common.core.requests import apply_commands
+from common.declare.decision import Refusal
+from common.declare.errors import Misconfigured
+from common.declare.inputs import Command
+from common.declare.message import Message
+from common.process.context import Context
 from common.testing.database import published
-from vouchers import inputs, offers, store
-from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, Measure, Movement, VoucherAnswer
-from vouchers.rules.ledger import replay, seal
-from vouchers.ruleset import Rules
-from vouchers.settings import rulesets_of
+from common.testing.rules import message_of
+from vouchers.eligibility.facts import Declarations, Line, Measure
+from vouchers.files import inputs
+from vouchers.files.model import VoucherAnswer
+from vouchers.ledger.accounts import Balances, Movement, chained, replay
+from vouchers.ruleset import Ruleset, read_rulesets
+from vouchers.store import pools, projection, reads
+from vouchers.waiting.head import BOUND
 
-Opened = Context[Applicant, Envelopes]
 pytestmark = pytest.mark.stack
 
 SUPPLIER = "732829320"
@@ -41,27 +44,26 @@ def application(amount: int = 3_000_000) -> inputs.ApplyForVoucher:
     return inputs.ApplyForVoucher("cheque-2026", (Line("site_ecommerce", SUPPLIER, amount, "m1"),), FINE)
 
 
-async def diagnose(context: Opened, companies: list[str]) -> None:
+async def diagnose(context: Context, companies: list[str]) -> None:
     """What the events of the diagnosis do, in one batch."""
     messages: list[Message[object]] = []
     for siren in companies:
         item = inputs.DiagnosticCompleted(siren, "d", "complet", NOW, (Measure("m1", ()),), COMPANY)
-        cause = new_id()
-        messages.append(Message(item, siren, partition_of(siren), cause, NOW, cause))
+        messages.append(message_of(item, siren, NOW, id=new_id()))
     await apply_commands(context.codec, context.begin, messages)
 
 
-async def run(context: Opened, siren: str, command: object) -> VoucherAnswer:
-    (answer,) = await context.execute_all([Command(command, siren)])
+async def run(context: Context, siren: str, command: Command) -> VoucherAnswer:
+    (answer,) = await context.execute_all([Ask(command, siren)])
     assert isinstance(answer, VoucherAnswer), answer
     return answer
 
 
-async def set_total(context: Opened, cents: int) -> None:
+async def set_total(context: Context, cents: int) -> None:
     await context.pool.execute("update envelopes set total_cents = $1, disponible_cents = $1", cents)
 
 
-async def audit(context: Opened) -> Balances:
+async def audit(context: Context) -> Balances:
     """The ledger alone gives the balances; files agree with accounts; the chain of hashes is whole."""
     (row,) = await context.pool.fetch("select * from envelopes")
     rows = await context.pool.fetch("select * from movements order by number")
@@ -79,7 +81,7 @@ async def audit(context: Opened) -> Balances:
             UUID(str(line["cause_id"])),
             line["cause_index"],
         )
-        chain = seal(chain, movement)
+        chain = chained(chain, movement)
         assert line["hash"] == chain
         movements.append(movement)
     assert row["chain"] == chain
@@ -93,32 +95,33 @@ async def audit(context: Opened) -> Balances:
     return balances
 
 
-async def told(context: Opened, kind: str) -> int:
+async def told(context: Context, kind: str) -> int:
     return sum(event.type == kind for event in await published(context.pool))
 
 
 # --- the schema ------------------------------------------------------------------------------------------------------
 
 
-async def test_every_statement_fits_the_schema(context: Opened) -> None:
+async def test_every_statement_fits_the_schema(context: Context) -> None:
     statements = [
         text
-        for name, text in vars(store).items()
+        for module in (pools, projection, reads)
+        for name, text in vars(module).items()
         if name.isupper() and isinstance(text, str) and text.split(maxsplit=1)[0] in {"select", "insert", "update"}
     ]
-    assert len(statements) >= 10
+    assert len(statements) == 9
     async with context.reading() as connection:
         for text in statements:
             await connection.prepare(text)
 
 
-async def test_the_programme_is_there_with_the_default_figures(context: Opened) -> None:
+async def test_the_programme_is_there_with_the_default_figures(context: Context) -> None:
     async with context.reading() as connection:
-        (row,) = await store.read_envelopes(connection, "cheque-2026", NOW)
+        (row,) = await reads.read_envelopes(connection, "cheque-2026", NOW)
     assert (row["total_cents"], row["disponible_cents"]) == (250_000_000, 250_000_000)
     document = await context.pool.fetchval("select json_agg(json_build_array(valid_from, rules))::text from rulesets")
-    ((_, rules),) = rulesets_of(document)
-    assert asdict(rules) == asdict(Rules())
+    ((_, rules),) = read_rulesets(document)
+    assert asdict(rules) == asdict(Ruleset())
 
 
 @pytest.mark.parametrize(
@@ -133,10 +136,10 @@ async def test_the_programme_is_there_with_the_default_figures(context: Opened) 
 )
 def test_wrong_figures_are_refused(document: str, fault: str) -> None:
     with pytest.raises(Misconfigured, match=fault):
-        rulesets_of(document)
+        read_rulesets(document)
 
 
-async def test_the_database_itself_refuses_what_must_never_be(context: Opened) -> None:
+async def test_the_database_itself_refuses_what_must_never_be(context: Context) -> None:
     with pytest.raises(asyncpg.CheckViolationError, match="the_total_never_changes"):
         await context.pool.execute("update envelopes set reserve_cents = 1")
     with pytest.raises(asyncpg.CheckViolationError, match="disponible_cents"):
@@ -152,37 +155,35 @@ async def test_the_database_itself_refuses_what_must_never_be(context: Opened) -
 # --- one file --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_grant_is_on_the_books_with_its_history(context: Opened) -> None:
+async def test_a_grant_is_on_the_books_with_its_history(context: Context) -> None:
     (siren,) = sirens(1)
     await diagnose(context, [siren])
     answer = await run(context, siren, application(200_000))
     assert (answer.state, answer.granted_cents) == ("accorde", 100_000)
     assert await audit(context) == Balances(249_900_000, 0, 100_000)
     async with context.reading() as connection:
-        history = await store.read_history(connection, answer.voucher_id)
-        rows = await store.read_movements(connection, "cheque-2026", 0, 10)
-        known = await store.envelopes_of(connection, [(siren, answer.voucher_id), (siren, str(UUID(int=0)))])
+        history = await reads.read_history(connection, answer.voucher_id)
+        rows = await reads.read_movements(connection, "cheque-2026", 0, 10)
     assert [(row["from_status"], row["to_status"]) for row in history] == [(None, "depose"), ("depose", "accorde")]
     assert [row["to_account"] for row in rows] == ["reserve", "engage"]
-    assert known == {(siren, answer.voucher_id): "cheque-2026"}
     again = await run(context, siren, application(200_000))
     assert again == answer
     assert len(await context.pool.fetch("select * from movements")) == 2
 
 
-async def test_by_hand_the_deadline_is_kept_and_withdrawn(context: Opened) -> None:
+async def test_by_hand_the_deadline_is_kept_and_withdrawn(context: Context) -> None:
     await context.pool.execute("update rulesets set rules = (rules::jsonb || '{\"auto_decision\": false}')::json")
     first, second = sirens(2)
     await diagnose(context, [first, second])
     kept, decided = [await run(context, siren, application()) for siren in (first, second)]
-    await run(context, second, inputs.GrantVoucher("cheque-2026", decided.voucher_id, "agent", "", 1_000_000))
+    await run(context, second, inputs.GrantVoucher(decided.voucher_id, "agent", "", 1_000_000))
     rows = await context.pool.fetch("select key, name, type from deadlines")
     assert [tuple(row) for row in rows] == [(first, f"reservation:{kept.voucher_id}", "ReservationDue")]
     assert await audit(context) == Balances(247_500_000, 1_500_000, 1_000_000)
-    taken, failures = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=29))
-    assert (taken, failures) == (0, ())
-    taken, failures = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=32))
-    assert (taken, list(failures)) == (1, [])
+    taken = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=29))
+    assert (taken.count, taken.failures) == (0, ())
+    taken = await apply_due(context.codec, context.begin, datetime.now(UTC) + timedelta(days=32))
+    assert (taken.count, list(taken.failures)) == (1, [])
     assert await audit(context) == Balances(249_000_000, 0, 1_000_000)
     assert await told(context, "VoucherExpired") == 1
 
@@ -190,7 +191,7 @@ async def test_by_hand_the_deadline_is_kept_and_withdrawn(context: Opened) -> No
 # --- many at once ----------------------------------------------------------------------------------------------------
 
 
-async def test_never_one_cent_over_with_many_writers(context: Opened) -> None:
+async def test_never_one_cent_over_with_many_writers(context: Context) -> None:
     """240 companies, 12 writers, an envelope for 70 full grants and €7,500: exactly that is given, in order."""
     await set_total(context, 70 * 1_500_000 + 750_000)
     companies = sirens(240)
@@ -199,9 +200,9 @@ async def test_never_one_cent_over_with_many_writers(context: Opened) -> None:
 
     async def writer() -> None:
         while (start := next(queue) * 5) < len(companies):
-            commands = [Command(application(), siren) for siren in companies[start : start + 5]]
+            commands = [Ask(application(), siren) for siren in companies[start : start + 5]]
             answers = await context.execute_all(commands)
-            assert not [answer for answer in answers if isinstance(answer, Rejection)]
+            assert not [answer for answer in answers if isinstance(answer, Refusal)]
 
     async with asyncio.TaskGroup() as group:
         for _ in range(12):
@@ -222,7 +223,7 @@ async def test_never_one_cent_over_with_many_writers(context: Opened) -> None:
     assert await told(context, "EnvelopeExhausted") == 1
 
 
-async def test_one_company_sending_twice_at_once_has_one_file(context: Opened) -> None:
+async def test_one_company_sending_twice_at_once_has_one_file(context: Context) -> None:
     (siren,) = sirens(1)
     await diagnose(context, [siren])
     answers = await asyncio.gather(*(run(context, siren, application()) for _ in range(8)))
@@ -230,7 +231,7 @@ async def test_one_company_sending_twice_at_once_has_one_file(context: Opened) -
     assert (await audit(context)).engage == 1_500_000
 
 
-async def test_events_never_wait_for_the_envelope(context: Opened) -> None:
+async def test_events_never_wait_for_the_envelope(context: Context) -> None:
     async with context.pool.acquire() as connection, connection.transaction():
         await connection.execute("select * from envelopes for update")
         await asyncio.wait_for(diagnose(context, sirens(3)), 5)
@@ -240,51 +241,102 @@ async def test_events_never_wait_for_the_envelope(context: Opened) -> None:
 # --- the waiting list ------------------------------------------------------------------------------------------------
 
 
-async def test_released_money_goes_to_those_who_wait_in_order(context: Opened) -> None:
+async def rounds(context: Context) -> list[int]:
+    """How many follow-ups each transaction decided, until none is left."""
+    counts: list[int] = []
+    while (taken := await apply_due(context.codec, context.begin, datetime.now(UTC))).count:
+        assert not taken.failures
+        counts.append(taken.count)
+    return counts
+
+
+async def test_released_money_goes_to_those_who_wait_in_order(context: Context) -> None:
     await set_total(context, 3_000_000)
     companies = sirens(6)
     await diagnose(context, companies)
     answers = [await run(context, siren, application()) for siren in companies]
     assert [answer.state for answer in answers] == ["accorde"] * 2 + ["liste_attente"] * 4
     assert [answer.position for answer in answers[2:]] == [1, 2, 3, 4]
-    assert not await offers.offer_once(context)
+    assert await rounds(context) == []
     for siren, answer in zip(companies[:2], answers, strict=False):
-        await run(context, siren, inputs.WithdrawVoucher("cheque-2026", answer.voucher_id, "dirigeant"))
-    assert await offers.offer_once(context)
-    assert not await offers.offer_once(context)
+        await run(context, siren, inputs.WithdrawVoucher(answer.voucher_id, "dirigeant"))
+    assert [row["type"] for row in await context.pool.fetch("select type from deadlines")] == ["ServeWaiting"]
+    assert await rounds(context) == [1, 2, 1], "the envelope, both files, and a look whether more fits"
     rows = await context.pool.fetch("select siren, status from files order by siren")
     assert [row["status"] for row in rows] == ["renonce"] * 2 + ["accorde"] * 2 + ["liste_attente"] * 2
     assert await audit(context) == Balances(0, 0, 3_000_000)
     assert await told(context, "BudgetReleased") == 2
+    assert not await context.pool.fetchval("select offering from envelopes")
 
 
-async def test_the_first_that_fits_is_served_when_the_first_asks_too_much(context: Opened) -> None:
+async def test_a_release_wakes_the_timers_of_its_process(context: Context) -> None:
+    await set_total(context, 1_500_000)
+    first, second = sirens(2)
+    await diagnose(context, [first, second])
+    granted = await run(context, first, application())
+    await run(context, second, application())
+    assert not context.due.is_set()
+    await run(context, first, inputs.WithdrawVoucher(granted.voucher_id, "dirigeant"))
+    assert context.due.is_set()
+
+
+async def test_the_first_that_fits_is_served_when_the_first_asks_too_much(context: Context) -> None:
     await set_total(context, 2_000_000)
     first, second, large, small = sirens(4)
     await diagnose(context, [first, second, large, small])
     answers = [await run(context, siren, application(2_000_000)) for siren in (first, second)]
     await run(context, large, application())
     await run(context, small, application(1_600_000))
-    await run(context, first, inputs.WithdrawVoucher("cheque-2026", answers[0].voucher_id, "dirigeant"))
-    assert await offers.offer_once(context)
-    assert not await offers.offer_once(context)
+    await run(context, first, inputs.WithdrawVoucher(answers[0].voucher_id, "dirigeant"))
+    assert await rounds(context) == [1, 1]
     rows = await context.pool.fetch("select siren, status from files")
     statuses: dict[str, str] = {row["siren"]: row["status"] for row in rows}
     assert statuses == {first: "renonce", second: "accorde", large: "liste_attente", small: "accorde"}
     assert await audit(context) == Balances(200_000, 0, 1_800_000)
 
 
-async def test_the_loop_serves_until_cancelled(context: Opened) -> None:
-    await set_total(context, 1_500_000)
-    first, second = sirens(2)
-    await diagnose(context, [first, second])
-    granted = await run(context, first, application())
-    await run(context, second, application())
-    await run(context, first, inputs.WithdrawVoucher("cheque-2026", granted.voucher_id, "dirigeant"))
-    context.relay.wake.clear()
-    loop = asyncio.create_task(offers.offer_released_money(context))
-    await asyncio.wait_for(context.relay.wake.wait(), 10)
-    loop.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await loop
-    assert await context.pool.fetchval("select status from files where siren = $1", second) == "accorde"
+async def test_whoever_fits_is_found_behind_the_bound(context: Context) -> None:
+    await set_total(context, 2_000_000)
+    companies = sirens(BOUND + 12)
+    await diagnose(context, companies)
+    answers = [await run(context, siren, application(1_000_000)) for siren in companies[:4]]
+    await context.execute_all([Ask(application(), siren) for siren in companies[4:-2]])
+    await context.execute_all([Ask(application(1_000_000), siren) for siren in companies[-2:]])
+    await run(context, companies[0], inputs.WithdrawVoucher(answers[0].voucher_id, "dirigeant"))
+    assert await rounds(context) == [1, 1]
+    served = await context.pool.fetch("select siren from files where status = 'accorde' order by siren")
+    assert [row["siren"] for row in served] == [*companies[1:4], companies[-2]]
+    assert await audit(context) == Balances(0, 0, 2_000_000)
+
+
+async def test_nobody_waits_for_money_that_is_there_however_it_comes_and_goes(context: Context) -> None:
+    """Eight writers apply and give up while two processes decide what follows: in the end what is left fits nobody."""
+    await set_total(context, 9_000_000)
+    companies = sirens(48)
+    await diagnose(context, companies)
+    stop = asyncio.Event()
+
+    async def timers() -> None:
+        while not stop.is_set():
+            await apply_due(context.codec, context.begin, datetime.now(UTC), 3)
+
+    async def writer(own: list[str]) -> None:
+        for turn in range(3):
+            files = [await run(context, siren, application(400_000 * (1 + turn + at))) for at, siren in enumerate(own)]
+            for siren, file in zip(own, files, strict=True):
+                if turn < 2:
+                    await run(context, siren, inputs.WithdrawVoucher(file.voucher_id, "dirigeant"))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(2):
+            group.create_task(timers())
+        async with asyncio.TaskGroup() as writers:
+            for start in range(8):
+                writers.create_task(writer(companies[start::8]))
+        stop.set()
+    await rounds(context)
+    balances = await audit(context)
+    smallest = await context.pool.fetchval("select min(asked_cents) from files where status = 'liste_attente'")
+    assert smallest is not None
+    assert smallest > balances.disponible
+    assert not await context.pool.fetchval("select offering from envelopes")

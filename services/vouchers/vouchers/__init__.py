@@ -1,5 +1,6 @@
 """Chèques numériques: who may have one, how much, and where every cent of the envelope is.
 
-Read `service.py` (what comes in and goes out), then `decide.py` (the life of a file), then `rules/`
-(eligibility, amount, ledger), which are pure.
+Read `service.py` (what comes in and goes out), then the tables: `files/table.py` (the life of a file) and
+`envelopes/table.py` (whom money that came back serves). Both stand on `ledger/`, `waiting/` and `eligibility/`; all of
+it is pure.
 """

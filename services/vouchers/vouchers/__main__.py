@@ -1,7 +1,7 @@
 """`python -m vouchers`: one process of the service."""
 
-from common.runtime import main
-from vouchers.service import SERVICE
+from common.process.main import main
+from vouchers.app import APP
 
 if __name__ == "__main__":
-    main(SERVICE)
+    main(APP)

@@ -1,6 +1,6 @@
 """The HTTP doors: apply for a chèque, decide on files, read files, envelopes and the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,19 +8,22 @@ from uuid import UUID
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
-from msgspec.structs import replace
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 from stdnum.fr import siren as siren_numbers
 
-from common import clock
-from common.commands import Command
-from common.decision import Rejection
-from common.http import Problem, parse_batch
-from common.runtime import Context
+from common.core import clock
+from common.core.commands import Ask
+from common.declare.decision import Refusal
+from common.http.bodies import parse_batch, wrong
+from common.http.problems import Problem
+from common.process.context import Context
 from france.siren import is_siren
-from vouchers import store
-from vouchers.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
-from vouchers.model import Applicant, Balances, Declarations, Envelopes, Line, VoucherFile, answer_of
+from vouchers.eligibility.facts import Declarations, Line
+from vouchers.files.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
+from vouchers.files.model import VoucherFile, answer_of, unknown_envelope, unknown_file
+from vouchers.files.table import FILES
+from vouchers.ledger.accounts import Balances
+from vouchers.store import reads
 
 MAX_CENTS = 1_000_000_000
 """Largest amount the doors take, in euro cents: 10 million euros, far above any spend of an SME on a chèque."""
@@ -115,7 +118,7 @@ class DecisionItem(GrantBody):
     action: Literal["grant", "refuse", "withdraw"]
 
 
-def to_application(body: ApplicationBody) -> Command:
+def to_application(body: ApplicationBody) -> Ask:
     """The command of an application."""
     lines = tuple(
         Line(line.category, line.supplier_siren, line.amount_cents, line.measure_id, line.ordered_on)
@@ -129,54 +132,21 @@ def to_application(body: ApplicationBody) -> Command:
         said.de_minimis_declared_cents,
         said.other_public_aid_cents,
     )
-    return Command(ApplyForVoucher(body.envelope_id, lines, declarations), body.siren)
+    return Ask(ApplyForVoucher(body.envelope_id, lines, declarations), body.siren)
 
 
-def to_decision(item: DecisionItem) -> Command | Rejection:
-    """The command of a decision, its envelope still unnamed: `with_envelopes` looks it up."""
+def to_decision(item: DecisionItem) -> Ask | Refusal:
+    """The command of a decision, or what is wrong with it."""
     voucher_id = str(item.voucher_id)
     if item.action == "grant":
-        return Command(GrantVoucher("", voucher_id, item.actor, item.reason, item.amount_cents), item.siren)
+        return Ask(GrantVoucher(voucher_id, item.actor, item.reason, item.amount_cents), item.siren)
     if item.amount_cents is not None:
-        return Rejection(422, "Contenu invalide", "un montant ne va qu'avec « grant »", "amount_cents")
+        return wrong("un montant ne va qu'avec « grant »", "amount_cents")
     if item.action == "withdraw":
-        return Command(WithdrawVoucher("", voucher_id, item.actor, item.reason), item.siren)
+        return Ask(WithdrawVoucher(voucher_id, item.actor, item.reason), item.siren)
     if not item.reason:
-        return Rejection(422, "Contenu invalide", "un refus est motivé", "reason")
-    return Command(RefuseVoucher("", voucher_id, item.actor, item.reason), item.siren)
-
-
-async def with_envelopes(
-    context: Context[Applicant, Envelopes], items: Sequence[Command | Rejection]
-) -> list[Command | Rejection]:
-    """Complete decisions with the envelope of their file, which never changes; an unknown file becomes a problem."""
-    wanted = [(item.key, decision_of(item).voucher_id) for item in items if isinstance(item, Command)]
-    async with context.reading() as connection:
-        known = await store.envelopes_of(connection, wanted)
-    completed: list[Command | Rejection] = []
-    for item in items:
-        if isinstance(item, Command):
-            decision = decision_of(item)
-            envelope_id = known.get((item.key, decision.voucher_id))
-            if envelope_id is None:
-                completed.append(unknown_file(item.key, decision.voucher_id))
-            else:
-                completed.append(item._replace(input=replace(decision, envelope_id=envelope_id)))
-        else:
-            completed.append(item)
-    return completed
-
-
-def decision_of(command: Command) -> GrantVoucher | RefuseVoucher | WithdrawVoucher:
-    """The input of a decision."""
-    if isinstance(command.input, GrantVoucher | RefuseVoucher | WithdrawVoucher):
-        return command.input
-    raise TypeError(f"{type(command.input).__name__} is no decision")
-
-
-def unknown_file(siren: str, voucher_id: str) -> Rejection:
-    """No such file for this company."""
-    return Rejection(404, "Dossier inconnu", f"Aucun dossier « {voucher_id} » pour le SIREN {siren}.", "voucher_id")
+        return wrong("un refus est motivé", "reason")
+    return Ask(RefuseVoucher(voucher_id, item.actor, item.reason), item.siren)
 
 
 def company_of(siren: str) -> str:
@@ -188,7 +158,7 @@ def company_of(siren: str) -> str:
     try:
         return _siren(siren)
     except ValueError as error:
-        raise Problem(Rejection(422, "Contenu invalide", str(error), "siren")) from None
+        raise Problem(wrong(str(error), "siren")) from None
 
 
 def shown_file(siren: str, file: VoucherFile) -> dict[str, Any]:
@@ -216,7 +186,7 @@ def answered(body: object) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-def routes(context: Context[Applicant, Envelopes]) -> APIRouter:
+def routes(context: Context) -> APIRouter:
     """The doors of this service."""
     router = APIRouter(prefix="/v1")
     _add_commands(router, context)
@@ -224,12 +194,12 @@ def routes(context: Context[Applicant, Envelopes]) -> APIRouter:
     return router
 
 
-def _add_commands(router: APIRouter, context: Context[Applicant, Envelopes]) -> None:
+def _add_commands(router: APIRouter, context: Context) -> None:
     async def decision(request: Request, item: DecisionItem) -> Response:
-        (command,) = await with_envelopes(context, [to_decision(item)])
-        if isinstance(command, Rejection):
-            raise Problem(command)
-        return await context.run(request, command)
+        ask = to_decision(item)
+        if isinstance(ask, Refusal):
+            raise Problem(ask)
+        return await context.run(request, ask)
 
     def item_of(siren: str, voucher_id: UUID, action: str, body: ActorBody) -> DecisionItem:
         company = company_of(siren)
@@ -249,7 +219,7 @@ def _add_commands(router: APIRouter, context: Context[Applicant, Envelopes]) -> 
     @router.post("/vouchers/decisions:batch", summary="Décider jusqu'à 1 000 dossiers")
     async def decide_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         items = parse_batch(await request.body(), DecisionItem, to_decision)
-        return await context.run_batch(request, await with_envelopes(context, items))
+        return await context.run_batch(request, items)
 
     @router.post("/vouchers/{siren}/{voucher_id}:grant", summary="Accorder un dossier déposé")
     async def grant(request: Request, siren: str, voucher_id: UUID, body: GrantBody) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -264,38 +234,39 @@ def _add_commands(router: APIRouter, context: Context[Applicant, Envelopes]) -> 
         return await decision(request, item_of(siren, voucher_id, "withdraw", body))
 
 
-def _add_reads(router: APIRouter, context: Context[Applicant, Envelopes]) -> None:
+def _add_reads(router: APIRouter, context: Context) -> None:
     @router.get("/vouchers/{siren}", summary="Les dossiers d'une entreprise")
     async def files(siren: str) -> Response:  # pyright: ignore[reportUnusedFunction]
         company = company_of(siren)
-        state = await context.state(company)
+        state = await context.state(FILES, company)
         if state is None:
-            raise Problem(Rejection(404, "Entreprise inconnue", f"Rien n'est connu du SIREN {company}.", "siren"))
+            detail = f"Rien n'est connu du SIREN {company}."
+            raise Problem(Refusal("unknown", "entreprise_inconnue", "Entreprise inconnue", detail, "siren"))
         return answered({"siren": company, "vouchers": [shown_file(company, file) for file in state.files]})
 
     @router.get("/vouchers/{siren}/{voucher_id}", summary="Un dossier et son histoire")
     async def file(siren: str, voucher_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
         company = company_of(siren)
-        state = await context.state(company)
+        state = await context.state(FILES, company)
         for known in () if state is None else state.files:
             if known.id == str(voucher_id):
                 async with context.reading() as connection:
-                    history = await store.read_history(connection, known.id)
+                    history = await reads.read_history(connection, known.id)
                 return answered({**shown_file(company, known), "history": history})
         raise Problem(unknown_file(company, str(voucher_id)))
 
     @router.get("/envelopes", summary="Les enveloppes")
     async def envelopes() -> Response:  # pyright: ignore[reportUnusedFunction]
         async with context.reading() as connection:
-            rows = await store.read_envelopes(connection, None, clock.now())
+            rows = await reads.read_envelopes(connection, None, clock.now())
         return answered({"envelopes": [shown_envelope(row) for row in rows]})
 
     @router.get("/envelopes/{envelope_id}", summary="Une enveloppe, au centime")
     async def envelope(envelope_id: EnvelopeId) -> Response:  # pyright: ignore[reportUnusedFunction]
         async with context.reading() as connection:
-            rows = await store.read_envelopes(connection, envelope_id, clock.now())
+            rows = await reads.read_envelopes(connection, envelope_id, clock.now())
         if not rows:
-            raise Problem(Rejection(404, "Programme inconnu", f"Aucune enveloppe « {envelope_id} ».", "envelope_id"))
+            raise Problem(unknown_envelope(envelope_id))
         return answered(shown_envelope(rows[0]))
 
     @router.get("/envelopes/{envelope_id}/movements", summary="Le grand livre d'une enveloppe, dans l'ordre")
@@ -305,6 +276,6 @@ def _add_reads(router: APIRouter, context: Context[Applicant, Envelopes]) -> Non
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Response:
         async with context.reading() as connection:
-            rows = await store.read_movements(connection, envelope_id, cursor, limit)
+            rows = await reads.read_movements(connection, envelope_id, cursor, limit)
         following = rows[-1]["number"] if len(rows) == limit else None
         return answered({"movements": rows, "next_cursor": following})

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import Field
 
-from common.event import Event
+from common.declare.event import Event
 
 Cents = Annotated[int, Field(ge=0)]
 Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
@@ -28,7 +28,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     measure_id: str
 
 
-class VoucherRequested(Event, frozen=True):
+class VoucherRequested(Event, frozen=True, kw_only=True):
     """A complete and eligible file was deposited.
 
     Attributes:
@@ -52,7 +52,7 @@ class VoucherRequested(Event, frozen=True):
     region: str
 
 
-class VoucherGranted(Event, frozen=True):
+class VoucherGranted(Event, frozen=True, kw_only=True):
     """The right to a chèque is given; this day counts for de minimis.
 
     Attributes:
@@ -76,7 +76,7 @@ class VoucherGranted(Event, frozen=True):
     region: str
 
 
-class VoucherRefused(Event, frozen=True):
+class VoucherRefused(Event, frozen=True, kw_only=True):
     """The file is refused; nothing is reserved for it any more.
 
     Attributes:
@@ -96,7 +96,7 @@ class VoucherRefused(Event, frozen=True):
     region: str
 
 
-class VoucherWaitlisted(Event, frozen=True):
+class VoucherWaitlisted(Event, frozen=True, kw_only=True):
     """The file is eligible, the envelope has too little left: it waits in order of deposit.
 
     Attributes:
@@ -114,7 +114,7 @@ class VoucherWaitlisted(Event, frozen=True):
     region: str
 
 
-class VoucherRenounced(Event, frozen=True):
+class VoucherRenounced(Event, frozen=True, kw_only=True):
     """The company gave its file or its chèque up; the money is free again.
 
     Attributes:
@@ -136,7 +136,7 @@ class VoucherRenounced(Event, frozen=True):
     region: str
 
 
-class VoucherExpired(Event, frozen=True):
+class VoucherExpired(Event, frozen=True, kw_only=True):
     """No decision was taken in time: the reservation is released. Silence is never acceptance.
 
     Attributes:
@@ -156,7 +156,7 @@ class VoucherExpired(Event, frozen=True):
     region: str
 
 
-class BudgetReserved(Event, frozen=True):
+class BudgetReserved(Event, frozen=True, kw_only=True):
     """Money of an envelope is set aside for a file.
 
     Attributes:
@@ -180,7 +180,7 @@ class BudgetReserved(Event, frozen=True):
     region: str
 
 
-class BudgetReleased(Event, frozen=True):
+class BudgetReleased(Event, frozen=True, kw_only=True):
     """Money set aside for a file is available again.
 
     Attributes:
@@ -204,7 +204,7 @@ class BudgetReleased(Event, frozen=True):
     region: str
 
 
-class EnvelopeExhausted(Event, frozen=True):
+class EnvelopeExhausted(Event, frozen=True, kw_only=True):
     """What is left is below the smallest grant. Said once; again only if money came back in between.
 
     Attributes:

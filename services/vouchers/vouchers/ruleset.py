@@ -1,9 +1,13 @@
-"""The figures of a programme as a versioned ruleset: data with a validity date, never constants of the rules."""
+"""The rule set of a programme: versioned data with a validity date, rows of `rulesets`, never constants."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, ClassVar, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from common.declare.errors import Misconfigured
 
 Percent = Annotated[int, Field(ge=0, le=100)]
 Cents = Annotated[int, Field(ge=0)]
@@ -32,8 +36,8 @@ EXCLUDED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The figures of a programme: a versioned ruleset, kept as a row with a validity date.
+class Ruleset:
+    """All that a programme sets, kept as a row with a validity date.
 
     The defaults are those of « cheque-2026 ». Grants of €1,000 to €15,000 come from the report of the French national
     digital council (2017), the de minimis ceiling from Regulation (EU) 2023/2831, the rest is our default.
@@ -93,3 +97,42 @@ class Rules:
     reservation_days: Annotated[int, Field(gt=0)] = 30
     agreement_months: Annotated[int, Field(gt=0)] = 6
     claim_months: Annotated[int, Field(gt=0)] = 12
+
+
+_DATED: Final = TypeAdapter(tuple[tuple[datetime, Ruleset], ...])
+
+
+@lru_cache(maxsize=64)
+def read_rulesets(document: str) -> tuple[tuple[datetime, Ruleset], ...]:
+    """Rule sets from the JSON text `[[valid from, rule set], …]`, newest first.
+
+    Raises:
+        Misconfigured: there is none, or one is wrong; the text lists every fault.
+    """
+    try:
+        dated = _DATED.validate_json(document)
+    except ValidationError as error:
+        faults = [
+            f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise Misconfigured("rulesets are wrong:\n" + "\n".join(faults)) from None
+    if not dated:
+        raise Misconfigured("an envelope has no ruleset")
+    for _, ruleset in dated:
+        _check(ruleset)
+    return tuple(sorted(dated, key=lambda each: each[0], reverse=True))
+
+
+def _check(ruleset: Ruleset) -> None:
+    """Refuse a rule set that contradicts itself."""
+    faults: list[str] = []
+    if ruleset.min_grant_cents > ruleset.max_grant_cents:
+        faults.append("min_grant_cents is above max_grant_cents")
+    if ruleset.rate_percent + ruleset.micro_bonus_percent + ruleset.label_bonus_percent > 100:
+        faults.append("rate_percent and its bonuses are above 100")
+    both = ruleset.categories.keys() & ruleset.excluded_categories.keys()
+    if both:
+        faults.append(f"eligible and excluded at once: {', '.join(sorted(both))}")
+    if faults:
+        raise Misconfigured(f"ruleset {ruleset.version}: {'; '.join(faults)}")

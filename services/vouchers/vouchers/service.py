@@ -1,12 +1,9 @@
-"""The service as data: start reading here."""
+"""The service as data: start reading here, then `files/table.py` and `envelopes/table.py`."""
 
-from pathlib import Path
 from typing import Final
 
-from common.service import Service
-from vouchers import store
-from vouchers.api import routes
-from vouchers.decide import decide
+from common.declare.service import Service
+from vouchers.envelopes.table import ENVELOPE_RULES
 from vouchers.events import (
     BudgetReleased,
     BudgetReserved,
@@ -18,28 +15,14 @@ from vouchers.events import (
     VoucherRequested,
     VoucherWaitlisted,
 )
-from vouchers.inputs import (
-    ApplyForVoucher,
-    CompanyProfileUpdated,
-    DiagnosticCompleted,
-    GrantVoucher,
-    LabelGranted,
-    OfferRelease,
-    RefuseVoucher,
-    ReservationDue,
-    WithdrawVoucher,
-)
-from vouchers.model import Applicant, Envelopes, initial
-from vouchers.offers import offer_released_money
+from vouchers.files.table import FILES
+from vouchers.ledger.envelope import ENVELOPES
+from vouchers.waiting.head import WAITING
 
-SERVICE: Final[Service[Applicant, Envelopes]] = Service(
+SERVICE: Final = Service(
     name="vouchers",
     title="Chèques numériques et budget",
-    consumes={
-        "companies": (CompanyProfileUpdated,),
-        "diagnostic": (DiagnosticCompleted,),
-        "labels": (LabelGranted,),
-    },
+    aggregates=(FILES, ENVELOPE_RULES),
     publishes=(
         VoucherRequested,
         VoucherGranted,
@@ -51,13 +34,5 @@ SERVICE: Final[Service[Applicant, Envelopes]] = Service(
         BudgetReleased,
         EnvelopeExhausted,
     ),
-    commands=(ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher, OfferRelease),
-    deadlines=(ReservationDue,),
-    state=Applicant,
-    initial=initial,
-    decide=decide,
-    store=store,
-    migrations=Path(__file__).parent / "migrations",
-    routes=routes,
-    loops=(offer_released_money,),
+    pools=(ENVELOPES, WAITING),
 )

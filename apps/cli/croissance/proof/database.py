@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from common.record_batch import unseal
+from common.core.record_batch import unseal
 from croissance.proof.log import mark_of, short
 
 SCHEMAS: Final = """select table_schema from information_schema.tables where table_name = 'outbox_heads'

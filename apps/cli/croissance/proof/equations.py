@@ -172,7 +172,7 @@ async def check_joined(connection: Any, findings: Findings, schema: str, unanswe
 
 
 JOINED: Final = """select s.key, u.diagnostic from unnest($1::text[], $2::text[]) u (key, diagnostic)
-    join "{schema}".states s using (key) where strpos(s.doc::text, u.diagnostic) > 0"""
+    join "{schema}".states s using (key) where s.kind = 'needs' and strpos(s.doc::text, u.diagnostic) > 0"""
 
 
 async def check_messages(connection: Any, findings: Findings, schema: Schema, chain: Chain, *, whole: bool) -> None:

@@ -10,7 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
-from common.errors import CroissanceError
+from common.declare.errors import CroissanceError
 from croissance.sirene.company import Refused
 from croissance.sirene.rows import Columns, Fields
 

@@ -1,15 +1,19 @@
 """Three small services that use every part of the core: the simulator's and the conformance suite's test pieces."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Final
 
-from common.decision import Decision, Rejection, Schedule
-from common.event import Event
-from common.message import Message
-from common.service import Changes, Service
+import msgspec
+from msgspec.structs import replace
+
+from common.declare.aggregate import Aggregate, on
+from common.declare.decision import Decision, Follow, Refusal, Schedule
+from common.declare.event import Event
+from common.declare.inputs import Command, Deadline, FollowUp
+from common.declare.message import Message
+from common.declare.pool import Pool, Pools, Ref
+from common.declare.service import Service
+from common.testing import views
 
 
 class Counted(Event, frozen=True):
@@ -37,100 +41,92 @@ class Reminded(Event, frozen=True):
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Command: count once more."""
+class Count(Command, frozen=True):
+    """Count once more."""
 
     token: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Remind:
-    """Deadline."""
+class Remind(Deadline, frozen=True):
+    """A minute has passed."""
 
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class Total:
+class Tell(FollowUp, frozen=True):
+    """Another key counted to ten."""
+
+    n: int
+
+
+class Total(msgspec.Struct, frozen=True):
     """State of the counter."""
 
     n: int = 0
     tokens: tuple[str, ...] = ()
+    told: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """State of a reader: what it was told, in order."""
 
     counted: tuple[int, ...] = ()
     granted: tuple[int, ...] = ()
 
 
-class NoShared:
-    """A store without a shared aggregate."""
-
-    async def load(self, connection: Any, messages: Sequence[Message[object]]) -> None:
-        """Nothing to read."""
-
-    async def save(self, connection: Any, changes: Changes[Any, None]) -> None:
-        """Nothing to write."""
+BUDGET: Final[Pool[int]] = Pool("budget", int, lambda _: 0)
+NEIGHBOUR = "neighbour"
+"""The key that hears of every tenth count."""
 
 
-class MemoryBudget:
-    """A shared budget in the memory database, locked like a row by the processor's order."""
-
-    async def load(self, connection: Any, messages: Sequence[Message[object]]) -> int:  # noqa: ARG002
-        """What is left."""
-        await connection._lock("budget", [("budget", 0)])  # noqa: SLF001  the memory transaction is its friend
-        return connection.database.shared.get("budget", 0)
-
-    async def save(self, connection: Any, changes: Changes[Any, int]) -> None:
-        """Write what is left."""
-        connection.pending.append(lambda: connection.database.shared.update(budget=changes.after))
-
-
-def decide_count(state: Total, shared: None, message: Message[object]) -> Decision[Total, None]:
-    """Count commands; the same token twice changes nothing; remind after a minute."""
-    match message.input:
-        case Count(token):
-            if token and token in state.tokens:
-                return Decision(state, shared, answer={"n": state.n})
-            if token == "refused":  # noqa: S105  a word, not a secret
-                return Decision(state, shared, answer=Rejection(409, "refusé", "jeton refusé"))
-            if token == "broken":  # noqa: S105
-                raise ValueError("a rule that fails")
-            after = Total(state.n + 1, (*state.tokens, token) if token else state.tokens)
-            events = (Counted(message.key, after.n),)
-            timers = (Schedule("remind", message.time + timedelta(minutes=1), Remind(after.n)),)
-            return Decision(after, shared, events, deadlines=timers, answer={"n": after.n})
-        case Remind(n):
-            return Decision(state, shared, (Reminded(message.key, n),))
-        case other:
-            raise TypeError(other)
+def count(state: Total, _: Pools, message: Message[Count]) -> Decision[Total]:
+    """Count commands; the same token twice changes nothing; remind after a minute; tell a neighbour of every tenth."""
+    token = message.input.token
+    if token and token in state.tokens:
+        return Decision(state, answer={"n": state.n})
+    if token == "refused":  # noqa: S105  a word, not a secret
+        return Decision(state, answer=Refusal("illegal", "refuse", "refusé", "jeton refusé"))
+    if token == "broken":  # noqa: S105
+        raise ValueError("a rule that fails")
+    after = replace(state, n=state.n + 1, tokens=(*state.tokens, token) if token else state.tokens)
+    timers = (Schedule("remind", message.time + timedelta(minutes=1), Remind(after.n)),)
+    follow = (Follow(NEIGHBOUR, Tell(after.n)),) if after.n % 10 == 0 else ()
+    events = (Counted(message.key, after.n),)
+    return Decision(after, events, deadlines=timers, follow_ups=follow, answer={"n": after.n})
 
 
-def decide_grant(state: Seen, shared: int, message: Message[object]) -> Decision[Seen, int]:
+def remind(state: Total, _: Pools, message: Message[Remind]) -> Decision[Total]:
+    """Say that a minute has passed."""
+    return Decision(state, (Reminded(message.key, message.input.n),))
+
+
+def tell(state: Total, _: Pools, message: Message[Tell]) -> Decision[Total]:
+    """Remember what a neighbour counted to."""
+    return Decision(replace(state, told=(*state.told, message.input.n)))
+
+
+def grant(state: Seen, pools: Pools, message: Message[views.Counted]) -> Decision[Seen]:
     """Every count takes one unit of the budget while some is left."""
-    match message.input:
-        case Counted(key, n):
-            after = replace(state, counted=(*state.counted, n))
-            if shared == 0:
-                return Decision(after, shared)
-            return Decision(after, shared - 1, (Granted(key, n, shared - 1),))
-        case other:
-            raise TypeError(other)
+    key, n = message.input.key, message.input.n
+    after, left = replace(state, counted=(*state.counted, n)), pools.get(BUDGET, "all")
+    if left == 0:
+        return Decision(after)
+    return Decision(after, (Granted(key, n, left - 1),), (BUDGET.drawn("all", left - 1),))
 
 
-def decide_read(state: Seen, shared: None, message: Message[object]) -> Decision[Seen, None]:
-    """Remember everything, in order."""
-    match message.input:
-        case Counted(_, n):
-            return Decision(replace(state, counted=(*state.counted, n)), shared)
-        case Granted(_, n):
-            return Decision(replace(state, granted=(*state.granted, n)), shared)
-        case other:
-            raise TypeError(other)
+def the_budget(_: Message[views.Counted], __: Seen) -> tuple[Ref, ...]:
+    """Every grant draws on the one budget."""
+    return (BUDGET.at("all"),)
+
+
+def read_count(state: Seen, _: Pools, message: Message[views.Counted]) -> Decision[Seen]:
+    """Remember a count."""
+    return Decision(replace(state, counted=(*state.counted, message.input.n)))
+
+
+def read_grant(state: Seen, _: Pools, message: Message[views.Granted]) -> Decision[Seen]:
+    """Remember a grant."""
+    return Decision(replace(state, granted=(*state.granted, message.input.n)))
 
 
 def _total(_: str) -> Total:
@@ -141,36 +137,12 @@ def _seen(_: str) -> Seen:
     return Seen()
 
 
-COUNTER: Service[Total, None] = Service(
-    name="counter",
-    title="Compteur d'essai",
-    state=Total,
-    initial=_total,
-    decide=decide_count,
-    store=NoShared(),
-    migrations=Path(__file__).parent / "none",
-    publishes=(Counted, Reminded),
-    commands=(Count,),
-    deadlines=(Remind,),
+TOTALS = Aggregate("totals", Total, _total, (on(Count, count), on(Remind, remind), on(Tell, tell)))
+GRANTS = Aggregate("grants", Seen, _seen, (on(views.Counted, grant, of="counter", pools=the_budget),))
+READINGS = Aggregate(
+    "readings", Seen, _seen, (on(views.Counted, read_count, of="counter"), on(views.Granted, read_grant, of="granter"))
 )
-GRANTER: Service[Seen, int] = Service(
-    name="granter",
-    title="Budget d'essai",
-    state=Seen,
-    initial=_seen,
-    decide=decide_grant,
-    store=MemoryBudget(),
-    migrations=Path(__file__).parent / "none",
-    consumes={"counter": (Counted,)},
-    publishes=(Granted,),
-)
-READER: Service[Seen, None] = Service(
-    name="reader",
-    title="Lecteur d'essai",
-    state=Seen,
-    initial=_seen,
-    decide=decide_read,
-    store=NoShared(),
-    migrations=Path(__file__).parent / "none",
-    consumes={"counter": (Counted,), "granter": (Granted,)},
-)
+
+COUNTER = Service(name="counter", title="Compteur d'essai", aggregates=(TOTALS,), publishes=(Counted, Reminded))
+GRANTER = Service(name="granter", title="Budget d'essai", aggregates=(GRANTS,), publishes=(Granted,), pools=(BUDGET,))
+READER = Service(name="reader", title="Lecteur d'essai", aggregates=(READINGS,))

@@ -2,40 +2,37 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import asyncpg
 from pydantic import SecretStr
 
-from common import clock
-from common.codec import Codec
-from common.postgres import Pool, declare_topics, migrate
-from common.record_batch import unseal
-from common.runtime import Context, opened
-from common.service import Service
-from common.settings import DatabaseSettings, Settings, database_address
-
-State = TypeVar("State")
-Shared = TypeVar("Shared")
+from common.core import clock
+from common.core.codec import Codec
+from common.core.record_batch import unseal
+from common.postgres.connections import ConnectionPool, DatabaseSettings
+from common.postgres.migrations import declare_topics, migrate
+from common.process.app import App
+from common.process.context import Context
+from common.process.main import opened
+from common.process.settings import database_address
 
 
 @asynccontextmanager
-async def service_context(
-    service: Service[State, Shared], kind: type[Settings] = Settings, *, pool_size: int = 8, **settings: Any
-) -> AsyncGenerator[Context[State, Shared]]:
+async def service_context(app: App, *, pool_size: int = 8, **settings: Any) -> AsyncGenerator[Context]:
     """The service opened on a schema made for the block and dropped after it; no broker is needed.
 
     Raises:
         Misconfigured: no database is named: tests that need one fail, they do not skip.
     """
     namespace = f"t{clock.new_id().hex[-12:]}."
-    codec = Codec(service, namespace)
+    codec = Codec(app.service, namespace, writers=settings.get("writers", ()))
     connection: Any = await asyncpg.connect(database_address())
     try:
-        await migrate(connection, codec.schema, service.migrations)
+        await migrate(connection, codec.schema, app.storage.migrations)
         await declare_topics(connection, codec.topics, codec.owned_topics)
         database = DatabaseSettings(dsn=SecretStr(database_address()), pool_size=pool_size)
-        async with opened(service, kind(namespace=namespace, database=database, **settings)) as context:
+        async with opened(app, app.settings(namespace=namespace, database=database, **settings)) as context:
             yield context
     finally:
         await connection.execute(f'drop schema if exists "{codec.schema}" cascade')
@@ -52,7 +49,7 @@ class Published(NamedTuple):
     headers: dict[str, bytes]
 
 
-async def published(pool: Pool) -> list[Published]:
+async def published(pool: ConnectionPool) -> list[Published]:
     """What a service has decided to publish, in order within each partition; `type` is the event's name alone."""
     rows = await pool.fetch("select data from outbox order by topic, partition, last")
     events: list[Published] = []

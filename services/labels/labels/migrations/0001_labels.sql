@@ -25,7 +25,7 @@ create table waiting_list (
     cohort_year int not null,
     since timestamptz not null
 );
-create index waiting_list_by_year on waiting_list (cohort_year);
+create index waiting_list_by_region on waiting_list (region, ticket);
 
 -- The public register: public fields only, one row a label.
 create table register (

@@ -6,20 +6,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from common.commands import Command
+from common.core.commands import Ask
 from matching import settings
-from matching.inputs import AcceptMatch, DeclineMatch, PutConnector
-from matching.model import (
-    Absence,
-    Connector,
-    ConnectorStatus,
-    DeclineReason,
-    Filters,
-    Quality,
-    Tier,
-    Zone,
-    ZoneType,
-)
+from matching.criteria.filters import Absence, Filters
+from matching.directory.inputs import PutConnector
+from matching.events import DeclineReason
+from matching.needs.inputs import AcceptMatch, DeclineMatch
+from matching.places.territory import Zone, ZoneType
+from matching.ruleset import Tier
+from matching.search.connector import Connector, ConnectorStatus, Quality
 
 ConnectorId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["cci-lyon-numerique"])]
 Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
@@ -128,17 +123,17 @@ class ConnectorBody(_Body):
     @classmethod
     def known_type(cls, value: str) -> str:
         """One of the types of the rule set."""
-        return _among(value, settings.figures().types)
+        return _among(value, settings.ruleset().types)
 
     @field_validator("sujets")
     @classmethod
     def known_subjects(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         """Subjects of the rule set, each once."""
-        return tuple(dict.fromkeys(_among(subject, settings.figures().subjects) for subject in value))
+        return tuple(dict.fromkeys(_among(subject, settings.ruleset().subjects) for subject in value))
 
     def to_connector(self) -> Connector:
         """The record, with the default capacity of its tier."""
-        default = settings.figures().offer.capacity[self.tier]
+        default = settings.ruleset().round.capacity[self.tier]
         return Connector(
             id=self.id,
             name=self.name,
@@ -183,16 +178,16 @@ class AnswerBody(_Body):
         return self
 
 
-def put_command(body: ConnectorBody) -> Command:
+def put_ask(body: ConnectorBody) -> Ask:
     """The command of a directory line."""
-    return Command(PutConnector(body.to_connector()), body.id)
+    return Ask(PutConnector(body.to_connector()), body.id)
 
 
-def answer_command(body: AnswerBody) -> Command:
+def answer_ask(body: AnswerBody) -> Ask:
     """The command of a connecteur's answer."""
     if body.answer == "accept" or body.reason is None:
-        return Command(AcceptMatch(body.match_id), body.siren)
-    return Command(DeclineMatch(body.match_id, body.reason), body.siren)
+        return Ask(AcceptMatch(body.match_id), body.siren)
+    return Ask(DeclineMatch(body.match_id, body.reason), body.siren)
 
 
 def _among(value: str, known: Mapping[str, str]) -> str:

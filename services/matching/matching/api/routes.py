@@ -1,6 +1,7 @@
 """The routes; each one reads, or hands a command to the unit of work."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,12 +9,13 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 
-from common import clock
-from common.commands import Command
-from common.decision import Rejection
-from common.http import Problem, parse_batch
+from common.core import clock
+from common.core.commands import Ask
+from common.declare.decision import Refusal
+from common.http.bodies import parse_batch, wrong
+from common.http.problems import Problem
 from france.days import paris_day
-from matching import settings, store
+from matching import settings
 from matching.api import views
 from matching.api.bodies import (
     AnswerBody,
@@ -23,15 +25,21 @@ from matching.api.bodies import (
     DeclineBody,
     MatchId,
     Siren,
-    answer_command,
-    put_command,
+    answer_ask,
+    put_ask,
 )
-from matching.inputs import AcceptMatch, DeclineMatch
-from matching.model import Company, CompanyNeeds, ConnectorStatus, Nature, Need
-from matching.rules.shared import Shared
+from matching.basis import DIRECTORY, with_room
+from matching.criteria.company import Company
+from matching.events import Nature
+from matching.needs.inputs import AcceptMatch, DeclineMatch
+from matching.needs.model import CompanyNeeds, Need
+from matching.needs.table import NEEDS
+from matching.search.connector import ConnectorStatus
+from matching.store import directory
+from matching.store.loads import read_loads
 
 if TYPE_CHECKING:
-    from common.runtime import Context
+    from common.process.context import Context
 
 SirenPath = Annotated[Siren, Path(description="SIREN de l'entreprise")]
 MatchPath = Annotated[MatchId, Path(description="identifiant de la proposition")]
@@ -40,7 +48,7 @@ RegionQuery = Annotated[str | None, Query(pattern=r"^\d{2}$", description="code 
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-def routes(context: "Context[CompanyNeeds, Shared]") -> APIRouter:
+def routes(context: "Context") -> APIRouter:
     """The API of matching."""
     router = APIRouter(prefix="/v1")
     _directory(router, context)
@@ -50,20 +58,20 @@ def routes(context: "Context[CompanyNeeds, Shared]") -> APIRouter:
     return router
 
 
-def _directory(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
-    figures = settings.figures()
+def _directory(router: APIRouter, context: "Context") -> None:
+    ruleset = settings.ruleset()
 
     @router.put("/connecteurs/{connector_id}", summary="Créer ou remplacer un connecteur")
     async def put(request: Request, connector_id: ConnectorPath, body: dict[str, Any]) -> Response:  # pyright: ignore[reportUnusedFunction]
         if body.get("id", connector_id) != connector_id:
             detail = "L'identifiant du corps et celui de l'adresse diffèrent."
-            raise Problem(Rejection(422, "Contenu invalide", detail, "id"))
-        (command,) = parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_command)
-        return await context.run(request, _one(command))
+            raise Problem(wrong(detail, "id"))
+        (asked,) = parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_ask)
+        return await context.run(request, _one(asked))
 
     @router.post("/connecteurs:batch", summary="Créer ou remplacer des connecteurs (1 000 au plus)")
     async def put_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, parse_batch(await request.body(), ConnectorBody, put_command))
+        return await context.run_batch(request, parse_batch(await request.body(), ConnectorBody, put_ask))
 
     @router.get("/connecteurs", summary="Annuaire des connecteurs")
     async def list_all(  # pyright: ignore[reportUnusedFunction]
@@ -75,33 +83,32 @@ def _directory(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> N
         after: str = "",
         limit: Limit = 100,
     ) -> Response:
-        _known("sujet", sujet, figures.subjects)
-        _known("type", type, figures.types)
+        _known("sujet", sujet, ruleset.subjects)
+        _known("type", type, ruleset.types)
         async with context.reading() as connection:
-            found = await store.list_connectors(
+            found = await directory.list_connectors(
                 connection, region=region, subject=sujet, kind=type, status=status, after=after, limit=limit
             )
-        lines = [views.connector_view(listed, figures) for listed in found]
+        lines = [views.connector_view(listed, ruleset) for listed in found]
         return _json({"items": lines, "next": lines[-1]["id"] if len(lines) == limit else None})
 
     @router.get("/connecteurs/{connector_id}", summary="Un connecteur")
     async def one(connector_id: ConnectorPath) -> Response:  # pyright: ignore[reportUnusedFunction]
         async with context.reading() as connection:
-            listed = await store.find_connector(connection, connector_id)
+            listed = await directory.find_connector(connection, connector_id)
         if listed is None:
             raise Problem(_unknown_connector(connector_id))
-        return _json(views.connector_view(listed, figures))
+        return _json(views.connector_view(listed, ruleset))
 
 
-def _needs(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+def _needs(router: APIRouter, context: "Context") -> None:
     @router.get("/needs/{siren}", summary="Besoins d'une entreprise, propositions et aides")
     async def read(siren: SirenPath) -> Response:  # pyright: ignore[reportUnusedFunction]
         state = await _state(context, siren)
         ids = [match.connector_id for need in state.needs for match in need.matches]
         async with context.reading() as connection:
-            shared = await store.load(connection, ())
-            connectors = await store.find_connectors(connection, ids)
-        return _json(views.needs_view(state, connectors, shared))
+            connectors = await directory.find_connectors(connection, ids)
+        return _json(views.needs_view(state, connectors))
 
     @router.get("/needs/{siren}/explain", summary="Pourquoi ces connecteurs, pourquoi pas les autres")
     async def explain(  # pyright: ignore[reportUnusedFunction]
@@ -110,38 +117,40 @@ def _needs(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
         state = await _state(context, siren)
         need = _need(state, need_id)
         async with context.reading() as connection:
-            shared = await store.load(connection, ())
+            loads = await read_loads(connection)
+        basis = await context.view(DIRECTORY)
         now = clock.now()
         if state.company is None:
             raise Problem(_unknown_company(siren))
-        profile = shared.basis.profiler.profile(state.company, paris_day(now))
-        view = views.explain_view(need, profile, shared, siren, now)
+        profile = basis.profiler.profile(state.company, paris_day(now))
+        offered = views.Offered(basis, with_room(loads, basis), siren, need, profile)
+        view = views.explain_view(offered, now)
         if connecteur is not None:
-            connector = shared.basis.directory.connectors.get(connecteur)
+            connector = basis.directory.connectors.get(connecteur)
             if connector is None:
                 raise Problem(_unknown_connector(connecteur))
-            view["connector"] = views.connector_explain_view(connector, need, profile, shared)
+            view["connector"] = views.connector_explain_view(connector, offered)
         return _json(view)
 
 
-def _answers(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
+def _answers(router: APIRouter, context: "Context") -> None:
     @router.post("/matches/{siren}/{match_id}:accept", summary="Un connecteur accepte une proposition")
     async def accept(request: Request, siren: SirenPath, match_id: MatchPath) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run(request, Command(AcceptMatch(match_id), siren))
+        return await context.run(request, Ask(AcceptMatch(match_id), siren))
 
     @router.post("/matches/{siren}/{match_id}:decline", summary="Un connecteur refuse une proposition")
     async def decline(  # pyright: ignore[reportUnusedFunction]
         request: Request, siren: SirenPath, match_id: MatchPath, body: DeclineBody
     ) -> Response:
-        return await context.run(request, Command(DeclineMatch(match_id, body.reason), siren))
+        return await context.run(request, Ask(DeclineMatch(match_id, body.reason), siren))
 
     @router.post("/matches:batch", summary="Réponses de connecteurs (1 000 au plus)")
     async def answer_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, parse_batch(await request.body(), AnswerBody, answer_command))
+        return await context.run_batch(request, parse_batch(await request.body(), AnswerBody, answer_ask))
 
 
-def _aids(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
-    figures = settings.figures()
+def _aids(router: APIRouter, context: "Context") -> None:
+    ruleset = settings.ruleset()
 
     @router.get("/aides", summary="Aides et ressources, avec un verdict pour une entreprise connue ou décrite")
     async def aids(  # pyright: ignore[reportUnusedFunction]
@@ -160,13 +169,13 @@ def _aids(router: APIRouter, context: "Context[CompanyNeeds, Shared]") -> None:
         limit: Limit = 10,
     ) -> Response:
         for subject in sujet:
-            _known("sujet", subject, figures.subjects)
+            _known("sujet", subject, ruleset.subjects)
         company = Company(commune or "", "", region or "", naf or "", "NAFRev2", forme or "", effectif or "", creee_le)
         if siren is not None:
             state = await _state(context, siren)
             company = state.company or company
             sujet = sujet or _need(state, None).subjects
-        profile = store.profiler().profile(company, paris_day(clock.now()))
+        profile = settings.profiler().profile(company, paris_day(clock.now()))
         found = settings.catalogue().assess(profile, sujet)
         kept = [
             assessment
@@ -183,21 +192,20 @@ def _json(body: object) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-def _one(item: Command | Rejection) -> Command:
-    if isinstance(item, Rejection):
-        field = item.field.removeprefix("[0].").removeprefix("[0]")
-        raise Problem(Rejection(item.status, item.title, item.detail, field))
+def _one(item: Ask | Refusal) -> Ask:
+    if isinstance(item, Refusal):
+        raise Problem(replace(item, field=item.field.removeprefix("[0].").removeprefix("[0]")))
     return item
 
 
 def _known(field: str, value: str | None, known: Mapping[str, str]) -> None:
     if value is not None and value not in known:
         detail = f"« {value} » n'est pas une valeur connue."
-        raise Problem(Rejection(422, "Paramètre inconnu", detail, field, tuple(known)))
+        raise Problem(Refusal("invalid", "parametre_inconnu", "Paramètre inconnu", detail, field, tuple(known)))
 
 
-async def _state(context: "Context[CompanyNeeds, Shared]", siren: str) -> CompanyNeeds:
-    state = await context.state(siren)
+async def _state(context: "Context", siren: str) -> CompanyNeeds:
+    state = await context.state(NEEDS, siren)
     if state is None:
         raise Problem(_unknown_company(siren))
     return state
@@ -207,16 +215,15 @@ def _need(state: CompanyNeeds, need_id: str | None) -> Need:
     found = [need for need in state.needs if need_id in {None, need.need_id}]
     if not found:
         detail = "Cette entreprise n'a pas de besoin ouvert sous cet identifiant."
-        raise Problem(Rejection(404, "Besoin inconnu", detail, "need_id"))
+        raise Problem(Refusal("unknown", "besoin_inconnu", "Besoin inconnu", detail, "need_id"))
     return found[-1]
 
 
-def _unknown_company(siren: str) -> Rejection:
+def _unknown_company(siren: str) -> Refusal:
     detail = f"Aucun besoin n'est connu pour l'entreprise {siren} : a-t-elle terminé un diagnostic ?"
-    return Rejection(404, "Entreprise inconnue", detail, "siren")
+    return Refusal("unknown", "entreprise_inconnue", "Entreprise inconnue", detail, "siren")
 
 
-def _unknown_connector(connector_id: str) -> Rejection:
-    return Rejection(
-        404, "Connecteur inconnu", f"Aucun connecteur ne porte l'identifiant {connector_id}.", "connecteur"
-    )
+def _unknown_connector(connector_id: str) -> Refusal:
+    detail = f"Aucun connecteur ne porte l'identifiant {connector_id}."
+    return Refusal("unknown", "connecteur_inconnu", "Connecteur inconnu", detail, "connecteur")

@@ -2,21 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from matching.model import CompanyNeeds, Connector, Match, Need
-from matching.rules import text
-from matching.rules.aids import Assessment
-from matching.rules.explain import Criterion, WhyNot, Wording, assess, why_not
-from matching.rules.figures import Figures
-from matching.rules.offers import query_of
-from matching.rules.profile import Profile
-from matching.rules.search import Pick, Query
-from matching.rules.shared import Shared, load_of
-from matching.rules.verdict import NO
-from matching.store import Listed
+from matching import settings
+from matching.aids.catalogue import Assessment
+from matching.basis import Basis, load_of
+from matching.criteria import text
+from matching.criteria.profile import Profile
+from matching.criteria.verdict import NO
+from matching.explain.refusals import Criterion, WhyNot, assess, why_not
+from matching.explain.wording import Wording
+from matching.needs.model import CompanyNeeds, Match, Need
+from matching.needs.rounds import query_of
+from matching.ruleset import Ruleset
+from matching.search.connector import Connector
+from matching.search.loads import Loads
+from matching.search.searcher import Pick, Query
+from matching.store.directory import Listed
 
 View = dict[str, Any]
 
@@ -41,28 +45,28 @@ VERDICTS: Final = {
 }
 
 
-def connector_view(listed: Listed, figures: Figures) -> View:
+def connector_view(listed: Listed, ruleset: Ruleset) -> View:
     """A line of the directory with its labels and its free capacity."""
     connector = listed.connector
     return {
         **msgspec.to_builtins(connector),
-        "type_label": figures.types.get(connector.type, connector.type),
-        "sujets_labels": [figures.subjects.get(subject, subject) for subject in connector.sujets],
+        "type_label": ruleset.types.get(connector.type, connector.type),
+        "sujets_labels": [ruleset.subjects.get(subject, subject) for subject in connector.sujets],
         "load": listed.load,
         "free_capacity": max(0, connector.capacity_30d - listed.load),
     }
 
 
-def needs_view(state: CompanyNeeds, connectors: Mapping[str, Connector], shared: Shared) -> View:
+def needs_view(state: CompanyNeeds, connectors: Mapping[str, Connector]) -> View:
     """Every need of a company, latest first."""
-    needs = [need_view(need, connectors, shared) for need in reversed(state.needs)]
+    needs = [need_view(need, connectors) for need in reversed(state.needs)]
     return {"siren": state.siren, "needs": needs}
 
 
-def need_view(need: Need, connectors: Mapping[str, Connector], shared: Shared) -> View:
+def need_view(need: Need, connectors: Mapping[str, Connector]) -> View:
     """One need with its offers and the aids recommended."""
-    figures = shared.basis.figures
-    aids = {aid.id: aid for aid in shared.basis.catalogue.aids}
+    ruleset = settings.ruleset()
+    aids = {aid.id: aid for aid in settings.catalogue().aids}
     recommended: list[View] = []
     for entry in need.aids:
         aid_id, _, verdict = entry.rpartition(":")
@@ -72,7 +76,7 @@ def need_view(need: Need, connectors: Mapping[str, Connector], shared: Shared) -
             recommended.append({**line, "verdict": verdict, "verdict_label": VERDICTS[verdict], "url": aid.url})
     return {
         "need_id": need.need_id,
-        "subjects": [{"code": code, "label": figures.subjects.get(code, code)} for code in need.subjects],
+        "subjects": [{"code": code, "label": ruleset.subjects.get(code, code)} for code in need.subjects],
         "status": need.status,
         "status_label": NEED_STATUS[need.status],
         "priority": need.priority,
@@ -81,16 +85,16 @@ def need_view(need: Need, connectors: Mapping[str, Connector], shared: Shared) -
         "round": need.round,
         "expires_at": need.expires_at,
         "ruleset_version": need.ruleset_version,
-        "matches": [match_view(match, connectors.get(match.connector_id), figures) for match in need.matches],
+        "matches": [match_view(match, connectors.get(match.connector_id), ruleset) for match in need.matches],
         "aids": recommended,
     }
 
 
-def match_view(match: Match, connector: Connector | None, figures: Figures) -> View:
+def match_view(match: Match, connector: Connector | None, ruleset: Ruleset) -> View:
     """One offer with the public names of its connecteur."""
     known: View = {}
     if connector is not None:
-        label = figures.types.get(connector.type, connector.type)
+        label = ruleset.types.get(connector.type, connector.type)
         known = {
             "name": connector.name,
             "institution": connector.institution,
@@ -101,27 +105,47 @@ def match_view(match: Match, connector: Connector | None, figures: Figures) -> V
     return {**line, **known, "status_label": MATCH_STATUS[match.status]}
 
 
-def explain_view(need: Need, profile: Profile, shared: Shared, siren: str, now: datetime) -> View:
+class Offered(NamedTuple):
+    """A need as it would be offered now.
+
+    Attributes:
+        basis: what it is matched against.
+        loads: of the connecteurs, with room for all of them.
+        siren: of the company.
+        need: the need.
+        profile: the company today.
+    """
+
+    basis: Basis
+    loads: Loads
+    siren: str
+    need: Need
+    profile: Profile
+
+
+def explain_view(offered: Offered, now: datetime) -> View:
     """Who would be proposed now and why, and who is excluded and why, for one need."""
+    basis, loads, siren, need, profile = offered
     query = query_of(need, profile)
-    picks = shared.basis.searcher.best(query, shared.loads)
-    counts = why_not(shared.basis.directory, query, shared.loads)
+    picks = basis.searcher.best(query, loads)
+    counts = why_not(basis.directory, query, loads)
     return {
         "siren": siren,
         "need_id": need.need_id,
         "status": need.status,
         "evaluated_at": now,
-        "ruleset_version": shared.basis.figures.ruleset_version,
-        "directory_size": len(shared.basis.directory.connectors),
+        "ruleset_version": basis.ruleset.ruleset_version,
+        "directory_size": len(basis.directory.connectors),
         **_counts(counts),
-        "next_candidates": [_pick_view(pick, rank, query, shared.basis.wording) for rank, pick in enumerate(picks, 1)],
+        "next_candidates": [_pick_view(pick, rank, query, basis.wording) for rank, pick in enumerate(picks, 1)],
     }
 
 
-def connector_explain_view(connector: Connector, need: Need, profile: Profile, shared: Shared) -> View:
+def connector_explain_view(connector: Connector, offered: Offered) -> View:
     """Every criterion of one connecteur for one need."""
-    load, territories = load_of(shared, connector.id), shared.basis.directory.territories
-    verdicts = assess(connector, query_of(need, profile), load, shared.basis.figures, territories)
+    basis, loads, _, need, profile = offered
+    load, territories = load_of(loads, basis, connector.id), basis.directory.territories
+    verdicts = assess(connector, query_of(need, profile), load, basis.ruleset, territories)
     return {
         "connector_id": connector.id,
         "name": connector.name,

@@ -19,7 +19,7 @@ create table messages_to_send (
     cause uuid not null,             -- id of the event that led to it: one message per cause
     template text not null,
     legal boolean not null,
-    fact bytea,                      -- JSON of what the templates print; null once settled
+    fact bytea,                      -- JSON of what the templates print, or digest of a shared fact; null once settled
     deadline date,
     region text not null,
     recorded_at timestamptz not null,
@@ -34,6 +34,14 @@ create table messages_to_send (
 alter table messages_to_send alter column fact set storage external;  -- neither cut nor packed: it is soon gone
 create index messages_legal_ready on messages_to_send (ready_at) where status = 'pending' and legal;
 create index messages_ordinary_ready on messages_to_send (ready_at) where status = 'pending' and not legal;
+
+-- What many companies are told in the same words, once; `messages_to_send.fact` then holds the digest. Rows are never
+-- removed: there are as many as lists of aids that were ever recommended, thousands for millions of companies.
+create table shared_facts (
+    digest bytea primary key,        -- SHA-256 of the fact
+    fact bytea not null              -- JSON of what the templates print
+) with (toast_tuple_target = 8160);
+alter table shared_facts alter column fact set storage external;
 
 -- What signs unsubscribe links: shared by all processes, made here so that nothing must be configured.
 -- The newest key signs, all verify: insert a row to rotate.

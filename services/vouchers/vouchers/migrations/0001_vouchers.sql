@@ -18,6 +18,7 @@ create table envelopes (
     places bigint not null default 0, -- numbers given on the waiting list
     movements bigint not null default 0,
     chain text not null default '',   -- hash of the last movement
+    offering boolean not null default false, -- money is being offered to those who wait: one at a time
     constraint the_total_never_changes check (disponible_cents + reserve_cents + engage_cents + ordonnance_cents
         + paye_cents + recouvre_cents = total_cents)
 ) with (fillfactor = 10);

@@ -1,0 +1,95 @@
+"""Group commit: requests that arrive while transactions are under way share the next one."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from common.core.codec import Codec
+from common.core.deciding import Failure
+from common.core.requests import Request, apply_requests
+from common.core.unit_of_work import Begin
+from common.declare.errors import Unstorable
+
+LANES = 2
+"""Transactions at once: while a large batch is decided, small requests pass in the other lane."""
+
+LARGEST = 500
+"""Commands that one transaction takes at most, unless a single request brings more."""
+
+Reply = tuple[int, bytes]
+
+
+class _Waiting(NamedTuple):
+    request: Request
+    reply: "asyncio.Future[Reply]"
+
+
+@dataclass(slots=True)
+class GroupCommit:
+    """Where requests are handed in.
+
+    A request waits for nothing while a lane is free. Requests of one transaction are decided in the order of their
+    arrival, each accepted or refused by itself; the reply comes after the commit.
+    """
+
+    codec: Codec
+    begin: Begin
+    waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
+    lanes: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
+    on_failure: Callable[[Failure], None] = lambda _: None
+    on_commit: Callable[[int], None] = lambda _: None
+
+    async def hand_in(self, request: Request) -> Reply:
+        """Carry out a request; returns status and body.
+
+        Raises:
+            Transient: nothing was written; try again.
+            Unstorable: nothing was written: the database refuses a value.
+        """
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.waiting.append(_Waiting(request, reply))
+        if len(self.lanes) < LANES:
+            lane = asyncio.create_task(self._serve())
+            self.lanes.add(lane)
+            lane.add_done_callback(self.lanes.discard)
+        return await reply
+
+    async def _serve(self) -> None:
+        """Take what waits, group by group, until nothing does."""
+        while self.waiting:
+            group = [self.waiting.popleft()]
+            size = len(group[0].request.messages)
+            while self.waiting and size + len(self.waiting[0].request.messages) <= LARGEST:
+                group.append(self.waiting.popleft())
+                size += len(group[-1].request.messages)
+            await self._carry_out(group)
+
+    async def _carry_out(self, group: list[_Waiting]) -> None:
+        """One transaction; a value that the database refuses is narrowed down to its request."""
+        try:
+            carried = await apply_requests(self.codec, self.begin, [each.request for each in group])
+        except Unstorable as error:
+            if len(group) > 1:
+                for each in group:
+                    await self._carry_out([each])
+            else:
+                _tell(group, error)
+        except BaseException as error:
+            _tell(group, error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            for failure in carried.failures:
+                self.on_failure(failure)
+            self.on_commit(carried.follow_ups)
+            for each, reply in zip(group, carried.replies, strict=True):
+                if not each.reply.done():
+                    each.reply.set_result(reply)
+
+
+def _tell(group: list[_Waiting], error: BaseException) -> None:
+    for each in group:
+        if not each.reply.done():
+            each.reply.set_exception(error)

@@ -1,0 +1,117 @@
+"""The relay: outbox → Kafka, in order, from where it is published. Any process may relay; two at once break nothing."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
+
+from common.core.inbox import TopicPartition
+from common.core.outbox import Batch
+
+LEASE = timedelta(seconds=3)
+"""How long a claim holds without renewal: a frozen or dead relay is replaced after this."""
+
+RENEW_EVERY = 1.0
+"""Seconds between renewals of the claim; `published` is read again with it, so `republish` takes effect."""
+
+READ_LIMIT = 64
+"""Batches read of one partition in a round."""
+
+GATHER = 0.005
+"""Seconds a woken relay waits before it reads: what commits meanwhile goes out in the same round."""
+
+
+class Outbox(Protocol):
+    """The outbox as the relay needs it."""
+
+    async def claim(self, owner: str, lease: timedelta) -> dict[TopicPartition, int]:
+        """Take or renew partitions nobody else holds; returns those held with the last number published."""
+        ...
+
+    async def release(self, owner: str) -> None:
+        """Give up all partitions, so that another process takes them at once."""
+        ...
+
+    async def read(self, after: Mapping[TopicPartition, int], limit: int) -> list[Batch]:
+        """Up to `limit` batches of each partition that end after its number, in order of number within a partition."""
+        ...
+
+    async def advance(self, ranges: Mapping[TopicPartition, tuple[int, int]]) -> None:
+        """Move `published` to the end of each acknowledged range (after, last], unless set back before `after`."""
+        ...
+
+
+class Publisher(Protocol):
+    """Writes sealed batches to Kafka."""
+
+    async def publish(self, batches: Sequence[Batch]) -> None:
+        """Return when every batch is acknowledged by all in-sync replicas; raise when any is not."""
+        ...
+
+
+class OpenPublisher(Protocol):
+    """Opens a publisher; after any failure a new one is opened (an idempotent producer does not recover)."""
+
+    def __call__(self) -> AbstractAsyncContextManager[Publisher]: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Relay:
+    """Publishes what the outbox holds.
+
+    Guarantee: what is read from Kafka, without repeats, is the outbox in order: a repeat is sent only after its range
+    was sent in order before. Does not guarantee that nothing is sent twice: receivers drop what they have.
+    """
+
+    outbox: Outbox
+    owner: str
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    poll: float = 0.2
+    cursors: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    on_published: Callable[[int], None] = lambda _: None
+
+    async def run(self, open_publisher: OpenPublisher) -> None:
+        """Relay until cancelled or until a step fails; the caller pauses and calls again."""
+        try:
+            async with open_publisher() as publisher:
+                loop = asyncio.get_running_loop()
+                renew_at = 0.0
+                while True:
+                    if loop.time() >= renew_at:
+                        await self.claim()
+                        renew_at = loop.time() + RENEW_EVERY
+                    if not await self.step(publisher):
+                        await self._idle(renew_at - loop.time())
+        finally:
+            self.cursors = {}
+
+    async def claim(self) -> None:
+        """Take or renew partitions; cursors follow `published`, also back when an operator asked to republish."""
+        self.cursors = await self.outbox.claim(self.owner, LEASE)
+
+    async def step(self, publisher: Publisher) -> int:
+        """Publish one round of batches; returns how many events."""
+        if not self.cursors:
+            return 0
+        batches = await self.outbox.read(self.cursors, READ_LIMIT)
+        if not batches:
+            return 0
+        await publisher.publish(batches)
+        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        for batch in batches:
+            where = TopicPartition(batch.topic, batch.partition)
+            ranges[where] = (self.cursors[where], batch.last)
+        await self.outbox.advance(ranges)
+        count = sum(last - after for after, last in ranges.values())
+        self.cursors.update({where: last for where, (_, last) in ranges.items()})
+        self.on_published(count)
+        return count
+
+    async def _idle(self, longest: float) -> None:
+        """Wait until this process writes something, or another one may have."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.wake.wait(), max(0.0, min(self.poll, longest)))
+            await asyncio.sleep(GATHER)
+        self.wake.clear()

@@ -1,0 +1,7 @@
+"""HTTP.
+
+application.py  the application of a service: doors, limits, health, metrics
+bodies.py       validation, item by item
+answers.py      answers of commands as bodies
+problems.py     RFC 9457
+"""

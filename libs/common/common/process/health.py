@@ -1,0 +1,120 @@
+"""Health is progress: a process that has work and does not move is not live, whatever it answers to a ping."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from common.core.inbox import TopicPartition
+
+REREAD_AFTER = 5.0
+"""Seconds a number is missing before its partition is read again: from the position, and if that is in vain from the
+beginning of the log, where it stands if the log was lost and sent again while this process was away."""
+
+REREAD_EVERY = 60.0
+"""Seconds between later attempts, from the beginning."""
+
+
+@dataclass(slots=True)
+class Gap:
+    """A partition that waits for a missing number.
+
+    Attributes:
+        missing: the number.
+        since: when it was first missed.
+        rereads: how often the partition was read again for it.
+        reread_at: when it will be next.
+    """
+
+    missing: int
+    since: float
+    rereads: int = 0
+    reread_at: float = 0.0
+
+
+class CutShort(NamedTuple):
+    """A partition whose log ends before what was read of it: the broker lost records that it had acknowledged."""
+
+    end: int
+    read: int
+    since: float
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the watchdog and the probes look at. Times are seconds of the event loop's clock.
+
+    Attributes:
+        stuck_after: seconds with work waiting and nothing applied after which the process is stuck.
+        moved_at: when a batch was last applied.
+        started: it belongs to its consumer group.
+        stopping: it was asked to stop.
+        failing: why the last batch failed, "" when it did not.
+        gaps: partitions that wait for a missing number.
+        cut_short: partitions whose log lost its end.
+    """
+
+    stuck_after: float
+    moved_at: float = 0.0
+    started: bool = False
+    stopping: bool = False
+    failing: str = ""
+    gaps: dict[TopicPartition, Gap] = field(default_factory=dict[TopicPartition, Gap])
+    cut_short: dict[TopicPartition, CutShort] = field(default_factory=dict[TopicPartition, CutShort])
+
+    def moved(self, now: float) -> None:
+        """A batch was applied, or consuming began: a backlog found at the start is no sign of being stuck."""
+        self.moved_at = now
+        self.failing = ""
+
+    def note_gaps(self, seen: Mapping[TopicPartition, int], healed: set[TopicPartition], now: float) -> None:
+        """Remember since when a partition waits for a missing number; forget those that went on."""
+        for where in healed:
+            self.gaps.pop(where, None)
+        for where, missing in seen.items():
+            known = self.gaps.get(where)
+            if known is None or known.missing != missing:
+                self.gaps[where] = Gap(missing, now, reread_at=now + REREAD_AFTER)
+
+    def note_assigned(self, assigned: frozenset[TopicPartition]) -> None:
+        """Forget what was wrong with partitions that another process has now."""
+        self.gaps = {where: gap for where, gap in self.gaps.items() if where in assigned}
+
+    def note_ends(self, short: Mapping[TopicPartition, tuple[int, int]], now: float) -> None:
+        """Remember since when a log ends (first offset) before what was read of it (second); forget the others."""
+        since = {where: cut.since for where, cut in self.cut_short.items()}
+        self.cut_short = {where: CutShort(*span, since.get(where, now)) for where, span in short.items()}
+
+    def rereads(self, now: float) -> dict[TopicPartition, bool]:
+        """The partitions to read again now for a missing number; True: from the beginning of the log."""
+        due: dict[TopicPartition, bool] = {}
+        for where, gap in self.gaps.items():
+            if now >= gap.reread_at:
+                due[where] = gap.rereads > 0
+                gap.reread_at = now + (REREAD_EVERY if gap.rereads else REREAD_AFTER)
+                gap.rereads += 1
+        return due
+
+    def stuck(self, lag: int, now: float) -> bool:
+        """Work waits and nothing moved for too long."""
+        return self.started and not self.stopping and lag > 0 and now - self.moved_at > self.stuck_after
+
+    def problems(self, now: float, gap_after: float = 5.0) -> list[str]:
+        """Why the process is not ready, in plain words; empty when it is."""
+        found: list[str] = []
+        if not self.started:
+            found.append("starting")
+        if self.stopping:
+            found.append("stopping")
+        if self.failing:
+            found.append(self.failing)
+        found += [
+            f"sequence gap: {where.topic}/{where.partition} waits for {gap.missing}"
+            for where, gap in sorted(self.gaps.items())
+            if now - gap.since > gap_after
+        ]
+        found += [
+            f"records lost: {where.topic}/{where.partition} ends at offset {cut.end}, {cut.read} were read"
+            for where, cut in sorted(self.cut_short.items())
+            if now - cut.since > gap_after
+        ]
+        return found

@@ -1,0 +1,254 @@
+"""The loops of a service process: consume, relay, decide what falls due, rotate, watch. The only place that retries."""
+
+import asyncio
+import os
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from common.core import clock
+from common.core.dead_letter import Brake
+from common.core.deadlines import apply_due
+from common.core.inbox import TopicPartition
+from common.core.records import Report, apply_records
+from common.core.replays import apply_replay
+from common.declare.errors import CroissanceError, Transient
+from common.kafka.consuming import Records, Subscription, make_broker
+from common.kafka.publishing import publisher_opener
+from common.postgres.outbox import PostgresOutbox
+from common.process import telemetry
+from common.process.context import Context
+
+STUCK_EXIT = 70
+"""Exit code of a process that ends itself because it does not move; its supervisor starts it again."""
+
+MIRROR_EVERY = 1.0
+"""Seconds between two commits of Kafka's own offsets: a commit after each batch would cost it a round trip."""
+
+SMALLEST_SLICE = 50
+"""Records of the smallest transaction a struggling process falls back to."""
+
+BUGS_BEFORE_EXIT = 5
+"""How often in a row a batch may fail for a reason nobody foresaw before the process ends itself."""
+
+_POSITIONS = """select topic, partition, next_offset from positions
+    where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
+_WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
+    from outbox_heads h join outbox_published p using (topic, partition)"""
+_ANYTHING_DUE = """select exists (select from deadlines where due <= $1)
+    or exists (select from dead_letters where status = 'replay')"""
+
+TIMERS_EVERY = 0.5
+"""Seconds between looks at the deadlines where nothing of this process says that one is due."""
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait after the `attempt`-th failure in a row: 0.1 s doubling to 5 s, with jitter."""
+    return min(5.0, 0.1 * 2 ** min(attempt - 1, 10)) * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret
+
+
+@dataclass(slots=True)
+class Process:
+    """One running process of a service."""
+
+    context: Context
+    subscription: Subscription | None = None
+    bugs: int = 0
+    failures: int = 0
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    brake: Brake = field(default_factory=Brake)
+
+    # --- consuming
+
+    async def on_batch(self, records: Records) -> None:
+        """Apply what was fetched, slice by slice; an exception makes the subscriber hand the same records over again.
+
+        A slice that fails for now (it may be too much for a slow machine) is halved, and doubled as it goes well.
+        """
+        largest = self.context.settings.kafka.batch_records
+        done = 0
+        while done < len(records):
+            size = max(SMALLEST_SLICE, largest >> self.failures)
+            await self._apply(records[done : done + size])
+            done += size
+            self.failures = max(0, self.failures - 1)
+        self.bugs = 0
+
+    async def _apply(self, records: Records) -> None:
+        """One transaction, with what it means for health, logs, metrics and spans."""
+        context = self.context
+        started, started_ns = time.monotonic(), time.time_ns()
+        try:
+            report = await apply_records(context.codec, context.begin, records, clock.now(), self.brake)
+        except Transient as error:
+            self.failures += 1
+            context.metrics.add("transient_failures")
+            context.progress.failing = str(error)
+            context.log.warning("batch will be taken again", reason=str(error), records=len(records))
+            await asyncio.sleep(backoff(self.failures))
+            raise
+        except Exception as error:
+            self.bugs += 1
+            first, last = records[0], records[-1]
+            span = f"{first.topic}/{first.partition}@{first.offset}…{last.topic}/{last.partition}@{last.offset}"
+            context.log.exception("batch failed for an unforeseen reason", records=span, times=self.bugs)
+            context.progress.failing = f"{type(error).__name__}: {error}"
+            if self.bugs >= BUGS_BEFORE_EXIT:
+                self.stop.set()
+            await asyncio.sleep(backoff(self.bugs))
+            raise
+        self._note(report)
+        for message in report.sampled:
+            telemetry.span_of(context.tracer, message, started_ns, time.time_ns())
+        context.metrics.observe("batch_records", len(records))
+        context.metrics.observe("batch_seconds", time.monotonic() - started)
+
+    def _note(self, report: Report) -> None:
+        """What a batch did, for health, relay, logs and metrics."""
+        context = self.context
+        now = asyncio.get_running_loop().time()
+        context.progress.note_gaps(report.gaps, report.moved - report.gaps.keys(), now)
+        if report.fresh or report.duplicates or report.dead:
+            context.progress.moved(now)
+        if report.published or report.follow_ups:
+            context.committed(report.follow_ups)
+        for letter in report.dead:
+            where = f"{letter.record.topic}/{letter.record.partition}@{letter.record.offset}"
+            context.log.warning("dead letter", record=where, key=letter.key, reason=letter.reason)
+        metrics = context.metrics
+        metrics.add("events_applied", report.fresh)
+        metrics.add("duplicates_dropped", report.duplicates)
+        metrics.add("dead_letters", len(report.dead))
+        metrics.add("parked", report.parked)
+
+    async def read_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where PostgreSQL says these partitions are to be read on from."""
+        topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
+        rows = await self.context.pool.fetch(_POSITIONS, topics, numbers)
+        known = {TopicPartition(topic, partition): offset for topic, partition, offset in rows}
+        return {where: known.get(where, 0) for where in partitions}
+
+    async def consume(self) -> None:
+        """Belong to the consumer group until cancelled."""
+        codec, settings = self.context.codec, self.context.settings
+        broker = make_broker(settings.kafka, f"{codec.group}-{settings.instance}")
+        self.subscription = Subscription(broker, self.read_positions, self.on_batch)
+        self.subscription.subscribe(codec.topics, codec.group, settings.kafka)
+        try:
+            await broker.start()
+            self.context.progress.moved(asyncio.get_running_loop().time())
+            self.context.progress.started = True
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.wait_for(broker.stop(), 15)
+
+    async def mirror(self) -> None:
+        """Tell Kafka how far this process is, for lag monitors."""
+        while True:
+            await asyncio.sleep(MIRROR_EVERY)
+            if self.subscription is not None:
+                await self.subscription.mirror()
+
+    # --- the other loops
+
+    async def relay(self) -> None:
+        """Publish what the outbox holds, until cancelled or failed."""
+        settings = self.context.settings
+        opener = publisher_opener(settings.kafka, f"{self.context.codec.group}-{settings.instance}-relay")
+        metrics = self.context.metrics
+        self.context.relay.on_published = lambda count: metrics.add("events_published", count)
+        await self.context.relay.run(opener)
+
+    async def timers(self) -> None:
+        """Decide deadlines and follow-ups that fell due, and replay what operators released."""
+        context = self.context
+        while True:
+            context.due.clear()
+            busy = await context.pool.fetchval(_ANYTHING_DUE, clock.now()) and await self._decide_due()
+            if not busy:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(context.due.wait(), TIMERS_EVERY)
+
+    async def _decide_due(self) -> bool:
+        """One transaction of deadlines and one of a replay; False: nothing was there after all."""
+        context = self.context
+        taken = await apply_due(context.codec, context.begin, clock.now())
+        for message, error in taken.failures:
+            context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
+        context.metrics.add("deadlines", taken.count)
+        replayed = await apply_replay(context.codec, context.begin, clock.now())
+        if taken.count or replayed:
+            context.committed(taken.follow_ups)
+        return bool(taken.count or replayed)
+
+    async def rotate(self) -> None:
+        """Open and drop segments of the outbox; forget old idempotency answers."""
+        settings = self.context.settings.outbox
+        outbox = PostgresOutbox(self.context.pool)
+        while True:
+            await outbox.rotate(
+                clock.now(), timedelta(hours=settings.segment_hours), timedelta(hours=settings.keep_hours)
+            )
+            await asyncio.sleep(60)
+
+    async def watch(self) -> None:
+        """Measure lag, read again where a gap stays, end a process that has work and does not move."""
+        context = self.context
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            now = loop.time()
+            total = 0 if self.subscription is None else await self._watch_log(self.subscription, now)
+            context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
+            if total == 0:
+                context.progress.moved_at = now
+            if context.progress.stuck(total, now):
+                context.log.critical("no progress with records waiting: ending this process", lag=total)
+                sys.stdout.flush()
+                os._exit(STUCK_EXIT)
+
+    async def _watch_log(self, subscription: Subscription, now: float) -> int:
+        """Measure lag, notice what the broker lost, read again where a number is missing; returns the lag in all."""
+        progress, metrics = self.context.progress, self.context.metrics
+        lags: dict[str, int] = dict.fromkeys(self.context.codec.topics, 0)
+        for where, lag in subscription.lag().items():
+            lags[where.topic] += lag
+        for topic, lag in lags.items():
+            metrics.set("consumer_lag", lag, topic=topic)
+        progress.note_assigned(subscription.assigned)
+        progress.note_ends(subscription.cut_short(), now)
+        metrics.set("sequence_gaps", len(progress.gaps.keys() | progress.cut_short.keys()))
+        for where, from_start in progress.rereads(now).items():
+            partition, missing = f"{where.topic}/{where.partition}", progress.gaps[where].missing
+            self.context.log.warning("read again for a missing number", partition=partition, missing=missing)
+            await subscription.seek(frozenset({where}), from_start=from_start)
+        return sum(lags.values())
+
+    async def ready(self) -> list[str]:
+        """Why this process is not ready; empty when it is."""
+        problems = self.context.progress.problems(asyncio.get_running_loop().time())
+        try:
+            await asyncio.wait_for(self.context.pool.fetchval("select 1"), 2)
+        except Exception as error:  # noqa: BLE001  whatever keeps the database away is the answer
+            problems.append(f"database: {type(error).__name__}")
+        return problems
+
+    async def kept_up(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop again after every failure, with a growing pause; failures show in logs and readiness."""
+        context = self.context
+        attempt = 0
+        while True:
+            began = time.monotonic()
+            try:
+                return await loop()
+            except Exception as error:
+                attempt = 1 if time.monotonic() - began > 30 else attempt + 1
+                transient = isinstance(error, CroissanceError)
+                context.log.warning("loop failed", loop=name, reason=repr(error), exc_info=None if transient else error)
+                if name == "relay":
+                    context.metrics.add("relay_failures")
+                await asyncio.sleep(backoff(attempt))

@@ -1,0 +1,142 @@
+"""Logs, metrics and traces. Spans only for sampled chains: an unsampled event costs one comparison of bytes."""
+
+import logging
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal, get_args
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from common.declare.message import Message
+from common.process.settings import Settings, log_level, otlp_endpoint
+
+Log = structlog.typing.FilteringBoundLogger
+
+CounterName = Literal[
+    "events_applied",  # records applied, by topic
+    "events_published",  # events acknowledged by the broker
+    "duplicates_dropped",  # records delivered again and dropped by their sequence
+    "dead_letters",  # records set aside, by topic
+    "parked",  # records that wait behind a dead letter
+    "transient_failures",  # batches taken again after a pause
+    "relay_failures",  # relays that had to start over with a new producer
+    "commands",  # HTTP commands decided
+    "deadlines",  # deadlines decided
+]
+GaugeName = Literal[
+    "consumer_lag",  # records not handled yet, by topic
+    "outbox_waiting",  # events committed and not published yet, of the whole service
+    "sequence_gaps",  # partitions that wait for a missing number: must be 0
+]
+HistogramName = Literal[
+    "batch_records",  # records in a batch
+    "batch_seconds",  # time of one batch, from hand-over to commit
+]
+
+_propagator = TraceContextTextMapPropagator()
+
+
+def configure_logs(service: str, instance: str) -> Log:
+    """JSON lines on stdout (readable lines on a terminal), with service and instance on each."""
+    level = logging.getLevelNamesMapping().get(log_level(), logging.INFO)
+    terminal = sys.stdout.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if not terminal else structlog.processors.StackInfoRenderer(),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(level, logging.WARNING), stream=sys.stdout, format="%(levelname)s %(name)s %(message)s"
+    )
+    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+    return structlog.get_logger()
+
+
+class Metrics:
+    """The metrics of one process; names are checked by the type checker and prefixed `croissance_`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters = {
+            name: Counter(f"croissance_{name}", name.replace("_", " "), ["topic"], registry=self.registry)
+            for name in get_args(CounterName)
+        }
+        self._gauges = {
+            name: Gauge(f"croissance_{name}", name.replace("_", " "), ["topic"], registry=self.registry)
+            for name in get_args(GaugeName)
+        }
+        self._histograms = {
+            "batch_records": Histogram(
+                "croissance_batch_records",
+                "records in a batch",
+                buckets=(1, 10, 50, 200, 500, 1000, 2000, 5000),
+                registry=self.registry,
+            ),
+            "batch_seconds": Histogram("croissance_batch_seconds", "seconds of a batch", registry=self.registry),
+        }
+
+    def add(self, name: CounterName, amount: float = 1, *, topic: str = "") -> None:
+        """Increase a counter."""
+        if amount:
+            self._counters[name].labels(topic).inc(amount)
+
+    def set(self, name: GaugeName, value: float, *, topic: str = "") -> None:
+        """Set a gauge."""
+        self._gauges[name].labels(topic).set(value)
+
+    def observe(self, name: HistogramName, value: float) -> None:
+        """Add an observation."""
+        self._histograms[name].observe(value)
+
+
+def configure_traces(settings: Settings, service: str) -> trace.Tracer:
+    """A tracer that exports by OTLP when an endpoint is set, and samples where a chain starts."""
+    sampler = ParentBased(TraceIdRatioBased(settings.telemetry.sample_ratio))
+    provider = TracerProvider(sampler=sampler, resource=Resource.create({"service.name": f"croissance-{service}"}))
+    if otlp_endpoint():
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    return provider.get_tracer("croissance")
+
+
+@contextmanager
+def started_chain(tracer: trace.Tracer, name: str) -> Generator[str]:
+    """A root span for a command; yields the `traceparent` its events carry, "" when not sampled."""
+    with tracer.start_as_current_span(name, kind=trace.SpanKind.SERVER) as span:
+        if not span.get_span_context().trace_flags.sampled:
+            yield ""
+            return
+        carrier: dict[str, str] = {}
+        _propagator.inject(carrier)
+        yield carrier.get("traceparent", "")
+
+
+def span_of(tracer: trace.Tracer, message: Message[object], start_ns: int, end_ns: int) -> None:
+    """A `process` span of one sampled event, child of the span that published it."""
+    context = _propagator.extract({"traceparent": message.traceparent})
+    name = f"process {type(message.input).__name__}"
+    attributes: dict[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.message.id": str(message.id),
+        "messaging.kafka.message.key": message.key,
+    }
+    if message.source is not None:
+        attributes["messaging.destination.name"] = message.source.topic
+        attributes["messaging.kafka.message.offset"] = message.source.offset
+    span = tracer.start_span(name, context, trace.SpanKind.CONSUMER, attributes, start_time=start_ns)
+    span.end(end_ns)

@@ -1,0 +1,152 @@
+"""What a process does with a batch: slices that shrink and grow, a brake it keeps, an end when it does not get on."""
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+import structlog
+
+from common.core.dead_letter import DEAD_LETTER_FLOOR, TooManyDeadLetters
+from common.core.records import apply_records
+from common.core.relay import Relay
+from common.declare.errors import Transient
+from common.declare.service import Service
+from common.kafka.client import KafkaSettings
+from common.postgres.storage import Storage
+from common.process import runtime, telemetry
+from common.process.context import Context
+from common.process.health import Progress
+from common.process.runtime import BUGS_BEFORE_EXIT, SMALLEST_SLICE, Process
+from common.process.settings import Settings
+from common.process.telemetry import Metrics
+from common.testing.breakable import Faults, breakable
+from common.testing.chain import READER
+
+from .places import OpenPlace as Open
+from .places import record
+
+
+class Failing:
+    """Transactions that fail while the database is away, and what size each had."""
+
+    def __init__(self, place: Any) -> None:
+        self.place = place
+        self.failures: Sequence[Exception] = ()
+        self.sizes: list[int] = []
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncGenerator[Any]:
+        async with self.place.begin() as transaction:
+            yield transaction
+            if self.failures:
+                first, *self.failures = self.failures
+                raise first
+
+
+def _at_once(_: int) -> float:
+    return 0.0
+
+
+async def started(open_place: Open, monkeypatch: pytest.MonkeyPatch, service: Service) -> tuple[Any, Failing]:
+    """A process on a place, without a broker and without pauses."""
+    place = await open_place(service)
+    storage = Failing(place)
+    settings = Settings(kafka=KafkaSettings(batch_records=400))
+    context = Context(
+        codec=place.codec,
+        storage=Storage(),
+        settings=settings,
+        pool=cast("Any", None),
+        begin=storage.begin,
+        relay=Relay(place.outbox, "me"),
+        log=structlog.wrap_logger(structlog.ReturnLogger(), processors=[]),
+        metrics=Metrics(),
+        tracer=telemetry.configure_traces(settings, "reader"),
+        progress=Progress(60, started=True),
+    )
+    honest = apply_records
+
+    async def noted(codec: Any, begin: Any, records: Any, *rest: Any) -> Any:
+        storage.sizes.append(len(records))
+        return await honest(codec, begin, records, *rest)
+
+    monkeypatch.setattr(runtime, "apply_records", noted)
+    monkeypatch.setattr(runtime, "backoff", _at_once)
+    return Process(context), storage
+
+
+async def test_slices_halve_with_each_failure_and_double_as_it_goes_well(
+    open_place: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, storage = await started(open_place, monkeypatch, READER)
+    batch = tuple(record(process.context.codec, n) for n in range(1, 1001))
+    storage.failures = [Transient("away")] * 5
+
+    for _ in range(5):
+        with pytest.raises(Transient):
+            await process.on_batch(batch)
+    assert storage.sizes == [400, 200, 100, SMALLEST_SLICE, SMALLEST_SLICE]
+    assert process.context.progress.problems(0) == ["away"]
+
+    storage.sizes.clear()
+    await process.on_batch(batch)
+
+    assert storage.sizes == [50, 50, 50, 100, 200, 400, 150]
+    assert process.context.progress.failing == ""
+    assert process.failures == 0
+
+
+async def test_the_process_keeps_the_brake(open_place: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    faults: Faults = {f"k{n}": "raises" for n in range(1, 100)}
+    process, storage = await started(open_place, monkeypatch, breakable(READER, faults))
+
+    async def one_by_one() -> None:
+        for n in range(1, 100):
+            await process.on_batch((record(process.context.codec, n, key=f"k{n}"),))
+
+    for _ in range(3):
+        with pytest.raises(TooManyDeadLetters):
+            await one_by_one()
+
+    assert len(await storage.place.letters()) == DEAD_LETTER_FLOOR - 1
+    assert "failed in the rules" in process.context.progress.failing
+
+
+async def test_what_nobody_foresaw_ends_the_process_after_a_few_times(
+    open_place: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, storage = await started(open_place, monkeypatch, READER)
+    batch = (record(process.context.codec, 1),)
+    storage.failures = [RuntimeError("a bug")] * (2 * BUGS_BEFORE_EXIT - 1)
+
+    async def fail(times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(RuntimeError):
+                await process.on_batch(batch)
+
+    await fail(BUGS_BEFORE_EXIT - 1)
+    failures, storage.failures = storage.failures, ()
+    await process.on_batch(batch)
+    assert (process.bugs, process.stop.is_set()) == (0, False)
+
+    storage.failures = failures
+    batch = (record(process.context.codec, 2),)
+    await fail(BUGS_BEFORE_EXIT)
+    assert process.stop.is_set()
+    assert process.context.progress.failing == "RuntimeError: a bug"
+
+
+async def test_what_a_batch_did_shows_in_metrics_and_wakes_the_relay(
+    open_place: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, _ = await started(open_place, monkeypatch, breakable(READER, {1: "raises"}))
+    codec = process.context.codec
+    batch = (record(codec, 1), record(codec, 2), record(codec, 2))
+
+    await process.on_batch(batch)
+
+    value = process.context.metrics.registry.get_sample_value
+    names = ("events_applied", "duplicates_dropped", "dead_letters", "parked")
+    assert [value(f"croissance_{name}_total", {"topic": ""}) for name in names] == [2, 1, 1, 1]
+    assert process.context.relay.wake.is_set()

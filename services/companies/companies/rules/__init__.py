@@ -1,1 +1,0 @@
-"""Pure rules: identifiers, places, activities, the SME class, and the reading of each shape of company data."""

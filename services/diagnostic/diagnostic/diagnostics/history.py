@@ -1,0 +1,118 @@
+"""A company's diagnoses as its director reads them: history, scores with one decimal, plan, answers."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from diagnostic.diagnostics.answers import draft_saved, one_decimal
+from diagnostic.diagnostics.model import Completed, DiagnosticFile, Draft, Express
+from diagnostic.diagnostics.stage import valid_until, windows
+from diagnostic.measures.plan import calls_of, triggered
+from diagnostic.measures.table import PlannedMeasure, measures_of
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
+from diagnostic.questionnaire.sheet import unknown_items, write
+from diagnostic.ruleset import RULESET
+from diagnostic.scoring.scores import score
+
+Json: TypeAlias = dict[str, object]
+
+_BANDS = {band.id: band.label for band in (*RULESET.bands, *RULESET.express.bands)}
+
+
+def history(state: DiagnosticFile) -> Json:
+    """Everything of one company, newest first."""
+    first = state.completed[0] if state.completed else None
+    return {
+        "siren": state.siren,
+        "name": state.company.name if state.company else None,
+        "drafts": [_draft(state.siren, draft) for draft in state.drafts],
+        "diagnostics": [_completed(done) for done in reversed(state.completed)],
+        "express": [_express(done) for done in reversed(state.express)],
+        "remeasures": [
+            {"stage": window.stage, "opens": window.opens, "closes": window.closes}
+            for window in (windows(first.completed_at) if first else ())
+        ],
+    }
+
+
+def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
+    """One diagnosis with its answers, the score of each question and every measure it calls for; None if unknown."""
+    for draft in state.drafts:
+        if draft.diagnostic_id == diagnostic_id:
+            return {**_draft(state.siren, draft), "answers": write(FORMS[draft.kind], draft.sheet)}
+    for done in state.completed:
+        if done.diagnostic_id == diagnostic_id:
+            return {
+                **_completed(done),
+                "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
+                "answers": write(COMPLET, done.sheet),
+                "unknown_items": unknown_items(COMPLET, done.sheet),
+                "measures": _measures(triggered(calls_of(done.sheet))),
+            }
+    for form in state.express:
+        if form.diagnostic_id == diagnostic_id:
+            return {**_express(form), "answers": write(EXPRESS, form.sheet)}
+    return None
+
+
+def _draft(siren: str, draft: Draft) -> Json:
+    saved = draft_saved(siren, draft)
+    return {
+        "diagnostic_id": draft.diagnostic_id,
+        "kind": draft.kind,
+        "status": "brouillon",
+        "stage": draft.stage,
+        "started_at": draft.started_at,
+        "saved_at": draft.saved_at,
+        "complete": saved.complete,
+        "missing": saved.missing,
+    }
+
+
+def _completed(done: Completed) -> Json:
+    return {
+        "diagnostic_id": done.diagnostic_id,
+        "kind": done.kind,
+        "status": "soumis",
+        "stage": done.stage,
+        "referential": done.referential,
+        "completed_at": done.completed_at,
+        "valid_until": valid_until(done.completed_at),
+        "global_score": one_decimal(done.global_score),
+        "band": {"id": done.band, "label": _BANDS[done.band]},
+        "scores": [
+            {"id": dimension.id, "label": dimension.label, "score": one_decimal(done.scores[dimension.id])}
+            for dimension in COMPLET.dimensions
+        ],
+        "gaps": [{"id": gap, "label": RULESET.gaps.labels[gap]} for gap in done.gaps],
+        "plan": _measures(measures_of(done.plan)),
+        "benchmark": {"taille": done.cell.size, "section": done.cell.section, "region": done.cell.region},
+    }
+
+
+def _express(done: Express) -> Json:
+    return {
+        "diagnostic_id": done.diagnostic_id,
+        "kind": done.kind,
+        "status": "soumis",
+        "referential": done.referential,
+        "completed_at": done.completed_at,
+        "points": done.points,
+        "band": {"id": done.band, "label": _BANDS[done.band]},
+        "basic": done.basic,
+    }
+
+
+def _measures(entries: Iterable[PlannedMeasure]) -> list[Json]:
+    return [
+        {
+            "id": entry.measure.id,
+            "label": entry.measure.label,
+            "dimension": entry.measure.dimension,
+            "subject": entry.measure.subject,
+            "effort": entry.effort,
+            "effect": entry.effect,
+            "guide_url": entry.guide_url,
+            "spend_categories": entry.measure.spend_categories,
+        }
+        for entry in entries
+    ]

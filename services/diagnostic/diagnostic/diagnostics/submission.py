@@ -1,0 +1,148 @@
+"""Submission: answers are read, scored and frozen; the world is told, the benchmark moved."""
+
+from datetime import datetime
+from hashlib import sha1
+
+from msgspec.structs import replace
+
+from common.declare.decision import Cancel, Decision
+from common.declare.message import Message
+from common.declare.pool import Pools
+from diagnostic.diagnostics.answers import (
+    UNKNOWN_COMPANY,
+    UNKNOWN_DIAGNOSTIC,
+    frozen,
+    scored,
+    unknown_kind,
+    wrong_answers,
+)
+from diagnostic.diagnostics.inputs import SubmitDiagnostic
+from diagnostic.diagnostics.model import (
+    BenchmarkChange,
+    Completed,
+    DiagnosticFile,
+    Draft,
+    Express,
+    expiry_name,
+    found,
+)
+from diagnostic.diagnostics.stage import stage_of
+from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCompleted
+from diagnostic.measures.plan import calls_of, plan, spend_categories
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
+from diagnostic.questionnaire.reading import read_whole
+from diagnostic.questionnaire.sheet import blank, unknown_items
+from diagnostic.ruleset import RULESET
+from diagnostic.scoring.express import score_express
+from diagnostic.scoring.peers import cell_of
+from diagnostic.scoring.scores import score
+from france.days import paris_day
+
+
+def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) -> Decision[DiagnosticFile]:
+    """Freeze and score a draft, or a whole diagnosis in one go; the same submission again gets the same answer."""
+    item, now = message.input, message.time
+    company = state.company
+    if company is None:
+        return Decision(state, answer=UNKNOWN_COMPANY)
+    origin = found(state, item.diagnostic_id) if item.diagnostic_id else None
+    if origin is None and not item.answers:
+        return Decision(state, answer=UNKNOWN_DIAGNOSTIC)
+    kind = item.kind if origin is None else origin.kind
+    form = FORMS.get(kind)
+    if form is None:
+        return Decision(state, answer=unknown_kind(kind))
+    sheet, faults = read_whole(form, item.answers, blank(form) if origin is None else origin.sheet)
+    if faults:
+        return Decision(state, answer=wrong_answers(faults))
+    if origin is None and not item.diagnostic_id:
+        diagnostic_id = _derived_id(state.siren, sheet, now)
+        origin = found(state, diagnostic_id)
+    else:
+        diagnostic_id = item.diagnostic_id
+    if origin is not None and not isinstance(origin, Draft):
+        return Decision(state, answer=scored(state.siren, origin) if origin.sheet == sheet else frozen(diagnostic_id))
+    finish = _complete if form is COMPLET else _complete_express
+    decision = finish(state, company, diagnostic_id, sheet, now)
+    return decision if origin is None else _close(decision, origin)
+
+
+def _complete(
+    state: DiagnosticFile, company: Company, diagnostic_id: str, sheet: str, now: datetime
+) -> Decision[DiagnosticFile]:
+    """Score a full form, freeze it, and move the company in the benchmark from its last result to this one."""
+    result = score(sheet)
+    calls = calls_of(sheet)
+    steps = plan(calls, result.scores)
+    done = Completed(
+        diagnostic_id=diagnostic_id,
+        stage=stage_of(state.completed, now),
+        referential=COMPLET.reference,
+        completed_at=now,
+        sheet=sheet,
+        scores=result.scores,
+        global_score=result.global_score,
+        band=result.band,
+        gaps=result.gaps,
+        plan=tuple([step.measure.id for step in steps]),
+        cell=cell_of(company),
+    )
+    event = DiagnosticCompleted(
+        siren=state.siren,
+        diagnostic_id=diagnostic_id,
+        kind="complet",
+        stage=done.stage,
+        referential=done.referential,
+        ruleset_version=RULESET.ruleset_version,
+        completed_at=now,
+        scores=result.scores,
+        global_score=result.global_score,
+        band=result.band,
+        gaps=result.gaps,
+        measures=tuple([step.measure for step in steps]),
+        spend_categories=spend_categories(calls),
+        unknown_items=unknown_items(COMPLET, sheet),
+        company=company,
+        region=company.region,
+    )
+    rows = (BenchmarkChange(done.cell, 1, done.global_score),)
+    if state.completed:
+        last = state.completed[-1]
+        rows = (BenchmarkChange(last.cell, -1, last.global_score), *rows)
+    kept = DiagnosticFile(state.siren, company, state.drafts, (*state.completed, done), state.express)
+    return Decision(kept, (event,), rows=rows, answer=scored(state.siren, done))
+
+
+def _complete_express(
+    state: DiagnosticFile, company: Company, diagnostic_id: str, sheet: str, now: datetime
+) -> Decision[DiagnosticFile]:
+    """Count the points of an express form and freeze it."""
+    result = score_express(sheet)
+    done = Express(diagnostic_id, EXPRESS.reference, now, sheet, *result)
+    event = ExpressDiagnosticCompleted(
+        siren=state.siren,
+        diagnostic_id=diagnostic_id,
+        referential=done.referential,
+        completed_at=now,
+        points=done.points,
+        band=done.band,
+        basic=done.basic,
+        region=company.region,
+    )
+    kept = replace(state, express=(*state.express, done))
+    return Decision(kept, (event,), answer=scored(state.siren, done))
+
+
+def _close(decision: Decision[DiagnosticFile], draft: Draft) -> Decision[DiagnosticFile]:
+    """Take a submitted draft off the state, with its deadline."""
+    drafts = tuple([other for other in decision.state.drafts if other is not draft])
+    cancel = Cancel(expiry_name(draft))
+    kept = replace(decision.state, drafts=drafts)
+    return Decision(kept, decision.events, rows=decision.rows, deadlines=(cancel,), answer=decision.answer)
+
+
+def _derived_id(siren: str, sheet: str, now: datetime) -> str:
+    """The id of a diagnosis whose client chose none: the same answers on the same day are the same diagnosis."""
+    name = f"{siren}/{paris_day(now)}/{sheet}"
+    digest = sha1(name.encode("ascii"), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

@@ -1,0 +1,1 @@
+"""The questionnaires and their answers: forms as data, packed sheets, reading of what clients send."""

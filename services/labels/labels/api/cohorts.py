@@ -1,0 +1,35 @@
+"""The doors of a programme year."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Request, Response
+
+from common.core.commands import Ask
+from common.http.problems import Problem
+from common.process.context import Context
+from labels.api.bodies import CapBody
+from labels.cohorts.cap import answer_of, unknown_year
+from labels.cohorts.inputs import SetCohortCap
+from labels.store import reads
+
+Year = Annotated[int, Path(ge=2000, le=2999)]
+
+
+def add_doors(router: APIRouter, context: Context) -> None:
+    """The places of a year, and its cap."""
+
+    @router.get("/cohorts/{year:int}")
+    async def cohort(year: Year) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Places of a programme year, and files that wait."""
+        async with context.reading() as connection:
+            found = await reads.read_cohort(connection, year)
+            waiting = await reads.count_waiting(connection)
+        if found is None:
+            raise Problem(unknown_year(year))
+        return Response(msgspec.json.encode(answer_of(found, waiting)), media_type="application/json")
+
+    @router.put("/cohorts/{year:int}")
+    async def set_cap(request: Request, year: Year, body: CapBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        """Change the cap of a programme year; free places of this year then reach the waiting list by themselves."""
+        return await context.run(request, Ask(SetCohortCap(body.cap), str(year)))

@@ -1,0 +1,1 @@
+"""Aids and resources: which ones fit a company."""

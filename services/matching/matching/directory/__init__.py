@@ -1,0 +1,1 @@
+"""The directory of connecteurs: one line a key, written by the partners."""

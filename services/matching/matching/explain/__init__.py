@@ -1,0 +1,1 @@
+"""Why a connecteur was chosen, why the others were not, in French."""

@@ -1,0 +1,1 @@
+"""Where companies are and connecteurs work: zones of the administrative map."""

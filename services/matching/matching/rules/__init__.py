@@ -1,1 +1,0 @@
-"""Pure rules of matching: territory, verdicts, directory, search, aids, calendar and the French sentences."""

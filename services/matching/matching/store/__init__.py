@@ -1,0 +1,1 @@
+"""The SQL of matching: the directory as it is read, the loads of connecteurs."""

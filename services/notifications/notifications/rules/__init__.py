@@ -1,1 +1,0 @@
-"""Pure rules: which facts are told and how, when waiting messages leave."""

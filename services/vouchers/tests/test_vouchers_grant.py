@@ -1,0 +1,46 @@
+"""The edges of a grant: where a ceiling is just met, just missed, or used up."""
+
+import dataclasses
+
+from vouchers.eligibility.facts import Declarations
+from vouchers.eligibility.grant import grant, rate
+from vouchers.ruleset import Ruleset
+
+RULES = Ruleset()
+
+
+def declared(*, de_minimis: int = 0, other: int = 0) -> Declarations:
+    return Declarations(
+        taxes_up_to_date=True,
+        social_up_to_date=True,
+        no_recovery_order=True,
+        de_minimis_declared_cents=de_minimis,
+        other_public_aid_cents=other,
+    )
+
+
+def test_no_bonus_takes_the_rate_above_all_of_the_spend() -> None:
+    high = dataclasses.replace(RULES, rate_percent=95)
+    assert rate(high, "micro", labelled=False) == 100
+    assert rate(high, "petite", labelled=False) == 95
+
+
+def test_other_aid_that_leaves_just_the_least_grant_leaves_it() -> None:
+    assert grant(RULES, 200_000, 50, declared(other=60_000), 0).amount_cents == RULES.min_grant_cents
+    assert grant(RULES, 200_000, 50, declared(other=60_001), 0).amount_cents == 0
+
+
+def test_de_minimis_aid_that_is_used_up_leaves_nothing_even_of_one_cent() -> None:
+    smallest = dataclasses.replace(RULES, min_grant_cents=1)
+    full = grant(smallest, 200_000, 50, declared(de_minimis=RULES.de_minimis_ceiling_cents), 0)
+    assert (full.amount_cents, full.reason and full.reason.code) == (0, "de_minimis")
+    assert grant(smallest, 200_000, 50, declared(de_minimis=RULES.de_minimis_ceiling_cents - 1), 0).amount_cents == 1
+
+
+def test_other_aid_above_its_ceiling_leaves_no_room_and_says_so() -> None:
+    smallest = dataclasses.replace(RULES, min_grant_cents=1)
+    met = grant(smallest, 200_000, 50, declared(other=160_000), 0)
+    assert (met.amount_cents, met.reason and met.reason.code) == (0, "plafond_cumul")
+    over = grant(RULES, 200_000, 50, declared(other=170_000), 0)
+    assert over.reason is not None
+    assert "laisse 0,00\u00a0€, moins que la subvention minimale." in over.reason.sentence

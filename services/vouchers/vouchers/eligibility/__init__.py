@@ -1,0 +1,1 @@
+"""Who may have a chèque for what spend, and how much; pure."""

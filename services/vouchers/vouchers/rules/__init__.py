@@ -1,1 +1,0 @@
-"""The rules, pure: calendar days, eligibility, amount, ledger."""

@@ -1,0 +1,1 @@
+"""What is kept of a company. `table.py` is its table of contents."""

@@ -1,0 +1,16 @@
+"""A real PostgreSQL for the tests of the store and of the doors: the one of the settings, else one of our own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from common.process.context import Context
+from common.testing.database import service_context
+from NAME.app import APP
+
+
+@pytest.fixture
+async def context() -> AsyncIterator[Context]:
+    """The service opened on a schema of its own, dropped afterwards; no broker is needed."""
+    async with service_context(APP) as opened:
+        yield opened
