@@ -692,6 +692,15 @@ def test_the_newest_description_and_the_newest_diagnosis_win() -> None:
     assert world.states[A].diagnostic is diagnostic
 
 
+def test_of_two_diagnoses_of_one_instant_the_one_told_last_counts() -> None:
+    """The order of a company's events is that of its topic; instants may be equal."""
+    world = World().diagnosed(A)
+    world.do(A, inputs.DiagnosticCompleted(A, "same-instant", "complet", NOW, (), COMPANY))
+    diagnostic = world.states[A].diagnostic
+    assert diagnostic is not None
+    assert diagnostic.id == "same-instant"
+
+
 # --- anything, in any order ------------------------------------------------------------------------------------------
 
 SIRENS = (A, B, C, D)
