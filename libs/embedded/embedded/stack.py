@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import psutil
 from embedded import kafka, postgres, smtp
 from embedded.archive import ensure_archive
 from embedded.desired import follow
+from embedded.errand import run_once
 from embedded.jars import ensure_jars
 from embedded.ports import Ports
 from embedded.probe import http_status
@@ -162,17 +162,10 @@ class Stack:
         Raises:
             StartError: says what is wrong.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "common.process.provision"),
-            env=self.process_environment(),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=PIPE,
-        )
-        output, errors = await process.communicate()
-        if process.returncode != 0:
-            raise StartError((errors or output).decode(errors="replace").strip())
+        environment = self.process_environment()
+        code, told = await run_once(sys.executable, "-m", "common.process.provision", env=environment)
+        if code != 0:
+            raise StartError(told.strip())
 
     async def scale(self, service: str, count: int) -> None:
         """Bring a service to `count` processes.

@@ -4,11 +4,15 @@ import asyncio
 import os
 import smtplib
 import socket
+import sys
+from io import StringIO
 from pathlib import Path
 
+import psutil
 import pytest
 
-from embedded import smtp
+from embedded import progress, smtp
+from embedded.errand import run_once
 from embedded.ports import FIRST, LAST, Ports
 from embedded.postgres import clear_stale_pid
 from embedded.probe import http_status
@@ -78,3 +82,46 @@ async def test_a_silent_door_has_no_status(tmp_path: Path) -> None:
     assert await http_status(port, "/health/live", 0.5) is None
     with socket.create_server(("127.0.0.1", port)):
         assert await http_status(port, "/health/live", 0.2) is None
+
+
+class Terminal(StringIO):
+    """A stream that people look at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_takes_long_is_counted_by_quarters() -> None:
+    said: list[str] = []
+    with progress.counted(said.append, "Préparation", 200) as tell:
+        for done in (10, 60, 70, 199, 500):
+            tell(done)
+    assert said == ["Préparation…", "Préparation 60/200", "Préparation 199/200", "Préparation 200/200"]
+
+
+def test_what_takes_long_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen, said = Terminal(), list[str]()
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress.counted(said.append, "Préparation", 200) as tell:
+        tell(150)
+    assert "Préparation" in screen.getvalue()
+    assert "150/200" in screen.getvalue()
+    assert not said
+
+
+async def test_a_program_that_runs_once_says_all_it_wrote() -> None:
+    program = "import sys; print('out', flush=True); sys.exit('err')"
+    assert await run_once(sys.executable, "-c", program) == (1, "out\nerr\n")
+
+
+async def test_a_program_does_not_outlive_who_waits_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    program = f"import os, time; open({str(file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    waiting = asyncio.create_task(run_once(sys.executable, "-c", program))
+    async with asyncio.timeout(10):
+        while not (file.exists() and file.read_text("utf-8")):  # noqa: ASYNC110  another process, no event
+            await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not psutil.pid_exists(int(file.read_text("utf-8")))

@@ -1,0 +1,25 @@
+"""A program that runs once and ends by itself: what it says, and that it does not outlive who waits for it."""
+
+import asyncio
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Mapping
+from contextlib import suppress
+
+
+async def run_once(*command: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> tuple[int, str]:
+    """Run a program to its end; returns its exit code and all it wrote. Whoever is cancelled meanwhile ends it.
+
+    Raises:
+        OSError: it cannot be run at all.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, env=env, cwd=cwd
+    )
+    try:
+        output, _ = await process.communicate()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.terminate()  # not killed: PostgreSQL's initdb ends its own children
+        await process.communicate()
+        raise
+    return process.returncode or 0, output.decode(errors="replace")
