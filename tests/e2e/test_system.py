@@ -2,33 +2,38 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner, Result
 
 from common.process.app import installed_services
+from croissance.main import app
+from croissance.sirene.rows import OFFICES, UNITS
 from embedded.state import state_of
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
-CROISSANCE = [sys.executable, "-m", "croissance"]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),  # that is what detached means
+]
+RUNNER = CliRunner()
 SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
-def environment() -> dict[str, str]:
+def environment() -> dict[str, str | None]:
     """A system of our own: the session's addresses must not reach it."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CROISSANCE_") or "CACHE" in name}
+    return {name: None for name in os.environ if name.startswith("CROISSANCE_") and "CACHE" not in name}
 
 
-def croissance(*arguments: str, code: int = 0) -> str:
-    """The output of a command."""
-    done = subprocess.run([*CROISSANCE, *arguments], capture_output=True, text=True, env=environment(), check=False)
-    assert done.returncode == code, done.stderr[-3000:]
-    return done.stdout
+def croissance(*arguments: str, code: int = 0) -> Result:
+    """A command, as it came out: in this process, so that what the tests reach of it is measured."""
+    done = RUNNER.invoke(app, arguments, env=environment())
+    assert done.exit_code == code, (done.stderr[-3000:], done.exception)
+    return done
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +53,55 @@ def doors(data: Path) -> dict[str, str]:
     return {name: service["instances"][0]["http_url"] for name, service in state["services"].items()}
 
 
-def demo(data: Path) -> dict[str, Any]:
-    return json.loads(croissance("demo", "--data", str(data), "--companies", "150", "--json"))
+@pytest.fixture(scope="module")
+def first(data: Path) -> dict[str, Any]:
+    """The document of a demonstration."""
+    return json.loads(croissance("demo", "--data", str(data), "--companies", "150", "--json").stdout)
 
 
-def test_the_demo_twice_doubles_nothing(data: Path) -> None:
-    first = demo(data)
-    second = demo(data)
+def audited(data: Path) -> dict[str, Any]:
+    return json.loads(croissance("audit", "--data", str(data), "--json").stdout)
+
+
+def test_the_demo_twice_doubles_nothing(data: Path, first: dict[str, Any]) -> None:
+    second = croissance("demo", "--data", str(data), "--companies", "150")
 
     assert first["audit"]["ok"], first["audit"]
     assert first["events"]["DiagnosticCompleted"] == 150
     assert first["events"]["ConnectorMatched"] + first["events"].get("NeedUnserved", 0) == 150
     assert first["events"]["LabelGranted"] > 0
     assert first["events"]["VoucherGranted"] > 0
-    assert second["audit"]["ok"], second["audit"]
-    assert second["audit"]["events"] == first["audit"]["events"]
+    assert first["steps"]["vouchers"]["count"] == sum(first["steps"]["vouchers"]["outcomes"].values())
+    assert "150 de ces entreprises étaient déjà là: les mêmes demandes n’ont rien doublé." in second.stdout
+    assert "Audit ✔ 0 perdu, 0 doublé, 0 désordonné" in second.stdout
+    assert audited(data)["events"] == first["audit"]["events"]
+
+
+def tailed(data: Path, *options: str) -> list[dict[str, Any]]:
+    """What `events tail` shows."""
+    shown = croissance("events", "tail", "--data", str(data), *options, "--json").stdout
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def test_the_story_of_a_company_is_read_from_outside(data: Path, first: dict[str, Any]) -> None:
+    siren = first["timeline"]["siren"]
+
+    story = tailed(data, "--siren", siren, "--from", "beginning", "--limit", "40")
+
+    assert [event["type"] for event in story] == [event["event"] for event in first["timeline"]["events"]]
+    assert story[0]["type"] == "CompanyRegistered"
+    assert {event["key"] for event in story} == {siren}
+    labels = tailed(data, "--type", "LabelGranted", "--from", "beginning", "--limit", "1000")
+    assert len(labels) == first["events"]["LabelGranted"]
+    since = tailed(data, "--type", "LabelGranted", "--from", labels[0]["headers"]["ce_time"], "--limit", "1")
+    assert [event["type"] for event in since] == ["LabelGranted"]
+    assert tailed(data, "--from", "2100-01-01", "--region", "84", "--siren", siren, "--limit", "1") == []
+    assert (
+        " NeedOpened "
+        in croissance(
+            *("events", "tail", "--data", str(data), "--from", "beginning", "--type", "NeedOpened", "--limit", "2")
+        ).stdout
+    )
 
 
 BAD = [
@@ -103,22 +142,118 @@ def test_ten_megabytes_are_refused_and_the_process_lives(doors: dict[str, str], 
     assert httpx.get(doors[service] + "/health/ready").status_code == 200
 
 
-def test_real_companies_are_sorted_with_reasons(data: Path) -> None:
+def lines(path: Path, *records: dict[str, str]) -> Path:
+    """A stock file of INSEE."""
+    names = list(records[0])
+    path.write_text("\n".join(",".join(row) for row in (names, *(r.values() for r in records))) + "\n", "utf-8")
+    return path
+
+
+UNIT = dict.fromkeys((*UNITS.required, *UNITS.optional), "") | {
+    "siren": "732829320",
+    "statutDiffusionUniteLegale": "O",
+    "etatAdministratifUniteLegale": "A",
+    "denominationUniteLegale": "EXEMPLE",
+    "categorieJuridiqueUniteLegale": "5710",
+    "activitePrincipaleUniteLegale": "62.01Z",
+    "nomenclatureActivitePrincipaleUniteLegale": "NAFRev2",
+    "trancheEffectifsUniteLegale": "11",
+    "categorieEntreprise": "PME",
+    "dateCreationUniteLegale": "2010-05-01",
+    "nicSiegeUniteLegale": "00074",
+    "dateDernierTraitementUniteLegale": "2025-12-06T10:36:42",
+}
+OFFICE = dict.fromkeys((*OFFICES.required, *OFFICES.optional), "") | {
+    "siret": "73282932000074",
+    "etablissementSiege": "true",
+    "etatAdministratifEtablissement": "A",
+    "statutDiffusionEtablissement": "O",
+    "codeCommuneEtablissement": "69123",
+    "dateDernierTraitementEtablissement": "2025-12-07T10:36:42",
+}
+
+
+def test_companies_of_a_stock_file_are_registered_and_the_others_refused_with_reasons(
+    data: Path, tmp_path: Path
+) -> None:
+    units = lines(tmp_path / "u.csv", UNIT, UNIT | {"siren": "123456789"})
+    offices, report = lines(tmp_path / "e.csv", OFFICE), tmp_path / "refus.csv"
+    command = ("import", "sirene", str(units), "--etablissements", str(offices), "--data", str(data))
+
+    told = json.loads(croissance(*command, "--report", str(report), "--json").stdout)
+
+    assert (told["read"], told["imported"], told["refused"]) == (2, 1, 1)
+    (company,) = told["companies"]
+    assert (company["siren"], company["name"], bool(company["sme_reasons"])) == ("732829320", "EXEMPLE", True)
+    assert "123456789" in report.read_text("utf-8")
+    again = croissance(*command)
+    assert "2 lignes lues" in again.stdout
+    assert "EXEMPLE" in again.stdout
+    assert "(123456789): siren" in again.stdout
+
+
+def test_a_saved_answer_is_registered_too(data: Path, tmp_path: Path) -> None:
+    saved, report = tmp_path / "recherche.json", tmp_path / "refus.jsonl"
+    result = {
+        "siren": "732829320",
+        "siege": {"siret": "73282932000074", "commune": "69123"},
+        "etat_administratif": "A",
+        "statut_diffusion": "O",
+        "nom_raison_sociale": "EXEMPLE",
+        "activite_principale": "62.01Z",
+        "date_mise_a_jour_insee": "2026-01-06T10:36:42",
+    }
+    saved.write_text(json.dumps({"results": [result, result | {"siege": {}}]}), "utf-8")
+    command = ("import", "api", str(saved), "--data", str(data), "--report", str(report))
+
+    told = croissance(*command)
+
+    assert "1 refusées" in told.stdout
+    assert f"Tous les refus: {report}" in told.stderr
+    assert json.loads(report.read_text("utf-8"))["field"] == "siege.siret"
+    saved.write_text(json.dumps({"results": [result | {"siege": {}}]}), "utf-8")
+    assert "0 inscrites (aucune)" in croissance(*command, code=1).stdout
+
+
+def named(state: dict[str, Any]) -> Sequence[str]:
+    """The options that name a running system."""
+    doors = [(name, each["http_url"]) for name, service in state["services"].items() for each in service["instances"]]
+    options = ["--bootstrap", state["bootstrap_servers"], "--dsn", state["dsn"]]
+    return [*options, *(part for name, url in doors for part in ("--http", f"{name}={url}"))]
+
+
+def test_real_companies_go_through_a_system_named_by_its_addresses(data: Path, tmp_path: Path) -> None:
+    state = state_of(data)
+    assert state is not None
+    units = lines(tmp_path / "u.csv", UNIT)
+    offices = lines(tmp_path / "e.csv", OFFICE)
+    nowhere = str(tmp_path / "nothing")
+
+    told = croissance(
+        "demo", "--sirene", str(units), "--etablissements", str(offices), "--data", nowhere, *named(state)
+    )
+
+    assert "1 entreprises" in told.stdout
+    assert "Audit ✔" in told.stdout
+
+
+def test_the_samples_are_sorted_with_reasons(data: Path) -> None:
     if not SAMPLES.is_dir():
         pytest.skip("the sample records (../shared/data) are not beside this repository")
     units, sites = SAMPLES / "StockUniteLegale_sample.csv", SAMPLES / "StockEtablissement_sample.csv"
+    command = ("import", "sirene", str(units), "--data", str(data), "--json")
 
-    said = croissance("import", "sirene", str(units), "--etablissements", str(sites), "--data", str(data), "--json")
-
-    summary = json.loads(said)
-    assert summary["read"] == 34
-    assert croissance("import", "sirene", str(units), "--data", str(data), "--json")
+    assert json.loads(croissance(*command, "--etablissements", str(sites)).stdout)["read"] == 34
+    assert json.loads(croissance(*command).stdout)["read"] == 34
 
 
 def test_status_and_audit_agree_that_all_is_done(data: Path) -> None:
-    audit = json.loads(croissance("audit", "--data", str(data), "--json"))
-    status = json.loads(croissance("status", "--data", str(data), "--json"))
+    audit = audited(data)
+    status = json.loads(croissance("status", "--data", str(data), "--json").stdout)
 
     assert audit["ok"], audit
     assert {service["unpublished"] for service in status["services"].values()} == {0}
     assert {service["dead_letters"] for service in status["services"].values()} == {0}
+    assert not any(each["problems"] for service in status["services"].values() for each in service["instances"])
+    assert "Kafka" in croissance("status", "--data", str(data)).stdout
+    assert croissance("dlq", "list", "--data", str(data)).stderr == "Aucune lettre morte.\n"

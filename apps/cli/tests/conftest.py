@@ -10,8 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from common.core import clock
 from common.core.codec import Codec, partition_of

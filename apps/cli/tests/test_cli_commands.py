@@ -73,6 +73,22 @@ def test_nothing_running_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert "croissance up" in result.output
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo", "--sirene", "absent.csv"],
+        ["import", "sirene", "absent.csv", "--http", "companies=http://127.0.0.1:1"],
+        ["import", "api", "absent.json", "--http", "companies=http://127.0.0.1:1"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_cannot_be_read_is_said_before_anything_starts(command: list[str], tmp_path: Path) -> None:
+    result = RUNNER.invoke(app, [*command, "--data", str(tmp_path / "data")])
+    assert result.exit_code == 1
+    assert "absent." in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_letters_are_named_by_service_and_number() -> None:
     assert parse_letters(["matching/12", "labels/3", "matching/15"]) == {"matching": [12, 15], "labels": [3]}
 

@@ -1,4 +1,4 @@
-"""`croissance dlq` on a real dead letter of a toy service: what it shows, what it changes, what the service does then."""
+"""`croissance dlq` on real dead letters of a toy service: what is shown and changed, what the service does then."""
 
 import json
 from typing import Any
@@ -32,11 +32,11 @@ async def granter(open_toy: Any) -> Toy:
 
 
 async def statuses(toy: Toy) -> dict[str, str]:
-    return dict(await toy.pool.fetch("select key, status from dead_letters order by id"))
+    return {row["key"]: row["status"] for row in await toy.pool.fetch("select key, status from dead_letters")}
 
 
 async def numbers(toy: Toy) -> dict[str, int]:
-    return dict(await toy.pool.fetch("select key, id from dead_letters"))
+    return {row["key"]: row["id"] for row in await toy.pool.fetch("select key, id from dead_letters")}
 
 
 async def counted(toy: Toy, key: str = "k") -> tuple[int, ...]:
