@@ -93,7 +93,12 @@ def status(data: Data = Path(DEFAULT_DATA), as_json: AsJson = False) -> None:
     state["mails"] = smtp.count(Path(state["inbox"]))
     if as_json:
         print_json(state)
-        return
+    else:
+        show(state)
+
+
+def show(state: dict[str, Any]) -> None:
+    """What runs, for people: the addresses, a line a process, and what keeps one from being ready."""
     out.print(f"Kafka       {state['bootstrap_servers']}", markup=False)
     out.print(f"PostgreSQL  {state['dsn'].rpartition('@')[2]}  (adresse complète: --json)", markup=False)
     out.print(f"Courriels   {state['smtp_url']}  {state['mails']} reçus dans {state['inbox']}", markup=False)

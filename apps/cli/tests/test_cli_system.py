@@ -15,6 +15,7 @@ import psutil
 import pytest
 from typer.testing import CliRunner, Result
 
+from croissance import querying
 from croissance.main import app
 from embedded.desired import follow
 from embedded.ports import Ports, free_port
@@ -113,6 +114,7 @@ def test_a_second_system_on_the_same_data_is_refused(data: str) -> None:
     _, held = lock_of(Path(data))
     with held:
         assert "tourne déjà" in croissance("up", ONLY, "--data", data, code=1).stderr
+        assert "tourne déjà" in croissance("demo", "--companies", "1", "--data", data, code=1).stderr
         told = croissance("up", "--detach", ONLY, "--data", data, code=1)
     assert isinstance(told.exception, SystemExit)
     assert "tourne déjà" in (Path(data) / "up.log").read_text("utf-8")
@@ -127,6 +129,13 @@ def test_a_detached_system_is_seen_by_the_other_commands(detached: str) -> None:
 
     checks = {check["check"]: check for check in json.loads(croissance("doctor", "--data", detached, "--json").stdout)}
     assert checks["Système"]["seen"] == f"tourne (processus {told['supervisor']['pid']})"
+
+
+def test_a_demo_that_cannot_reach_what_was_named_says_so(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(querying, "PATIENCE", 0.3)
+    nowhere = ["--dsn", "postgresql://nobody@127.0.0.1:1/nowhere", "--http", "companies=http://127.0.0.1:1"]
+    told = croissance("demo", "--companies", "1", "--data", data, *nowhere, code=1).stderr
+    assert "base injoignable" in told
 
 
 def test_a_killed_supervisor_leaves_children_that_down_stops(data: str) -> None:
