@@ -114,6 +114,11 @@ def demo(
         fail(str(known.exceptions[0]), "croissance status dit ce qui tourne.")
     except EXPECTED as error:
         fail(str(error), "croissance status dit ce qui tourne.")
+    _tell(result, as_json=as_json)
+
+
+def _tell(result: Result, *, as_json: bool) -> None:
+    """Report, and end with the code that the result deserves."""
     if as_json:
         print_json(demo_report.document(result))
     else:

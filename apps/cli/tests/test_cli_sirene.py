@@ -116,6 +116,67 @@ def test_the_answer_of_recherche_entreprises(samples: Path) -> None:
     assert all(c.source == "recherche_entreprises" for c in companies)
 
 
+# --- answers written by hand: what the samples do not have -----------------------------------------------------------
+
+
+def office(siret: str = "73282932000074", **given: Any) -> dict[str, Any]:
+    """An establishment as Sirene 3.11 tells it."""
+    unit = {
+        "etatAdministratifUniteLegale": "A",
+        "statutDiffusionUniteLegale": "O",
+        "activitePrincipaleUniteLegale": "62.01Z",
+        "nomenclatureActivitePrincipaleUniteLegale": "NAFRev2",
+        "dateDernierTraitementUniteLegale": "2025-12-06T10:36:42",
+    }
+    periods = [
+        {"dateFin": "2020-01-01", "etatAdministratifEtablissement": "F", "enseigne1Etablissement": "ANCIENNE"},
+        {"dateFin": None, "etatAdministratifEtablissement": "A", "enseigne1Etablissement": "ENSEIGNE"},
+    ]
+    return {
+        "siret": siret,
+        "statutDiffusionEtablissement": "O",
+        "etablissementSiege": False,
+        "uniteLegale": unit,
+        "periodesEtablissement": periods,
+        "adresseEtablissement": {"codeCommuneEtablissement": "69123"},
+        **given,
+    }
+
+
+def answered(path: Path, document: Any) -> list[Found | Refused]:
+    path.write_text(json.dumps(document), "utf-8")
+    return list(read_api(path))
+
+
+def test_a_company_without_a_name_has_that_of_its_shop(tmp_path: Path) -> None:
+    (found,) = answered(tmp_path / "r.json", {"header": {"statut": 200}, "etablissement": office()})
+    assert isinstance(found, Found)
+    assert (found.company.name, found.company.commune, found.company.source) == ("ENSEIGNE", "69123", "insee_api")
+
+
+def test_of_many_establishments_the_head_office_is_taken_else_an_open_one(tmp_path: Path) -> None:
+    shut = office("73282932000017", periodesEtablissement=[{"etatAdministratifEtablissement": "F"}])
+    open_, seat = office("73282932000025"), office("73282932000074", etablissementSiege=True)
+    for offices, chosen in (
+        ([shut, open_], "73282932000025"),
+        ([open_, shut], "73282932000025"),
+        ([shut, open_, seat], "73282932000074"),
+        ([seat, open_], "73282932000074"),
+    ):
+        (found,) = answered(tmp_path / "r.json", {"etablissements": offices})
+        assert isinstance(found, Found | Refused)
+        assert (found.company.siret if isinstance(found, Found) else found.identifier) == chosen
+
+
+def test_an_establishment_that_cannot_be_used_is_told_with_its_place(tmp_path: Path) -> None:
+    many = [office(siret=None), office("73282932000075")]  # pyright: ignore[reportArgumentType]  what may be in a file
+    assert [
+        (refused.line, refused.field, refused.identifier)
+        for refused in answered(tmp_path / "r.json", {"etablissements": many})
+        if isinstance(refused, Refused)
+    ] == [(1, "siret", ""), (2, "siret", "73282932000075")]
+
+
 # --- headers ---------------------------------------------------------------------------------------------------------
 
 
