@@ -39,7 +39,7 @@ test: $(READY) ## Every check and every test, on a real broker and a real databa
 test-all:
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest --cov --cov-report= --ignore tests/simulation
 	@$(BIN)/python -m pytest tests/simulation
-	@$(MAKE) --no-print-directory coverage
+	-@$(MAKE) --no-print-directory coverage
 
 test-only: $(READY) ## The tests without the checks (ARGS="services/labels -k waiting")
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(ARGS)
