@@ -6,7 +6,6 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +22,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from benchmarks.sample import Sample
 from common.declare.contract import contract
+from common.process.app import installed_services
 from croissance.proof.wiring import TOLD
 
 READS: Final[dict[str, tuple[str, ...]]] = {
@@ -52,8 +52,7 @@ class Request(BaseModel):
 
 def events_of(name: str) -> list[str]:
     """The topics that a service publishes to."""
-    (service,) = [point.load() for point in entry_points(group="croissance.services") if point.name == name]
-    return [f"{name}.{kind.__name__}" for kind in service.publishes]
+    return [f"{name}.{kind.__name__}" for kind in installed_services()[name].publishes]
 
 
 @cache
@@ -62,8 +61,7 @@ def model_of(topic: str) -> Any:
     service, _, name = topic.partition(".")
     if service == "requests":
         return Request
-    (declared,) = [point.load() for point in entry_points(group="croissance.services") if point.name == service]
-    return next(contract(kind) for kind in declared.publishes if kind.__name__ == name)
+    return next(contract(kind) for kind in installed_services()[service].publishes if kind.__name__ == name)
 
 
 def tables(name: str) -> tuple[Any, Any, Any, Any, Any]:
