@@ -39,13 +39,13 @@ test: $(READY) ## Every check and every test, on a real broker and a real databa
 test-all:
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest --cov --cov-report= --ignore tests/simulation
 	@$(BIN)/python -m pytest tests/simulation
-	-@$(MAKE) --no-print-directory coverage
+	@$(MAKE) --no-print-directory coverage
 
 test-only: $(READY) ## The tests without the checks (ARGS="services/labels -k waiting")
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(ARGS)
 
-coverage: $(READY) ## What the last whole `make test` left: branches of the pure rooms 100 %, of all at least 90 %
-	@$(BIN)/python tools/coverage_gate.py $(ARGS)
+coverage: $(READY) ## What the last whole `make test` left: at least 99 % of the pure rooms, 90 % of all
+	@$(BIN)/python tools/coverage_gate.py --pure 99 $(ARGS)
 
 check: lint types imports dependencies mutants-changed ## Format, lint, types, import rules, dependencies, mutants of changed lines: needs no broker
 
