@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from matching.aids.aid import Aid
 from matching.criteria import text
-from matching.criteria.profile import CACHE_LIMIT, Profile
+from matching.criteria.memo import kept
+from matching.criteria.profile import Profile
 from matching.criteria.verdict import NO, UNKNOWN, Check, RegionAmong, ValidOn, filter_checks
 from matching.events import Programme
 from matching.ruleset import Ruleset
@@ -51,15 +52,12 @@ class _Criterion(NamedTuple):
 
     def learn(self, datum: object, profile: Profile) -> tuple[int, int]:
         """Bits of the aids this criterion excludes, and of those it leaves open; kept in `known`."""
-        if len(self.known) >= CACHE_LIMIT:
-            self.known.clear()
         excluded = opened = 0
         for bit, test in self.tests:
             verdict = test(profile)
             excluded |= bit if verdict == NO else 0
             opened |= bit if verdict == UNKNOWN else 0
-        found = self.known[datum] = (excluded, opened & ~excluded)
-        return found
+        return kept(self.known, datum, (excluded, opened & ~excluded))
 
 
 class Assessment(NamedTuple):
@@ -120,20 +118,15 @@ class Catalogue:
         case = (subjects, excluded, open_by)
         found = self._known.get(case)
         if found is None:
-            if len(self._known) >= CACHE_LIMIT:
-                self._known.clear()
-            found = self._known[case] = self._select(subjects, excluded, open_by)
+            found = kept(self._known, case, self._select(subjects, excluded, open_by))
         return found
 
     def _want(self, subjects: tuple[str, ...]) -> int:
         """Bits of the aids that answer one of these subjects."""
-        if len(self._wanted) >= CACHE_LIMIT:
-            self._wanted.clear()
         wanted = 0
         for subject in subjects:
             wanted |= self._subjects.get(subject, 0)
-        self._wanted[subjects] = wanted
-        return wanted
+        return kept(self._wanted, subjects, wanted)
 
     def _select(
         self, subjects: tuple[str, ...], excluded: int, open_by: tuple[tuple[str, int], ...]

@@ -7,6 +7,7 @@ from typing import Final
 
 from france.days import months_between
 from matching.criteria.company import Company
+from matching.criteria.memo import kept
 from matching.ruleset import Activities
 
 HEADCOUNTS: Final = {
@@ -50,9 +51,6 @@ class Activity:
     artisanal: bool | None
     liberal: bool | None
 
-
-CACHE_LIMIT: Final = 10_000
-"""Entries a memo of the rules keeps before it starts again."""
 
 UNKNOWN_ACTIVITY: Final = Activity(frozenset(), "", "", fine=False, artisanal=None, liberal=None)
 
@@ -100,9 +98,7 @@ class Profiler:
     def _activity(self, naf: str, nomenclature: str) -> Activity:
         found = self._activities.get((naf, nomenclature))
         if found is None:
-            if len(self._activities) >= CACHE_LIMIT:
-                self._activities.clear()
-            found = self._activities[naf, nomenclature] = read_activity(naf, nomenclature, self._rules)
+            found = kept(self._activities, (naf, nomenclature), read_activity(naf, nomenclature, self._rules))
         return found
 
 

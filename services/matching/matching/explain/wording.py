@@ -3,7 +3,7 @@
 from typing import Final
 
 from matching.criteria import text
-from matching.criteria.profile import CACHE_LIMIT
+from matching.criteria.memo import kept
 from matching.criteria.verdict import UNKNOWN
 from matching.places.territory import UNKNOWN_LEVEL
 from matching.ruleset import Ruleset
@@ -48,24 +48,17 @@ class Wording:
         """Territory, subject and sector: few cases, many times each."""
         found = self._fits.get((level, subject, second, sector))
         if found is None:
-            if len(self._fits) >= CACHE_LIMIT:
-                self._fits.clear()
             score = self._ruleset.score
             earned = 100 * (score.second_subject if second else score.main_subject)
             label = self._ruleset.subjects.get(subject, subject)
             covers = text.scored(SUBJECT_FIT[second].format(label), earned)
-            found = self._fits[level, subject, second, sector] = (
-                *self._territory[level],
-                covers,
-                *self._sector[sector],
-            )
+            fit = (*self._territory[level], covers, *self._sector[sector])
+            found = kept(self._fits, (level, subject, second, sector), fit)
         return found
 
     def _free(self, load: int, limit: int) -> tuple[str, ...]:
         found = self._capacity.get((load, limit))
         if found is None:
-            if len(self._capacity) >= CACHE_LIMIT:
-                self._capacity.clear()
             earned = 100 * self._ruleset.score.free_capacity * (limit - load) // limit
-            found = self._capacity[load, limit] = (text.scored(text.capacity(load, limit), earned),)
+            found = kept(self._capacity, (load, limit), (text.scored(text.capacity(load, limit), earned),))
         return found

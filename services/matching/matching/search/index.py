@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from matching.criteria.company import Company
-from matching.criteria.profile import CACHE_LIMIT
+from matching.criteria.memo import kept
 from matching.places.territory import UNKNOWN_LEVEL, Reach, Territories
 from matching.ruleset import Ruleset
 from matching.search.connector import Connector
@@ -60,9 +60,7 @@ class Directory:
         where = (company.commune, company.departement, company.region)
         found = self.found.get(where)
         if found is None:
-            if len(self.found) >= CACHE_LIMIT:
-                self.found.clear()
-            found = self.found[where] = self._near(company)
+            found = kept(self.found, where, self._near(company))
         return found
 
     def _near(self, company: Company) -> tuple[Place, ...]:
