@@ -52,21 +52,29 @@ def _alone(unites: Path) -> Outcomes:
         yield row if isinstance(row, Refused) else _company(unites, *row, None)
 
 
-def _merged(unites: Path, etablissements: Path) -> Outcomes:
-    """Both files in step: memory for one unit and its establishments."""
-    offices = _representatives(etablissements)
-    current: Office | None = None
-    exhausted = False
+def _units(unites: Path) -> Iterator[tuple[int, Fields, str] | Refused]:
+    """The lines of a file of units whose SIREN can be read, with it; a refusal of every other."""
     for row in rows(unites, UNITS):
         if isinstance(row, Refused):
             yield row
             continue
         number, fields = row
         try:
-            siren = siren_of("siren", fields[0])
+            yield number, fields, siren_of("siren", fields[0])
         except Unusable as fault:
             yield _refused(unites, number, fields, fault)
+
+
+def _merged(unites: Path, etablissements: Path) -> Outcomes:
+    """Both files in step: memory for one unit and its establishments."""
+    offices = _representatives(etablissements)
+    current: Office | None = None
+    exhausted = False
+    for unit in _units(unites):
+        if isinstance(unit, Refused):
+            yield unit
             continue
+        number, fields, siren = unit
         while not exhausted and (current is None or current.siret[:9] < siren):
             found = next(offices, None)
             if isinstance(found, Refused):
@@ -94,16 +102,11 @@ def _indexed(unites: Path, etablissements: Path) -> Outcomes:
             index.executemany(_ADD, ((int(o.siret[:9]), *o) for o in chunk if isinstance(o, Office)))
             index.execute("commit")
             yield from (found for found in chunk if isinstance(found, Refused))
-        for row in rows(unites, UNITS):
-            if isinstance(row, Refused):
-                yield row
+        for unit in _units(unites):
+            if isinstance(unit, Refused):
+                yield unit
                 continue
-            number, fields = row
-            try:
-                siren = siren_of("siren", fields[0])
-            except Unusable as fault:
-                yield _refused(unites, number, fields, fault)
-                continue
+            number, fields, siren = unit
             found = index.execute(_FIND, (int(siren),)).fetchone()
             yield _company(unites, number, fields, None if found is None else Office(*found))
 

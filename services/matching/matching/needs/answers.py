@@ -1,7 +1,7 @@
 """The answers of connecteurs: the first who accepts takes the need, a refusal frees who refused."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -15,20 +15,17 @@ from matching.needs.matches import closed, delay_of, find_match, open_matches, r
 from matching.needs.model import CompanyNeeds, Match, MatchAnswer, Need
 from matching.needs.rounds import draws_of, go_on, offers_timer
 
+Answered: TypeAlias = Literal["accepte", "refuse"]
+
 
 def accept(state: CompanyNeeds, pools: Pools, message: Message[AcceptMatch]) -> Decision[CompanyNeeds]:
     """The first acceptance takes the need: the other open offers are released, the load stays for `capacity_days`."""
     now, match_id = message.time, message.input.match_id
-    found = find_match(state, match_id)
-    if found is None:
-        return Decision(state, answer=_unknown(match_id))
+    found = _open_to(state, message, "accepte")
+    if isinstance(found, Decision):
+        return found
     need, match = found
-    refused = _refused(need, match, "accepte", message)
-    if refused is not None:
-        return Decision(state, answer=refused)
-    answer = MatchAnswer(state.siren, need.need_id, match_id, match.connector_id, "accepte")
-    if match.status == "accepte":
-        return Decision(state, answer=answer)
+    answer = _answer(state, need, match, "accepte")
     others = [other for other in open_matches(need) if other.match_id != match_id]
     taken = closed(need, [match], "accepte", now)
     taken = replace(closed(taken, others, "libere", now), status="pris_en_charge", expires_at=None)
@@ -56,16 +53,11 @@ def accept(state: CompanyNeeds, pools: Pools, message: Message[AcceptMatch]) -> 
 def decline(state: CompanyNeeds, pools: Pools, message: Message[DeclineMatch]) -> Decision[CompanyNeeds]:
     """A refusal frees the connecteur; when nobody is left in the round, the next one starts at once."""
     now, match_id, reason = message.time, message.input.match_id, message.input.reason
-    found = find_match(state, match_id)
-    if found is None:
-        return Decision(state, answer=_unknown(match_id))
+    found = _open_to(state, message, "refuse")
+    if isinstance(found, Decision):
+        return found
     need, match = found
-    refused = _refused(need, match, "refuse", message)
-    if refused is not None:
-        return Decision(state, answer=refused)
-    answer = MatchAnswer(state.siren, need.need_id, match_id, match.connector_id, "refuse")
-    if match.status == "refuse":
-        return Decision(state, answer=answer)
+    answer = _answer(state, need, match, "refuse")
     left = closed(need, [match], "refuse", now, reason)
     event = MatchDeclined(
         siren=state.siren,
@@ -86,9 +78,26 @@ def decline(state: CompanyNeeds, pools: Pools, message: Message[DeclineMatch]) -
     return replace(done, draws=draws_of(loads_of(pools, basis), basis, rows))
 
 
-def _refused(
-    need: Need, match: Match, wanted: Literal["accepte", "refuse"], message: Message[object]
-) -> Refusal | None:
+def _open_to(
+    state: CompanyNeeds, message: Message[AcceptMatch] | Message[DeclineMatch], wanted: Answered
+) -> tuple[Need, Match] | Decision[CompanyNeeds]:
+    """The offer that an answer names; or the decision that changes nothing: unknown, too late, answered so already."""
+    match_id = message.input.match_id
+    found = find_match(state, match_id)
+    if found is None:
+        return Decision(state, answer=_unknown(match_id))
+    need, match = found
+    refused = _refused(need, match, wanted, message)
+    if refused is not None:
+        return Decision(state, answer=refused)
+    return Decision(state, answer=_answer(state, need, match, wanted)) if match.status == wanted else found
+
+
+def _answer(state: CompanyNeeds, need: Need, match: Match, status: Answered) -> MatchAnswer:
+    return MatchAnswer(state.siren, need.need_id, match.match_id, match.connector_id, status)
+
+
+def _refused(need: Need, match: Match, wanted: Answered, message: Message[object]) -> Refusal | None:
     """Why an offer can no longer be answered so; None when it can, or when it was answered so already."""
     if match.status == wanted:
         return None

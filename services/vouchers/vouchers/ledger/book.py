@@ -71,17 +71,7 @@ class Book:
     def reserve(self, amount_cents: int, reason: str) -> None:
         """Set money aside for the file: disponible → reserve."""
         self._move("disponible", "reserve", amount_cents)
-        self.events.append(
-            BudgetReserved(
-                envelope_id=self._envelope.id,
-                voucher_id=self._voucher_id,
-                siren=self._siren,
-                amount_cents=amount_cents,
-                available_after_cents=self._balances.disponible,
-                reason=reason,
-                region=self._region,
-            )
-        )
+        self._tell(BudgetReserved, amount_cents, reason)
 
     def engage(self, amount_cents: int) -> None:
         """The right is granted: reserve → engage."""
@@ -92,8 +82,11 @@ class Book:
         if amount_cents == 0:
             return
         self._move(account, "disponible", amount_cents)
+        self._tell(BudgetReleased, amount_cents, reason)
+
+    def _tell(self, event: type[BudgetReserved | BudgetReleased], amount_cents: int, reason: str) -> None:
         self.events.append(
-            BudgetReleased(
+            event(
                 envelope_id=self._envelope.id,
                 voucher_id=self._voucher_id,
                 siren=self._siren,
