@@ -16,7 +16,7 @@ from aiokafka.client import AIOKafkaClient  # pyright: ignore[reportMissingTypeS
 from aiokafka.protocol.fetch import FetchRequest  # pyright: ignore[reportMissingTypeStubs]
 from aiokafka.record.memory_records import MemoryRecords
 
-from common.core.inbox import Headers
+from common.core.inbox import StoredRecord
 from common.declare.service import PARTITIONS
 
 # --- PostgreSQL ------------------------------------------------------------------------------------------------------
@@ -121,17 +121,6 @@ async def counted_database(dsn: str, traffic: Traffic) -> AsyncGenerator[str]:
 _FETCH_BYTES: Final = 64 * 1024 * 1024
 
 
-class Fetched(NamedTuple):
-    """A record as fetched: what the core reads of it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
 class Fetch(NamedTuple):
     """What one read of a topic gave.
 
@@ -141,7 +130,7 @@ class Fetch(NamedTuple):
         size: bytes of these batches: what a producer sent, the log keeps and each consumer group receives.
     """
 
-    records: list[Fetched]
+    records: list[StoredRecord]
     batches: int
     size: int
 
@@ -155,7 +144,7 @@ class Log:
 
     async def read(self, topic: str) -> Fetch:
         """Everything of `topic` acknowledged since the last read."""
-        records: list[Fetched] = []
+        records: list[StoredRecord] = []
         batches = size = 0
         for partition in range(PARTITIONS):
             data: bytes = await self._fetch(topic, partition)
@@ -164,7 +153,7 @@ class Log:
             while (batch := memory.next_batch()) is not None:
                 batches += 1
                 records += [
-                    Fetched(topic, partition, record.offset, record.key, record.value, record.headers)
+                    StoredRecord(topic, partition, record.offset, record.key, record.value, record.headers)
                     for record in batch
                 ]
             if records and records[-1].partition == partition:

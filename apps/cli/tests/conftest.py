@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from common.core import clock
 from common.core.codec import Codec, partition_of
 from common.core.envelope import cause_headers, event_headers, type_headers
+from common.core.inbox import StoredRecord
 from common.core.unit_of_work import Begin
 from common.declare.service import Service
 from common.postgres.connections import ConnectionPool, connect_pool
@@ -22,7 +23,6 @@ from common.postgres.migrations import declare_topics, migrate
 from common.postgres.storage import Storage
 from common.postgres.transaction import postgres
 from common.process.settings import database_address
-from common.testing.memory import LogRecord
 from croissance.main import app
 
 RUNNER = CliRunner()
@@ -36,7 +36,7 @@ class Toy(NamedTuple):
     begin: Begin
     pool: ConnectionPool
 
-    def counted(self, sequence: int, *, key: str = "k", value: bytes | None = None) -> LogRecord:
+    def counted(self, sequence: int, *, key: str = "k", value: bytes | None = None) -> StoredRecord:
         """The `sequence`-th record of the first topic that the service reads, as a relay would have written it."""
         data = msgspec.json.encode({"key": key, "n": sequence}) if value is None else value
         headers = (
@@ -45,7 +45,7 @@ class Toy(NamedTuple):
             *event_headers(UUID(int=sequence).bytes, key.encode(), "84"),
             *cause_headers(UUID(int=1), clock.now(), UUID(int=1), ""),
         )
-        return LogRecord(self.codec.topics[0], partition_of(key), sequence - 1, key.encode(), data, headers)
+        return StoredRecord(self.codec.topics[0], partition_of(key), sequence - 1, key.encode(), data, headers)
 
 
 @pytest.fixture

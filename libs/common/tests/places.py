@@ -10,7 +10,7 @@ import msgspec
 from common.core.codec import Codec, partition_of
 from common.core.commands import Ask, to_message
 from common.core.envelope import cause_headers, event_headers, type_headers
-from common.core.inbox import TopicPartition
+from common.core.inbox import StoredRecord, TopicPartition
 from common.core.relay import Outbox
 from common.core.requests import apply_commands
 from common.core.unit_of_work import Begin, Due
@@ -21,7 +21,7 @@ from common.postgres.outbox import PostgresOutbox
 from common.postgres.storage import Storage
 from common.postgres.transaction import postgres
 from common.testing.chain import Count, Seen
-from common.testing.memory import LogRecord, MemoryDatabase, MemoryOutbox, MemoryStorage, memory
+from common.testing.memory import MemoryDatabase, MemoryOutbox, MemoryStorage, memory
 from common.testing.memory_operators import drop, replay
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -135,7 +135,7 @@ def record(
     value: bytes | None = None,
     topic: int = 0,
     event: str = "",
-) -> LogRecord:
+) -> StoredRecord:
     """The `sequence`-th record of a topic the service reads (the first: the counter's), as its relay would write it."""
     name = event or ("Counted", "Granted")[topic]
     data = value if value is not None else msgspec.json.encode({"key": key, "n": n or sequence, "left": 0})
@@ -145,7 +145,7 @@ def record(
         *event_headers(UUID(int=1000 * topic + sequence).bytes, key.encode(), "84"),
         *cause_headers(UUID(int=1), NOW, UUID(int=1), ""),
     )
-    return LogRecord(codec.topics[topic], P, sequence - 1, key.encode(), data, headers)
+    return StoredRecord(codec.topics[topic], P, sequence - 1, key.encode(), data, headers)
 
 
 async def seen(codec: Codec, begin: Begin, key: str = "k") -> Seen:

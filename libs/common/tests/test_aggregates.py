@@ -9,7 +9,7 @@ import pytest
 from common.core.codec import Codec, partition_of
 from common.core.commands import Ask, to_message
 from common.core.deadlines import apply_due
-from common.core.inbox import TopicPartition
+from common.core.inbox import StoredRecord, TopicPartition
 from common.core.records import Report, apply_records
 from common.core.requests import apply_commands
 from common.core.unit_of_work import Begin
@@ -21,7 +21,6 @@ from common.declare.message import Message
 from common.declare.pool import NO_POOLS, PoolMissing, Pools, Ref
 from common.declare.service import Service
 from common.testing.chain import READINGS, Seen
-from common.testing.memory import LogRecord
 from common.testing.rules import after, decided, message_of
 
 from .conftest import Open
@@ -114,12 +113,12 @@ class TestFollowUps:
 
 
 class TestForeignTopics:
-    def written(self, codec: Codec, id_: bytes | None, *, offset: int = 0, writer: str = "cci-lyon") -> LogRecord:
+    def written(self, codec: Codec, id_: bytes | None, *, offset: int = 0, writer: str = "cci-lyon") -> StoredRecord:
         headers = (("ce_type", b"fr.partenaire.Updated"), ("ce_id", id_))
         topic = codec.namespace + PARTNERS.topic(writer)
-        return LogRecord(topic, 3, offset, b"k", b'{"name":"%b"}' % (id_ or b""), headers)
+        return StoredRecord(topic, 3, offset, b"k", b'{"name":"%b"}' % (id_ or b""), headers)
 
-    async def apply(self, codec: Codec, begin: Begin, *records: LogRecord) -> Report:
+    async def apply(self, codec: Codec, begin: Begin, *records: StoredRecord) -> Report:
         return await apply_records(codec, begin, records, NOW)
 
     async def test_a_record_is_applied_once_by_writer_and_id(self, open_service: Open) -> None:

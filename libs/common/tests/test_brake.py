@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.core.dead_letter import DEAD_LETTER_FLOOR, WINDOW, Brake, Recent, TooManyDeadLetters, with_newest
+from common.core.inbox import StoredRecord
 from common.core.records import apply_records
 from common.testing.breakable import Fault, Faults, breakable
 from common.testing.chain import READER
-from common.testing.memory import LogRecord
 
 from .places import NOW, OpenPlace, Place, record
 
@@ -17,7 +17,7 @@ def faulty(numbers: range, fault: Fault) -> Faults:
     return {number: fault for number in numbers}  # noqa: C420  a literal keeps its type
 
 
-def records(place: Place, numbers: range) -> list[LogRecord]:
+def records(place: Place, numbers: range) -> list[StoredRecord]:
     """Each of a key of its own, so that none waits behind another."""
     return [record(place.codec, n, key=f"k{n}") for n in numbers]
 

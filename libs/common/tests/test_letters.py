@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from common.core.dead_letter import Parked
+from common.core.inbox import StoredRecord
 from common.core.records import Report, apply_records
 from common.core.replays import apply_replay
 from common.declare.service import Service
 from common.testing.breakable import Fault, Faults, breakable, with_rule
 from common.testing.chain import READER
-from common.testing.memory import LogRecord
 
 from .conftest import OpenPostgres
 from .places import NOW, Place, head, record, seen
@@ -22,7 +22,7 @@ def broken(faults: Faults) -> Service:
     return breakable(READER, faults)
 
 
-async def apply(place: Place, *records: LogRecord) -> Report:
+async def apply(place: Place, *records: StoredRecord) -> Report:
     return await apply_records(place.codec, place.begin, records, NOW)
 
 
@@ -264,7 +264,7 @@ class TestDrop:
 
     async def test_a_letter_without_a_number_holds_back_nothing_that_waits(self, open_place: Open) -> None:
         place = await open_place(broken({1: "raises"}))
-        stranger = LogRecord(place.codec.topics[0], record(place.codec, 1).partition, 90, b"k", b"{}", ())
+        stranger = StoredRecord(place.codec.topics[0], record(place.codec, 1).partition, 90, b"k", b"{}", ())
         await apply(place, stranger, *(record(place.codec, n) for n in (1, 2)))
         letters = {letter.sequence: letter.id for letter in await place.letters()}
 

@@ -12,12 +12,11 @@ from common.core import requests
 from common.core.commands import Ask, to_message
 from common.core.deadlines import apply_due
 from common.core.grouping import GroupCommit
-from common.core.inbox import TopicPartition
+from common.core.inbox import StoredRecord, TopicPartition
 from common.core.records import apply_records
 from common.declare.decision import Refusal
 from common.http.problems import status_of
 from common.testing.chain import COUNTER, READER, Count
-from common.testing.memory import LogRecord
 
 from .conftest import Open
 from .places import NOW, P, count, record, seen
@@ -87,7 +86,7 @@ class TestEvents:
         self, open_service: Open, headers: Sequence[tuple[str, bytes | None]]
     ) -> None:
         codec, begin = await open_service(READER)
-        stranger = LogRecord(codec.topics[0], P, 7, b"k", b"{}", headers)
+        stranger = StoredRecord(codec.topics[0], P, 7, b"k", b"{}", headers)
 
         report = await apply_records(codec, begin, [record(codec, 1), stranger, record(codec, 2)], NOW)
         again = await apply_records(codec, begin, [stranger, record(codec, 3)], NOW)

@@ -31,6 +31,17 @@ class Record(Protocol):
     def headers(self) -> Headers: ...  # noqa: D102
 
 
+class StoredRecord(NamedTuple):
+    """A record away from its client: read back from a table, or made by hand."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
 class Position(NamedTuple):
     """How far a partition is applied.
 

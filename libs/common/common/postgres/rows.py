@@ -1,12 +1,12 @@
 """Rows on their way to and from PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aiokafka.codec import zstd_decode, zstd_encode
 
 from common.core.dead_letter import unpack_headers
-from common.core.inbox import Headers
+from common.core.inbox import StoredRecord
 
 PACKED_FROM: Final = 4096
 """Bytes from which a stored answer is compressed."""
@@ -34,17 +34,6 @@ def packed(answer: bytes) -> bytes:
 def unpacked(answer: bytes) -> bytes:
     """The inverse of `packed`."""
     return zstd_decode(answer) if answer.startswith(ZSTD) else answer
-
-
-class StoredRecord(NamedTuple):
-    """A Kafka record read back from a table."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
 
 
 def stored(row: Any) -> StoredRecord:

@@ -15,7 +15,7 @@ from typing import Any
 
 from common.core.codec import Codec
 from common.core.deadlines import RETRY_DEADLINE, apply_due
-from common.core.inbox import TopicPartition
+from common.core.inbox import StoredRecord, TopicPartition
 from common.core.records import apply_records
 from common.core.relay import Relay
 from common.core.replays import apply_replay
@@ -23,7 +23,7 @@ from common.core.unit_of_work import Begin
 from common.declare.errors import Transient
 from common.declare.service import Service, topic_of
 from common.testing.breakable import FAULTS, Faults, breakable
-from common.testing.memory import LogRecord, MemoryDatabase, MemoryLog, MemoryOutbox, MemoryStorage, memory
+from common.testing.memory import MemoryDatabase, MemoryLog, MemoryOutbox, MemoryStorage, memory
 from common.testing.memory_database import NO_STORAGE, PENDING
 from common.testing.memory_operators import drop, replay
 from common.testing.unreliable import LostAcknowledgementError, UnreliablePublisher, pause
@@ -140,7 +140,7 @@ class Engine:
         offsets: dict[TopicPartition, int] = {}
         while True:
             await pause()
-            batch: list[LogRecord] = []
+            batch: list[StoredRecord] = []
             for where, records in self.log.partitions.items():
                 if where.topic in part.codec.topics and self.random.random() < 0.5:
                     position = part.database.positions.get(where)

@@ -18,7 +18,6 @@ from common.declare.pool import Ref
 from common.testing.memory_database import (
     NO_STORAGE,
     PENDING,
-    LogRecord,
     MemoryDatabase,
     MemoryLog,
     MemoryStorage,
@@ -27,7 +26,7 @@ from common.testing.memory_database import (
 from common.testing.memory_locks import MemorySession
 from common.testing.memory_outbox import MemoryOutbox
 
-__all__ = ["LogRecord", "MemoryDatabase", "MemoryLog", "MemoryOutbox", "MemoryStorage", "memory"]
+__all__ = ["MemoryDatabase", "MemoryLog", "MemoryOutbox", "MemoryStorage", "memory"]
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

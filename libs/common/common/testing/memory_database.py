@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from common.core.dead_letter import DeadLetter, Parked
-from common.core.inbox import Headers, Position, TopicPartition
+from common.core.inbox import Headers, Position, StoredRecord, TopicPartition
 from common.core.outbox import Batch
 from common.core.record_batch import unseal
 from common.core.unit_of_work import Changes, Due, Remembered, StateKey
@@ -26,23 +26,12 @@ class Session(Protocol):
     dead: bool
 
 
-class LogRecord(NamedTuple):
-    """A record of the memory log."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-
 @dataclass(slots=True)
 class MemoryLog:
     """Kafka as far as the core sees it: append-only partitions that keep what they acknowledged."""
 
-    partitions: dict[TopicPartition, list[LogRecord]] = field(
-        default_factory=lambda: defaultdict[TopicPartition, list[LogRecord]](list)
+    partitions: dict[TopicPartition, list[StoredRecord]] = field(
+        default_factory=lambda: defaultdict[TopicPartition, list[StoredRecord]](list)
     )
 
     def append(self, batch: Batch) -> None:
@@ -54,7 +43,7 @@ class MemoryLog:
     def write(self, where: TopicPartition, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Write any record, also one that no service would write."""
         records = self.partitions[where]
-        records.append(LogRecord(where.topic, where.partition, len(records), key, value, headers))
+        records.append(StoredRecord(where.topic, where.partition, len(records), key, value, headers))
 
 
 class BuriedLetter(NamedTuple):
