@@ -15,13 +15,12 @@ from common.core import clock
 from common.core.deadlines import apply_due
 from common.core.records import apply_records
 from common.core.relay import Publisher
-from common.http.application import build_app
 from common.kafka.client import client_options
 from common.kafka.publishing import publisher_opener
 from common.postgres.connections import DatabaseSettings
 from common.process.app import installed_apps
 from common.process.context import Context
-from common.process.main import opened
+from common.process.main import doors_of, opened
 from common.process.provision import provision
 from common.process.settings import Settings
 
@@ -124,15 +123,7 @@ async def assembled(settings: Settings) -> AsyncGenerator[Line]:
             counted = SecretStr(await stack.enter_async_context(counted_database(dsn, traffic)))
             own = settings.model_copy(update={"database": DatabaseSettings(dsn=counted)})
             context = await stack.enter_async_context(opened(app, own))
-            doors = build_app(
-                app.service.title,
-                own.http,
-                None if app.routes is None else app.routes(context),
-                log=context.log,
-                registry=context.metrics.registry,
-                ready=_ready,
-            )
-            transport = httpx.ASGITransport(doors)
+            transport = httpx.ASGITransport(doors_of(app, context))
             client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://service"))
             parts[name] = Part(context, client, traffic)
         topics = [part.context.codec.topic for part in parts.values()]
@@ -141,10 +132,6 @@ async def assembled(settings: Settings) -> AsyncGenerator[Line]:
         watcher: Any = await asyncpg.connect(dsn)
         stack.push_async_callback(watcher.close)
         yield Line(parts, publisher, log, watcher)
-
-
-async def _ready() -> list[str]:
-    return []
 
 
 async def _remove(settings: Settings, services: Iterable[str]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from common.testing.database import published
 from companies import store
-from companies.api import routes
+from companies.app import APP
 from croissance.sirene import Company, Found, read_sirene, to_batch_body, to_body
 
 pytestmark = pytest.mark.stack
@@ -30,21 +30,9 @@ BODY: dict[str, Any] = {
 }
 
 
-async def nothing_wrong() -> list[str]:
-    return []
-
-
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(
-        context.service.title,
-        context.settings.http,
-        routes(context),
-        log=context.log,
-        registry=context.metrics.registry,
-        ready=nothing_wrong,
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://companies") as opened:
         yield opened
 

@@ -11,10 +11,10 @@ from common.core.clock import new_id, now
 from common.core.codec import partition_of
 from common.core.requests import apply_commands
 from common.declare.message import Message
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from common.testing.database import published
-from diagnostic.api import routes
+from diagnostic.app import APP
 from diagnostic.diagnostics.inputs import CompanyRegistered
 from diagnostic.events import Company
 from diagnostic.questionnaire.forms import COMPLET
@@ -29,10 +29,6 @@ ANSWERS: dict[str, Any] = write(COMPLET, B)
 COMPANY = Company("", "EXEMPLE", "62.01Z", "NAFRev2", "", "12", "", "", "84", None, active=True, sme_category="petite")
 
 
-async def nothing_wrong() -> list[str]:
-    return []
-
-
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     """The application with a few registered companies."""
@@ -42,15 +38,7 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         item = CompanyRegistered(siren, COMPANY)
         messages.append(Message(item, siren, partition_of(siren), cause, now(), cause))
     await apply_commands(context.codec, context.begin, messages)
-    app = build_app(
-        context.service.title,
-        context.settings.http,
-        routes(context),
-        log=context.log,
-        registry=context.metrics.registry,
-        ready=nothing_wrong,
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://diagnostic") as opened:
         yield opened
 

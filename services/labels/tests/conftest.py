@@ -7,8 +7,8 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 
 from common.core import clock
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from common.testing.database import service_context
 from labels.app import APP
 
@@ -27,21 +27,9 @@ async def context() -> AsyncIterator[Context]:
         clock.shift(timedelta(0))
 
 
-async def _ready() -> list[str]:
-    return []
-
-
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[AsyncClient]:
     """An HTTP client of the service's own doors."""
-    assert APP.routes is not None
-    app = build_app(
-        APP.service.title,
-        context.settings.http,
-        APP.routes(context),
-        log=context.log,
-        registry=context.metrics.registry,
-        ready=_ready,
-    )
-    async with AsyncClient(transport=ASGITransport(app, raise_app_exceptions=False), base_url="http://labels") as http:
+    transport = ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="http://labels") as http:
         yield http

@@ -8,10 +8,10 @@ import pytest
 
 from common.core import clock
 from common.core.requests import apply_commands
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from common.testing.rules import message_of
-from matching.api import routes
+from matching.app import APP
 from matching.needs.table import NEEDS
 
 pytestmark = pytest.mark.stack
@@ -19,21 +19,9 @@ pytestmark = pytest.mark.stack
 SIREN = "732829320"
 
 
-async def nothing_wrong() -> list[str]:
-    return []
-
-
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(
-        context.service.title,
-        context.settings.http,
-        routes(context),
-        log=context.log,
-        registry=context.metrics.registry,
-        ready=nothing_wrong,
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://matching") as opened:
         yield opened
 

@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from notifications import store
-from notifications.api import routes
+from notifications.app import APP
 from notifications.mail.unsubscribe import UnsubscribeLinks
 
 from .driving import happen
@@ -20,21 +20,9 @@ pytestmark = pytest.mark.stack
 OTHER = "552100554"
 
 
-async def nothing_wrong() -> list[str]:
-    return []
-
-
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    app = build_app(
-        context.service.title,
-        context.settings.http,
-        routes(context),
-        log=context.log,
-        registry=context.metrics.registry,
-        ready=nothing_wrong,
-    )
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://notifications") as opened:
         yield opened
 

@@ -10,10 +10,10 @@ import pytest
 from common.core.clock import new_id
 from common.core.requests import apply_commands
 from common.declare.message import Message
-from common.http.application import build_app
 from common.process.context import Context
+from common.process.main import doors_of
 from common.testing.rules import message_of
-from vouchers.api import routes
+from vouchers.app import APP
 from vouchers.eligibility.facts import Measure
 from vouchers.files import inputs
 
@@ -21,10 +21,6 @@ pytestmark = pytest.mark.stack
 
 A, B, STRANGER, SUPPLIER = "443061841", "552100554", "542051180", "732829320"
 COMPANY = inputs.Company("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite")
-
-
-async def nothing_wrong() -> list[str]:
-    return []
 
 
 @pytest.fixture
@@ -36,9 +32,7 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         item = inputs.DiagnosticCompleted(siren, "d", "complet", now, (Measure("m1", ()),), COMPANY)
         messages.append(message_of(item, siren, now, id=new_id()))
     await apply_commands(context.codec, context.begin, messages)
-    title, http, registry = context.service.title, context.settings.http, context.metrics.registry
-    app = build_app(title, http, routes(context), log=context.log, registry=registry, ready=nothing_wrong)
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://vouchers") as opened:
         yield opened
 

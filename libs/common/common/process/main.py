@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 
 from common.core import clock
 from common.core.codec import Codec
@@ -29,6 +30,23 @@ from common.process.settings import Settings, read_settings, show
 from common.process.telemetry import Metrics
 
 _PROVISIONED = "select to_regclass('outbox_published') is not null"
+
+
+async def nothing_wrong() -> list[str]:
+    """Ready whenever asked."""
+    return []
+
+
+def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]]] = nothing_wrong) -> FastAPI:
+    """The HTTP application of a service: its doors, health, metrics; `ready` as in `build_app`."""
+    return build_app(
+        app.service.title,
+        context.settings.http,
+        None if app.routes is None else app.routes(context),
+        log=context.log,
+        registry=context.metrics.registry,
+        ready=ready,
+    )
 
 
 @asynccontextmanager
@@ -85,18 +103,9 @@ async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -
         if stop is None:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, process.stop.set)
-        router = None if app.routes is None else app.routes(context)
         http = settings.http
-        doors = build_app(
-            app.service.title,
-            http,
-            router,
-            log=context.log,
-            registry=context.metrics.registry,
-            ready=process.ready,
-        )
         config = uvicorn.Config(
-            doors,
+            doors_of(app, context, process.ready),
             host=http.host,
             port=http.port,
             log_config=None,
