@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from diagnostic.measures.table import BY_ID, TABLE
+from diagnostic.questionnaire.careful import MOST_FAULTS
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, QUESTIONS, Question, arranged
 from diagnostic.questionnaire.reading import read, read_whole
 from diagnostic.questionnaire.schema import answers_schema, document
@@ -161,3 +162,16 @@ def test_reading_never_fails_and_what_it_takes_the_schema_takes(answers: dict[st
             again = read(COMPLET, {name: write(COMPLET, reading.sheet).get(name)}, blank(COMPLET))
             assert again.faults == []
             assert value is None or name in QUESTIONS
+
+
+def test_an_answer_with_too_many_faults_is_not_read_to_its_end() -> None:
+    name = next(name for name, question in QUESTIONS.items() if question.kind == "echelle")
+    reading = read(COMPLET, {name: {f"ligne {number}": 9 for number in range(1000)}}, blank(COMPLET))
+    assert MOST_FAULTS < len(reading.faults) < 2 * MOST_FAULTS
+
+
+@pytest.mark.parametrize("name", sorted(QUESTIONS))
+def test_a_question_that_nobody_could_answer_is_one_word(name: str) -> None:
+    reading = read(COMPLET, {name: "ne_sait_pas"}, blank(COMPLET))
+    assert reading.faults == []
+    assert write(COMPLET, reading.sheet) == {name: "ne_sait_pas"}

@@ -14,6 +14,7 @@ from common.declare.errors import Misconfigured
 from common.declare.inputs import Command, Deadline
 from common.testing.rules import decided, message_of
 from diagnostic.diagnostics.answers import DiagnosticScored, DraftSaved, ExpressScored
+from diagnostic.diagnostics.history import detail
 from diagnostic.diagnostics.inputs import (
     CompanyProfileUpdated,
     CompanyRegistered,
@@ -413,3 +414,19 @@ def test_each_refusal_has_a_code_of_its_own() -> None:
         "reponses_incorrectes",
     ]
     assert len({refusal.title for refusal in refusals}) == len(refusals)
+
+
+# --- reading a state -------------------------------------------------------------------------------------------------
+
+
+def test_each_diagnosis_is_shown_by_its_id_and_no_other() -> None:
+    ids = [f"0190b1f4-0000-7000-8000-00000000000{number}" for number in range(6)]
+    state = given(SubmitDiagnostic(SIREN, ids[0], answers=ANSWERS))
+    state = given(SubmitDiagnostic(SIREN, ids[1], answers=ANSWERS), at=NOW + timedelta(days=200), state=state)
+    state = given(SubmitDiagnostic(SIREN, ids[2], kind="express", answers=EXPRESS), state=state)
+    state = given(SubmitDiagnostic(SIREN, ids[3], kind="express", answers=EXPRESS), state=state)
+    state = given(StartDiagnostic(SIREN, "complet", ids[4]), at=NOW + timedelta(days=201), state=state)
+
+    shown = {name: detail(state, name) for name in ids}
+    assert [each["diagnostic_id"] for each in shown.values() if each is not None] == ids[:5]
+    assert shown[ids[5]] is None

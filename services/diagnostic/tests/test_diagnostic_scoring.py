@@ -339,3 +339,9 @@ def test_quartiles_are_in_order_and_percentiles_within_bounds(counts: dict[int, 
     figures = statistics(buckets)
     assert 0 <= figures.first_quartile <= figures.median <= figures.third_quartile <= 100
     assert all(0 <= percentile(buckets, value) <= 100 for value in (0, 33.3, 100))
+
+
+def test_a_value_above_the_last_band_is_in_it() -> None:
+    """Sums of floating-point numbers may end a hair above 100."""
+    last = RULESET.bands[-1]
+    assert band_of(RULESET.bands, last.up_to + 1e-9) == last.id

@@ -11,7 +11,7 @@ from labels.cohorts.inputs import SetCohortCap
 from labels.cohorts.serving import OPENING
 from labels.events import LabelGranted, LabelRefused, LabelWaitlisted
 from labels.places.asking import OfferPlace
-from labels.places.waiting import TURNS, Turn, Waiting
+from labels.places.waiting import TURNS, WAITING, Turn, Waiting
 from labels.service import SERVICE
 
 from .builders import COMPANY, NOW, application, diagnosed, message, pools, ready_file
@@ -194,3 +194,8 @@ def test_what_the_reserve_kept_is_given_to_the_list_when_it_is_freed() -> None:
     world.settle(datetime(2026, 9, 30, 22, 0, tzinfo=UTC))
     assert world.cohorts[2026].granted == 8
     assert world.queue == []
+
+
+def test_before_anybody_waits_the_list_is_empty_and_it_is_nobodys_turn() -> None:
+    assert WAITING.initial("all") == Waiting()
+    assert TURNS.initial("2026-11-28") == Turn()

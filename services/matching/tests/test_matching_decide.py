@@ -4,11 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from common.declare.decision import Cancel, Refusal, Schedule
+from common.declare.decision import Cancel, Decision, Refusal, Schedule
 from common.declare.inputs import Command, Deadline
+from common.declare.pool import Pools
 from common.testing.rules import message_of, rule_of
-from matching.basis import ALL, LOADS, load_of
+from matching.basis import ALL, DIRECTORY, LOADS, load_of
 from matching.directory.inputs import PutConnector
 from matching.directory.model import ConnectorAnswer, Line
 from matching.directory.table import LINES
@@ -21,11 +23,14 @@ from matching.events import (
     NeedOpened,
     NeedUnserved,
 )
+from matching.explain.refusals import unserved_causes
 from matching.needs.inputs import AcceptMatch, CapacityFreed, DeclineMatch, DiagnosticCompleted, OffersExpired
 from matching.needs.model import CompanyNeeds, LoadsMoved, MatchAnswer
+from matching.needs.rounds import go_on
 from matching.needs.table import NEEDS, no_needs
 from matching.places.territory import Zone
 from matching.search.loads import BLOCK, NONE
+from matching.search.searcher import Query
 from matching.service import SERVICE
 
 END = datetime(2026, 11, 26, 23, tzinfo=UTC)
@@ -336,3 +341,34 @@ def test_a_refusal_of_an_unknown_offer_is_a_404(make: Any, opened: Any) -> None:
     unknown = make.decided(opened.state, opened.given, DeclineMatch("nope", "autre"))
     assert unknown.answer.kind == "unknown"
     assert unknown.state is opened.state
+
+
+def test_without_a_programme_to_show_none_is_recommended(make: Any) -> None:
+    given = make.given(make.connector(), catalogue=())
+    assert names(make.decided(None, given, make.diagnosis())) == ["NeedOpened", "ConnectorMatched"]
+
+
+def test_a_need_without_its_company_is_a_fault_of_ours(make: Any, opened: Any) -> None:
+    lost = replace(opened.state, company=None)
+    (need,) = lost.needs
+    with pytest.raises(TypeError, match="has no company"):
+        make.decided(lost, opened.given, OffersExpired(need.need_id, 1), hours=200)
+
+
+def test_only_loads_move_loads(make: Any, opened: Any) -> None:
+    (need,) = opened.state.needs
+    basis, loads = opened.given
+    pools = Pools({LOADS.at(ALL): loads}, {DIRECTORY.name: basis})
+    done = Decision(opened.state, rows=("a row of another kind",))
+    again = go_on(done, need, pools, make.message(None))
+    (draw,) = again.draws
+    moved = {row for row in again.rows if isinstance(row, LoadsMoved)}
+    assert {each for row in moved for each in row.connector_ids} == {
+        name for name in basis.directory.numbers if load_of(draw.value, basis, name) > load_of(loads, basis, name)
+    }
+
+
+def test_a_connecteur_that_is_free_is_no_obstacle_of_capacity(make: Any) -> None:
+    given = make.given(make.connector(1))
+    query = Query(make.profile(), ("cybersecurite",), False, frozenset[str](), 7)
+    assert unserved_causes(given.basis.directory, query, given.loads) == ("criteres:cybersecurite",)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from matching.criteria import memo
 from matching.criteria.filters import Absence, Filters
 from matching.criteria.verdict import NO, UNKNOWN, YES, filter_checks
 from matching.explain.refusals import assess, why_not
@@ -139,3 +140,10 @@ def test_unknown_never_excludes_but_costs_points_and_is_named(make: Any) -> None
     assert (second.candidate.id, second.unknown) == ("c2", ("effectif",))
     assert first.score - second.score == 500
     assert make.wording.missing(second) == ("Effectif précis non renseigné : à confirmer (−5 points).",)
+
+
+def test_a_full_memo_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo, "LIMIT", 2)
+    known: dict[str, int] = {}
+    assert [memo.kept(known, key, value) for value, key in enumerate("abc")] == [0, 1, 2]
+    assert known == {"c": 2}

@@ -288,3 +288,24 @@ def test_a_directory_brought_up_to_date_equals_one_built_anew(
 
 def ids(pools: Any) -> dict[str, set[str]]:
     return {subject: {candidate.id for candidate in pool} for subject, pool in pools.items()}
+
+
+def test_what_covers_a_departement_is_gathered_once(make: Any) -> None:
+    directory = build_directory([make.connector(1)], make.ruleset, make.territories)
+    first, second = (directory.near(make.company(commune=commune)) for commune in ("69123", "69001"))
+    assert first[-1] is second[-1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "exists"),
+    [
+        (Zone("national"), True),
+        (Zone("commune", "69123"), True),
+        (Zone("commune", "00123"), False),
+        (Zone("epci", "200046977"), True),
+        (Zone("departement", "00"), False),
+        (Zone("region", "84"), True),
+    ],
+)
+def test_a_zone_exists_or_not(make: Any, zone: Zone, exists: bool) -> None:
+    assert make.territories.exists(zone) is exists

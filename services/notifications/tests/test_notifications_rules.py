@@ -209,3 +209,10 @@ def test_a_decision_costs_microseconds() -> None:
     for _ in range(2000):
         rule.decide(NOTHING, NO_POOLS, content)
     assert (time.process_time() - began) / 2000 < 50e-6
+
+
+def test_a_list_too_long_to_be_remembered_is_checked_all_the_same() -> None:
+    (first, *_) = msgspec.json.decode(fact("aids_recommended").document)
+    assert len(fact("aids_recommended", programmes=[first] * 400).programmes) == 400
+    with pytest.raises(msgspec.ValidationError, match="programmes: "):
+        fact("aids_recommended", programmes=[first] * 400 + [{"name": 1}])

@@ -326,6 +326,21 @@ def test_only_the_last_closed_files_are_kept_in_the_state() -> None:
     assert world.states[A].files[-1].lines[0].amount_cents == 100_000 + KEPT_CLOSED + 4
 
 
+def test_a_file_that_runs_is_kept_beside_the_closed_ones() -> None:
+    world = World().diagnosed(A)
+    for number in range(KEPT_CLOSED):
+        world.apply(A, 100_000 + number)
+    world.apply(A)
+    assert [file.status for file in world.states[A].files] == ["refuse"] * KEPT_CLOSED + ["accorde"]
+
+
+def test_a_rule_set_that_is_gone_gives_way_to_the_one_in_force() -> None:
+    envelope = World().envelope
+    early = datetime(2020, 1, 1, tzinfo=UTC)
+    assert envelope.ruleset_named("gone/1", NOW) is envelope.rulesets[0][1]
+    assert envelope.ruleset_at(early) is envelope.rulesets[-1][1]
+
+
 # --- the waiting list ------------------------------------------------------------------------------------------------
 
 

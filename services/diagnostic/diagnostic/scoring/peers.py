@@ -1,7 +1,9 @@
 """Peers of a company: size class × NAF section × region, and the statistics of a cell."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -86,13 +88,11 @@ def statistics(buckets: Sequence[Bucket]) -> Statistics:
 
 
 def _quantile(buckets: Sequence[Bucket], rank: float) -> float:
-    below = 0
-    for bucket in buckets:
-        if below + bucket.count >= rank:
-            width = min(1.0, 100.0 - bucket.score)
-            return bucket.score + width * (rank - below) / bucket.count
-        below += bucket.count
-    return 100.0
+    ends = list(accumulate(bucket.count for bucket in buckets))
+    place = bisect_left(ends, rank)
+    bucket = buckets[place]
+    width = min(1.0, 100.0 - bucket.score)
+    return bucket.score + width * (rank - ends[place] + bucket.count) / bucket.count
 
 
 def percentile(buckets: Sequence[Bucket], value: float) -> float:
