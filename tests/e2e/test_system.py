@@ -108,6 +108,8 @@ BAD = [
     ("companies", "/v1/companies", b'{"siret": "73282932000075"}', 422, "siret"),
     ("companies", "/v1/companies", b"{", 422, ""),
     ("companies", "/v1/companies", b'{"siret": "\xff\xfe"}', 400, ""),
+    ("companies", "/v1/companies", b'{"siret": ' + b"[" * 20_000 + b"]" * 20_000 + b"}", 400, ""),
+    ("companies", "/v1/companies:batch", b"[" * 100_000 + b"]" * 100_000, 400, ""),
     ("companies", "/v1/companies:batch", b'{"items": 3}', 422, "items"),
     ("diagnostic", "/v1/diagnostics:submit", b'{"siren": "123456789", "answers": {"Q1": {}}}', 422, "siren"),
     ("diagnostic", "/v1/diagnostics:submit", b'{"siren": "732829320", "answers": {"Q99": []}}', 404, ""),

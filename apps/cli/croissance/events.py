@@ -188,7 +188,7 @@ def show_record(record: Any, wanted: Filter, *, as_json: bool) -> bool:
     if as_json:
         try:
             content = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             content = text
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
         document = {"type": name, "key": key, **place, "headers": headers, "data": content}

@@ -110,7 +110,10 @@ def test_filters_combine() -> None:
     assert not Filter(siren="222").keeps("LabelGranted", headers, "111")
 
 
-@pytest.mark.parametrize("value", [b'{"siren": "111"}', b"\xff not json", None])
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize("value", [b'{"siren": "111"}', b"\xff not json", DEEP, DEEP[:9_000], None])
 def test_any_record_can_be_shown(value: bytes | None, capsys: pytest.CaptureFixture[str]) -> None:
     headers = [("ce_type", b"fr.croissanceconnectee.labels.LabelGranted"), ("ce_sequence", None)]
     record: Any = SimpleNamespace(

@@ -528,6 +528,7 @@ def test_any_row_gives_a_company_or_a_refusal(tmp_path: Path, values: list[str])
         (b'{"results": 3}', "JSON inutilisable"),
         (b'{"header": {"statut": 404, "message": "Aucun element trouve"}}', r"erreur 404 \(Aucun element trouve\)"),
         (b'{"results": [\xff]}', "JSON inutilisable"),
+        (b'{"results": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "JSON inutilisable"),
     ],
 )
 def test_an_answer_of_no_known_shape(tmp_path: Path, content: bytes, reason: str) -> None:

@@ -38,6 +38,11 @@ GOOD = dict(record(Codec(READER), 1).headers)
         ("traceparent", b"\xff", "header traceparent is malformed"),
         ("ce_time", b'2026-01-05T12:00:00Z","00000000-0000-0000-0000-000000000001', "ce_time is malformed"),
         ("ce_time", b"20260105", "the envelope is malformed"),
+        (
+            "ce_correlationid",
+            b'00000000-0000-0000-0000-000000000001",' + b"[" * 100_000,
+            "ce_correlationid is malformed",
+        ),
     ],
 )
 def test_a_header_that_cannot_be_read_is_named(name: str, value: bytes | None, reason: str) -> None:

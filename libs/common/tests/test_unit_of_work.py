@@ -60,6 +60,7 @@ class TestEvents:
             ({"value": b"not json"}, "data of Counted"),
             ({"value": b'{"key":"k"}'}, "missing required field `n`"),
             ({"value": b"\xff\xfe"}, "data of Counted"),
+            ({"value": b'{"key":"k","n":2,"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"}, "data of Counted"),
         ],
     )
     async def test_poison_is_set_aside_with_its_reason_and_parks_its_key(

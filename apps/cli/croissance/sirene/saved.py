@@ -21,6 +21,9 @@ from croissance.sirene.table import UnreadableFile
 
 Record = TypeVar("Record")
 
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that it cannot read; the last of them for what nests too deeply."""
+
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Largest answer read: the APIs give pages of at most a few megabytes."""
 
@@ -72,7 +75,7 @@ def _read(path: Path) -> _Answer:
         return msgspec.json.decode(path.read_bytes(), type=_Answer)
     except OSError as error:
         raise UnreadableFile(f"{path.name}: lecture impossible ({error})") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UnreadableFile(f"{path.name}: JSON inutilisable ({error})") from error
 
 
@@ -102,7 +105,7 @@ def _establishments(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[Fo
 def _decoded(path: Path, number: int, record: msgspec.Raw, decode: Callable[[msgspec.Raw], Record]) -> Record | Refused:
     try:
         return decode(record)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         reason, _, where = str(error).partition(" - at `$.")
         return Refused(path.name, number, "", where.rstrip("`"), f"enregistrement inutilisable: {reason}")
 

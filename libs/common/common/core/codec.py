@@ -23,6 +23,9 @@ from common.declare.service import PARTITIONS, Service, topic_of
 
 Decoder = Callable[[bytes], object]
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError)
+"""What a decoder raises for bytes that it cannot read; the last of them for what nests too deeply."""
+
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
@@ -134,7 +137,7 @@ class Codec:
         """
         try:
             return _encode(value).decode()
-        except (TypeError, ValueError, OverflowError, msgspec.MsgspecError) as error:
+        except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
             raise Unstorable(f"{type(error).__name__}: {error}") from error
 
     def decode(self, record: Record, sequence: int, now: datetime) -> Message[Any] | None:
@@ -164,7 +167,7 @@ class Codec:
         else:
             try:
                 data = decoder(record.value or b"")
-            except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+            except UNREADABLE as error:
                 raise Poison(f"data of {event_name(event_type)}: {error}") from error
         return Message(
             data,
@@ -235,5 +238,5 @@ class Codec:
             raise Poison(f"deadline {name} is not declared")
         try:
             return decoder(data)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Poison(f"data of deadline {name}: {error}") from error

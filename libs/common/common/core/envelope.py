@@ -56,7 +56,7 @@ def read_envelope(values: Mapping[str, bytes | None]) -> Envelope:
         )
         region = (values.get("ce_region") or b"").decode()
         traceparent = (values.get("traceparent") or b"").decode()
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         raise Poison(_fault(values)) from None
     if core.time.tzinfo is None:
         raise Poison("header ce_time has no time zone")
