@@ -44,8 +44,8 @@ test-all:
 test-only: $(READY) ## The tests without the checks (ARGS="services/labels -k waiting")
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest $(ARGS)
 
-coverage: $(READY) ## What the last whole `make test` left: at least 99 % of the pure rooms, 90 % of all
-	@$(BIN)/python tools/coverage_gate.py --pure 99 $(ARGS)
+coverage: $(READY) ## What the last whole `make test` left: all of the pure rooms, at least 90 % of everything
+	@$(BIN)/python tools/coverage_gate.py $(ARGS)
 
 check: lint types imports dependencies mutants-changed ## Format, lint, types, import rules, dependencies, mutants of changed lines: needs no broker
 

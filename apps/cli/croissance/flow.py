@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -64,14 +65,26 @@ class StalledError(Exception):
 class Flow:
     """Looks at the chain all the time, and outlives a database that goes away for a while."""
 
-    def __init__(self, dsn: str, namespace: str = "", *, counting: bool = True, every: float = LOOK_EVERY) -> None:
-        """Look at the system of `dsn` every so many seconds; with `counting`, count events by type as they come."""
+    def __init__(
+        self,
+        dsn: str,
+        namespace: str = "",
+        *,
+        consumes: Mapping[str, Collection[str]] = CONSUMES,
+        counting: bool = True,
+        every: float = LOOK_EVERY,
+    ) -> None:
+        """Look at the services of `consumes` (consumer → producers) in `dsn` every so many seconds.
+
+        With `counting`, count events by type as they come.
+        """
         self._every = every
         self._counting = counting
         self._dsn = dsn
         self._namespace = namespace
+        self._consumes = consumes
         self._prefix = namespace.replace(".", "_").replace("-", "_")
-        self._topics = {topic(namespace, name): name for name in CONSUMES}
+        self._topics = {topic(namespace, name): name for name in consumes}
         self._looked = asyncio.Condition()
         self._turn = 0
         self._counted: defaultdict[tuple[str, int], int] = defaultdict(int)
@@ -153,7 +166,7 @@ class Flow:
         waiting = {name: n for name, n in self.look.unpublished.items() if n}
         behind = {
             f"{consumer} ← {producer}": n
-            for consumer, producers in CONSUMES.items()
+            for consumer, producers in self._consumes.items()
             for producer in producers
             if (n := self.look.behind(consumer, producer, self.look))
         }
@@ -162,7 +175,7 @@ class Flow:
     def lag(self, look: Look | None = None, target: Look | None = None) -> int:
         """Events of `target` (what is decided by now, unless given) that a consumer still has to apply, summed."""
         look = look or self.look
-        pairs = [(name, p) for name, producers in CONSUMES.items() if name in self.services for p in producers]
+        pairs = [(name, p) for name, producers in self._consumes.items() if name in self.services for p in producers]
         return sum(look.behind(consumer, producer, target or look) for consumer, producer in pairs)
 
     async def count(self) -> None:
@@ -208,14 +221,14 @@ class Flow:
             await asyncio.sleep(self._every)
 
     async def _discover(self, connection: Any) -> None:
-        schemas = {name: f"{self._prefix}{name}.outbox_heads" for name in CONSUMES}
+        schemas = {name: f"{self._prefix}{name}.outbox_heads" for name in self._consumes}
         rows = await connection.fetch(
             "select name from unnest($1::text[], $2::text[]) t (name, place) where to_regclass(place) is not null",
             list(schemas),
             list(schemas.values()),
         )
         found = {row[0] for row in rows}
-        self.services = tuple(name for name in CONSUMES if name in found)
+        self.services = tuple(name for name in self._consumes if name in found)
 
     async def _see(self, connection: Any) -> None:
         """Positions first: a head read later is never below what was applied."""

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -16,12 +16,9 @@ from common.core.commands import Ask, to_message
 from common.core.inbox import TopicPartition
 from common.core.records import apply_records
 from common.core.requests import apply_commands
-from common.declare.aggregate import Aggregate, on
-from common.declare.service import Service
 from common.postgres.outbox import PostgresOutbox
 from common.process.settings import database_address
-from common.testing import views
-from common.testing.chain import COUNTER, Count, Seen, read_count
+from common.testing.chain import COUNTER, READER, Count
 from croissance import flow as module
 from croissance import progress
 from croissance.api import Doors
@@ -33,10 +30,7 @@ from .conftest import Toy
 
 pytestmark = pytest.mark.stack
 
-READINGS = Aggregate("readings", Seen, lambda _: Seen(), (on(views.Counted, read_count, of="companies"),))
-PRODUCER = replace(COUNTER, name="companies")
-READER = Service(name="diagnostic", title="Lecteur d'essai", aggregates=(READINGS,))
-"""Under the names of two real services: those are what the flow looks for."""
+WIRING = {COUNTER.name: (), READER.name: (COUNTER.name,), "absent": (READER.name,)}
 
 
 @dataclass
@@ -72,7 +66,7 @@ class Chain:
 
 @pytest.fixture
 async def chain(open_toy: Any, namespace: str) -> Chain:
-    return Chain(await open_toy(PRODUCER), await open_toy(READER), namespace)
+    return Chain(await open_toy(COUNTER), await open_toy(READER), namespace)
 
 
 @pytest.fixture
@@ -80,7 +74,7 @@ async def flow(chain: Chain) -> AsyncIterator[Flow]:
     await chain.decide(1)
     await chain.publish()
     await chain.apply()
-    async with Flow(database_address(), chain.namespace, every=0.01) as flow:
+    async with Flow(database_address(), chain.namespace, consumes=WIRING, every=0.01) as flow:
         yield flow
 
 
@@ -94,16 +88,16 @@ async def looks(flow: Flow, times: int = 2) -> None:
 
 
 async def test_only_what_is_installed_is_looked_at(flow: Flow) -> None:
-    assert flow.services == ("companies", "diagnostic")
+    assert flow.services == ("counter", "reader")
     async with asyncio.timeout(10):
-        await flow.applied("vouchers", "companies")
+        await flow.applied("absent", "counter")
         await flow.at_rest()
     assert flow.lag() == 0
 
 
 async def test_a_reader_is_waited_for_until_it_has_applied_what_was_decided(chain: Chain, flow: Flow) -> None:
     await chain.decide(3)
-    waiting = asyncio.create_task(flow.applied("diagnostic", "companies"))
+    waiting = asyncio.create_task(flow.applied("reader", "counter"))
     await looks(flow)
     assert (waiting.done(), flow.lag()) == (False, 3)
 
@@ -112,14 +106,14 @@ async def test_a_reader_is_waited_for_until_it_has_applied_what_was_decided(chai
     async with asyncio.timeout(10):
         await waiting
         await flow.at_most(0)
-    assert flow.look.unpublished["companies"] == 3
+    assert flow.look.unpublished["counter"] == 3
 
 
 async def test_rest_is_when_all_is_published_and_applied(chain: Chain, flow: Flow) -> None:
     await chain.decide(2)
     await chain.apply()
     async with asyncio.timeout(10):
-        await flow.at_rest(ignoring=frozenset({"companies"}))
+        await flow.at_rest(ignoring=frozenset({"counter"}))
     resting = [asyncio.create_task(wait()) for wait in (flow.at_rest, flow.caught_up)]
     await looks(flow)
     assert not any(task.done() for task in resting)
@@ -143,8 +137,8 @@ async def test_a_chain_that_stands_still_is_said(chain: Chain, flow: Flow, monke
     await chain.decide(2)
     await looks(flow)
     monkeypatch.setattr(module, "STALL", 0.3)
-    for wait in (flow.at_rest(), flow.caught_up(), flow.at_most(1), flow.applied("diagnostic", "companies")):
-        with pytest.raises(StalledError, match=r"'diagnostic ← companies': 2.*'companies': 2"):
+    for wait in (flow.at_rest(), flow.caught_up(), flow.at_most(1), flow.applied("reader", "counter")):
+        with pytest.raises(StalledError, match=r"'reader ← counter': 2.*'counter': 2"):
             await wait
 
 
@@ -156,8 +150,8 @@ async def test_a_connection_that_breaks_is_replaced(chain: Chain, flow: Flow) ->
     await chain.decide(2)
     await chain.apply()
     async with asyncio.timeout(20):
-        await flow.applied("diagnostic", "companies")
-    assert flow.look.heads["companies", partition_of("k")] == 3
+        await flow.applied("reader", "counter")
+    assert flow.look.heads["counter", partition_of("k")] == 3
 
 
 async def test_a_database_that_does_not_come_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,8 +161,8 @@ async def test_a_database_that_does_not_come_back_is_said(monkeypatch: pytest.Mo
 
 
 def test_what_is_behind_is_the_sum_over_partitions() -> None:
-    look = Look({("companies", 0): 7, ("companies", 1): 2, ("labels", 0): 9}, {}, {("diagnostic", "companies", 0): 5})
-    assert look.behind("diagnostic", "companies", look) == 2 + 2
+    look = Look({("counter", 0): 7, ("counter", 1): 2, ("labels", 0): 9}, {}, {("reader", "counter", 0): 5})
+    assert look.behind("reader", "counter", look) == 2 + 2
 
 
 # --- what people see of it -------------------------------------------------------------------------------------------

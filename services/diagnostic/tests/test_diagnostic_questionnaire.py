@@ -15,7 +15,7 @@ from diagnostic.questionnaire.careful import MOST_FAULTS
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, QUESTIONS, Question, arranged
 from diagnostic.questionnaire.reading import read, read_whole
 from diagnostic.questionnaire.schema import answers_schema, document
-from diagnostic.questionnaire.sheet import blank, write
+from diagnostic.questionnaire.sheet import blank, unknown_items, write
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.scores import score
 
@@ -175,3 +175,10 @@ def test_a_question_that_nobody_could_answer_is_one_word(name: str) -> None:
     reading = read(COMPLET, {name: "ne_sait_pas"}, blank(COMPLET))
     assert reading.faults == []
     assert write(COMPLET, reading.sheet) == {name: "ne_sait_pas"}
+
+
+def test_what_nobody_knows_is_listed_by_question_and_item() -> None:
+    sheet = read(COMPLET, {"Q1": "ne_sait_pas"}, blank(COMPLET)).sheet
+    assert unknown_items(COMPLET, blank(COMPLET)) == ()
+    assert set(unknown_items(COMPLET, sheet)) <= {f"Q1.{item}" for item in QUESTIONS["Q1"].items}
+    assert len(unknown_items(COMPLET, sheet)) >= QUESTIONS["Q1"].countable

@@ -309,3 +309,50 @@ def test_what_covers_a_departement_is_gathered_once(make: Any) -> None:
 )
 def test_a_zone_exists_or_not(make: Any, zone: Zone, exists: bool) -> None:
     assert make.territories.exists(zone) is exists
+
+
+def test_what_two_companies_share_is_gathered_once(make: Any) -> None:
+    connectors = [
+        make.connector(1, zones=(Zone("epci", "200046977"),)),
+        make.connector(2, zones=(Zone("region", "84"),)),
+        make.connector(3, zones=(Zone("national"),)),
+    ]
+    directory = build_directory(connectors, make.ruleset, make.territories)
+    searcher = Searcher(directory, make.ruleset)
+    companies: list[dict[str, Any]] = [
+        *({"commune": commune} for commune in ("69123", "69003", "69029")),  # three communes of the métropole
+        {"commune": "38185", "departement": "38"},
+        *({"commune": commune, "departement": "", "region": ""} for commune in ("99998", "99999")),
+    ]
+    found = [searcher.best(query_of(make, **company), make.loads(directory, ())) for company in companies]
+    assert [[pick.candidate.id for pick in picks] for picks in found] == [["c1", "c2", "c3"]] * 3 + [
+        ["c2", "c3"],
+        ["c3"],
+        ["c3"],
+    ]
+
+
+def test_who_cannot_reach_the_best_is_left_unread(make: Any) -> None:
+    near = [make.connector(number, zones=(Zone("commune", "69123"),)) for number in (1, 2, 3)]
+    unsure = [
+        replace(make.connector(number, filters=Filters(effectif_max=100)), zones=near[0].zones) for number in (4, 5)
+    ]
+    far = [make.connector(number, zones=(Zone("national"),)) for number in range(6, 9)]
+    picks = best(make, [*unsure, *near, *far], query_of(make, headcount_code=""), {"c1": 1})
+    assert {pick.candidate.id for pick in picks} == {"c1", "c2", "c3"}
+
+
+def test_what_is_unknown_of_a_company_counts_before_the_best_are_held(make: Any) -> None:
+    at_hand = (Zone("commune", "69123"),)
+    busy = [make.connector(number, zones=at_hand) for number in (1, 2, 3)]  # 76 points, 72 with their loads
+    unsure = make.connector(4, zones=at_hand, quality=Quality(0, 12, 5.0), filters=Filters(effectif_max=100))
+    # 72.66 points unloaded, 5 fewer when the headcount is unknown
+    loads = {"c1": 4, "c2": 4, "c3": 4}
+    for headcount, best_score in (("11", 7266), ("", 7200)):
+        picks = best(make, [*busy, unsure], query_of(make, headcount_code=headcount), loads)
+        assert [pick.score for pick in picks] == [best_score, 7200, 7200]
+
+
+def test_a_company_whose_commune_is_unknown_may_be_in_the_zones_of_its_departement(make: Any) -> None:
+    picks = best(make, [make.connector(1, zones=(Zone("epci", "200046977"),))], query_of(make, commune=""))
+    assert [(pick.candidate.id, pick.unknown) for pick in picks] == [("c1", ("territoire",))]
