@@ -1,6 +1,6 @@
 """Whatever the order of inputs: the cap holds, the waiting list is served in order, repeats change nothing."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,6 +15,8 @@ from labels.cohorts.inputs import SetCohortCap
 from labels.cohorts.serving import NEXT_ROUND, OPENING
 from labels.events import LabelApplied, LabelGranted, LabelRefused, LabelWaitlisted
 from labels.places.asking import AwaitOpening, OfferPlace
+from labels.places.cohort import Cohort, grant, has_place, quotas
+from labels.ruleset import Reserve
 
 from .builders import COMPANY, NOW, VECTOR_B, application, diagnosed, engagements, sirens
 from .world import World, rules, with_reserve
@@ -129,3 +131,22 @@ def test_without_a_reserve_labels_go_to_the_first_complete_files(order: list[str
     assert {event.siren for event in run.world.of(LabelGranted)} == set(order[:cap])
     run.world.settle()
     assert {event.siren for event in run.world.of(LabelGranted)} == set(order[:cap])
+
+
+@given(
+    cap=st.integers(0, 40),
+    percent=st.integers(1, 100),
+    weights=st.dictionaries(st.sampled_from(("11", "84", "93")), st.floats(0.1, 50), min_size=1),
+    asking=st.lists(st.sampled_from(("11", "84", "93", "28")), max_size=60),
+)
+def test_what_is_kept_for_a_region_stays_free_for_it_and_no_other_place_does(
+    cap: int, percent: int, weights: dict[str, float], asking: list[str]
+) -> None:
+    kept = quotas(cap, Reserve(percent, 10, weights), date(2026, 6, 1))
+    cohort = Cohort(2026, cap)
+    for region in asking:
+        promised = {name: max(0, places - cohort.by_region.get(name, 0)) for name, places in kept.items()}
+        own = promised.get(region, 0) > 0
+        assert has_place(cohort, region, kept) is (own or cohort.free > sum(promised.values()))
+        if has_place(cohort, region, kept):
+            cohort = grant(cohort, region)
