@@ -5,6 +5,7 @@ from the declaration: `make contracts` writes contracts, Compose, Kubernetes and
 """
 
 import argparse
+import builtins
 import importlib.util
 import keyword
 import re
@@ -70,7 +71,7 @@ def check_name(name: str, root: Path) -> None:
         raise Refused(f"“{name}” is taken by {taken.relative_to(root)}")
     if name in containers(root):
         raise Refused(f"“{name}” is taken by a container of docker-compose.yml")
-    if keyword.iskeyword(name) or name in sys.stdlib_module_names:
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in {*dir(builtins), *sys.stdlib_module_names}:
         raise Refused(f"“{name}” is a word or a module of Python")
     if importlib.util.find_spec(name) is not None:
         raise Refused(f"“{name}” is an installed package")

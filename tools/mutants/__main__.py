@@ -21,11 +21,11 @@ from typing import cast
 
 from .grow import Mutant, grow
 from .scope import Scope, base_of, changed_lines, files_of, matches, member_of, read_scope
-from .trial import Baseline, Outcome, Trial, TrialError, baseline, preload, run
+from .trial import Baseline, Fate, Trial, TrialError, baseline, preload, run
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".mutants"
-LIVES: frozenset[Outcome] = frozenset({"survived", "unreached"})
+LIVES: frozenset[Fate] = frozenset({"survived", "unreached"})
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Case:
     mutant: Mutant
     number: int
     key: str = ""
-    outcome: Outcome | None = None
+    fate: Fate | None = None
 
     @property
     def source(self) -> str:
@@ -107,14 +107,14 @@ def asked(options: Options, cases: list[Case]) -> list[Case]:
 
 
 def try_member(member: str, cases: list[Case], scope: Scope, options: Options, until: float) -> None:
-    """Fill the outcome of each case that the time allows."""
+    """Fill the fate of each case that the time allows."""
     tests = scope.tests_of(member)
     stamp = _stamp([*(ROOT / path for path in tests), ROOT / member])
     known = {} if options.fresh else _known(member)
     for case in cases:
         case.key = hashlib.sha256("\0".join((stamp, *case.place, str(case.number))).encode()).hexdigest()
-        case.outcome = known.get(case.key)
-    waiting = [case for case in cases if case.outcome is None][: options.limit]
+        case.fate = known.get(case.key)
+    waiting = [case for case in cases if case.fate is None][: options.limit]
     if not waiting or time.monotonic() >= until:
         return
     try:
@@ -129,7 +129,7 @@ def try_member(member: str, cases: list[Case], scope: Scope, options: Options, u
             _try(_spread(waiting), base, options, until, Path(name))
     finally:
         KEPT.mkdir(exist_ok=True)
-        found = {case.key: case.outcome for case in cases if case.outcome}
+        found = {case.key: case.fate for case in cases if case.fate}
         _kept(member).write_text(json.dumps(known | found), "utf-8")
 
 
@@ -138,13 +138,13 @@ def _try(waiting: list[Case], base: Baseline, options: Options, until: float, fo
     for number, case in enumerate(waiting):
         tests = base.tests_of(case.file, case.mutant.span)
         if tests is None:
-            case.outcome = "unreached"
+            case.fate = "unreached"
             continue
         limit = 20 + 10 * sum(base.seconds[test] for test in tests)
         trials[number] = Trial(ROOT / case.file, case.tree, case.mutant.apply, tests, limit)
     told = time.monotonic()
-    for done, (number, outcome) in enumerate(run(trials, options.jobs, folder, until), 1):
-        waiting[number].outcome = outcome
+    for done, (number, fate) in enumerate(run(trials, options.jobs, folder, until), 1):
+        waiting[number].fate = fate
         if time.monotonic() - told > 10:
             told = time.monotonic()
             print(f"  {done} of {len(trials)}", flush=True)
@@ -162,7 +162,7 @@ def _spread(cases: list[Case]) -> list[Case]:
 
 
 def _stamp(folders: Iterable[Path]) -> str:
-    """A hash over everything in some folders that could change an outcome."""
+    """A hash over everything in some folders that could change a fate."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in folders for path in folder.rglob("*.py")):
         digest.update(path.read_bytes())
@@ -173,25 +173,25 @@ def _kept(member: str) -> Path:
     return KEPT / f"{member.replace('/', '-')}.json"
 
 
-def _known(member: str) -> dict[str, Outcome]:
+def _known(member: str) -> dict[str, Fate]:
     path = _kept(member)
-    return cast("dict[str, Outcome]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    return cast("dict[str, Fate]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
 
 
 def report(cases: list[Case], every: list[Case], scope: Scope) -> int:
     """Print what lives and what is stale; 1 when there is any of it."""
     excused = {reason.place for reason in scope.reasons}
-    living = [case for case in cases if case.outcome in LIVES and case.place not in excused]
+    living = [case for case in cases if case.fate in LIVES and case.place not in excused]
     for case in living:
-        what = "no test runs it" if case.outcome == "unreached" else "every test passes"
+        what = "no test runs it" if case.fate == "unreached" else "every test passes"
         print(f"{case.file}:{case.mutant.line}: {what}\n    {case.source}\n    {case.mutant.change}")
     existing = {case.place for case in every}
-    noticed = {case.place for case in cases if case.outcome in {"killed", "timeout"}}
-    still = {case.place for case in cases if case.outcome in LIVES or case.outcome is None}
+    noticed = {case.place for case in cases if case.fate in {"killed", "timeout"}}
+    still = {case.place for case in cases if case.fate in LIVES or case.fate is None}
     stale = [place for place in sorted(excused) if place not in existing or (place in noticed and place not in still)]
     for file, line, change in stale:
         print(f"tools/mutants.toml: a reason for nothing: {file}\n    {line}\n    {change}")
-    counts = Counter(case.outcome or "left out" for case in cases)
+    counts = Counter(case.fate or "left out" for case in cases)
     print(
         f"{len(cases)} mutants: {counts['killed']} noticed, {counts['timeout']} by their time, "
         f"{counts['survived']} survive, {counts['unreached']} run by no test, {counts['left out']} left out; "

@@ -24,7 +24,7 @@ import coverage
 import hypothesis
 import pytest
 
-Outcome: TypeAlias = Literal["killed", "timeout", "survived", "unreached"]
+Fate: TypeAlias = Literal["killed", "timeout", "survived", "unreached"]
 
 _STACK_FIXTURES = frozenset({"dsn", "bootstrap", "open_postgres"})
 _MEMORY_BYTES = 4 << 30
@@ -221,8 +221,8 @@ def _judge(trial: Trial) -> int:
     return pytest.main([*_OPTIONS, *files], plugins=[_Chosen(trial.tests)])
 
 
-def run(trials: Mapping[int, Trial], jobs: int, folder: Path, until: float) -> Iterator[tuple[int, Outcome]]:
-    """Try mutants, `jobs` at a time, until a moment of the monotonic clock; gives (number, outcome) as they end.
+def run(trials: Mapping[int, Trial], jobs: int, folder: Path, until: float) -> Iterator[tuple[int, Fate]]:
+    """Try mutants, `jobs` at a time, until a moment of the monotonic clock; gives (number, fate) as they end.
 
     Raises:
         TrialError: a fork broke outside the tests, which is a fault of this tool.
@@ -236,17 +236,17 @@ def run(trials: Mapping[int, Trial], jobs: int, folder: Path, until: float) -> I
                 pid = _fork(lambda trial=trial: _judge(trial), folder / f"{number}.log")
                 running[pid] = (number, time.monotonic() + trial.limit_seconds)
             for pid, (number, limit) in list(running.items()):
-                outcome = _ended(pid, late=time.monotonic() > limit, log=folder / f"{number}.log")
-                if outcome:
+                fate = _ended(pid, late=time.monotonic() > limit, log=folder / f"{number}.log")
+                if fate:
                     del running[pid]
-                    yield number, outcome
+                    yield number, fate
             time.sleep(0.005)
     finally:
         for pid in running:
             os.killpg(pid, signal.SIGKILL)
 
 
-def _ended(pid: int, *, late: bool, log: Path) -> Outcome | None:
+def _ended(pid: int, *, late: bool, log: Path) -> Fate | None:
     """What a fork came to; None while it runs. One that is late is stopped.
 
     Raises:

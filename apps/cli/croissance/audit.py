@@ -26,7 +26,9 @@ def audit(
     bootstrap: Bootstrap = "",
     dsn: Dsn = "",
     namespace: Namespace = "",
-    wait: Annotated[float, typer.Option(help="Secondes d’attente que tout ce qui est en cours soit appliqué.")] = 30.0,
+    wait: Annotated[
+        float, typer.Option(min=0, max=3600, help="Secondes d’attente que tout ce qui est en cours soit appliqué.")
+    ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
     """Vérifie tout le système, hors des services: rien de perdu, rien de doublé, rien de désordonné, au centime près.

@@ -1,5 +1,6 @@
 """`croissance dlq`: the records that a service could not apply, and what to do with them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -218,7 +219,7 @@ def parse_letters(letters: list[str]) -> dict[str, list[int]]:
     named: dict[str, list[int]] = {}
     for letter in letters:
         service, _, number = letter.partition("/")
-        if not service or not number.isdigit():
+        if not service or not re.fullmatch("0*[0-9]{1,18}", number):
             raise typer.BadParameter(f"« {letter} »: attendu SERVICE/NUMÉRO, par exemple matching/12")
         named.setdefault(service, []).append(int(number))
     return named

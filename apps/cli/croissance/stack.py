@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def _counts(values: list[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for value in values:
         name, _, number = value.partition("=")
-        if name not in service_names() or not number.isdigit() or not 0 < int(number) <= 12:
+        if name not in service_names() or not re.fullmatch("0*([1-9]|1[012])", number):
             raise typer.BadParameter(f"{value}: attendu SERVICE=1..12, SERVICE parmi {', '.join(service_names())}")
         counts[name] = int(number)
     return counts

@@ -93,6 +93,12 @@ def test_letters_are_named_by_service_and_number() -> None:
     assert parse_letters(["matching/12", "labels/3", "matching/15"]) == {"matching": [12, 15], "labels": [3]}
 
 
+@pytest.mark.parametrize("letter", ["12", "matching/", "matching/²", "matching/-1", "matching/99999999999999999999"])
+def test_a_letter_that_cannot_be_one_is_refused(letter: str) -> None:
+    with pytest.raises(typer.BadParameter, match="SERVICE/NUMÉRO"):
+        parse_letters([letter])
+
+
 def test_where_to_start() -> None:
     assert start_of("beginning") == "beginning"
     assert start_of("1970-01-01T00:00:01") == 1000

@@ -43,7 +43,9 @@ def test_scale_of_nothing_says_what_to_do(data: str) -> None:
     assert "croissance up" in result.stderr
 
 
-@pytest.mark.parametrize("target", ["matching", "matching=0", "matching=13", "matching=x", "nobody=2"])
+@pytest.mark.parametrize(
+    "target", ["matching", "matching=0", "matching=13", "matching=x", "matching=²", "matching=1e1", "nobody=2"]
+)
 def test_a_wrong_target_is_status_2_and_names_the_services(data: str, target: str) -> None:
     for command in (["scale", target], ["up", "--scale", target]):
         result = RUNNER.invoke(app, [*command, "--data", data])
