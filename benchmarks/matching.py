@@ -202,7 +202,7 @@ def diagnosed(company: Drawn) -> DiagnosticCompleted:
     sheet, _ = read_whole(COMPLET, answers, blank(COMPLET))
     result = score(sheet)
     measures = tuple(
-        Measure(step.measure.subject, step.measure.spend_categories) for step in plan(calls_of(sheet), result.scores)
+        Measure(step.measure.subject, step.measure.spend_categories) for step in plan(calls_of(sheet), result.parts)
     )
     place = (company.commune, company.departement, company.region)
     what = (company.naf, "NAFRev2", company.legal_form, company.headcount_code, date.fromisoformat(company.created_on))

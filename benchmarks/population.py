@@ -75,7 +75,7 @@ def _template(company: Company) -> Template:
     if faults:
         raise ValueError(f"the population gives wrong answers: {faults}")
     result = score(sheet)
-    steps = plan(calls_of(sheet), result.scores)
+    steps = plan(calls_of(sheet), result.parts)
     told = Score(result.global_score, result.scores, [step.measure.id for step in steps])
     categories = {step.measure.id: step.measure.spend_categories for step in steps}
     asks = voucher_application(who, told, categories) if wants_voucher(who, told) else None

@@ -47,7 +47,7 @@ def _able() -> Sequence[tuple[Participant, Score, Mapping[str, Sequence[str]]]]:
     for company in Population(1).draw(0, 400):
         sheet = read_whole(COMPLET, msgspec.json.decode(company.answers), blank(COMPLET)).sheet
         result = score(sheet)
-        steps = plan(calls_of(sheet), result.scores)
+        steps = plan(calls_of(sheet), result.parts)
         told = Score(result.global_score, result.scores, [step.measure.id for step in steps])
         found.append((participant(company), told, {step.measure.id: step.measure.spend_categories for step in steps}))
     return sorted(found, key=lambda each: (not each[1].passes, each[0].siren))[:60]

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from fractions import Fraction
+from itertools import product
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diagnostic.diagnostics.answers import one_decimal
 from diagnostic.diagnostics.model import Completed
 from diagnostic.diagnostics.stage import stage_of, valid_until
 from diagnostic.events import Company
@@ -17,8 +21,11 @@ from diagnostic.questionnaire.reading import read_whole
 from diagnostic.questionnaire.sheet import blank
 from diagnostic.ruleset import RULESET, band_of
 from diagnostic.scoring.express import prefill, score_express
+from diagnostic.scoring.parts import fewest, most
 from diagnostic.scoring.peers import Bucket, Cell, cell_of, percentile, statistics, widenings
-from diagnostic.scoring.scores import score
+from diagnostic.scoring.scores import WHOLE, score
+
+BANDS = ("debutant", "intermediaire", "avance", "expert")
 
 
 def first(question: str, count: int, start: int = 0) -> list[str]:
@@ -101,6 +108,117 @@ def test_bands_are_cut_on_the_unrounded_value() -> None:
     assert band_of(RULESET.bands, 75.0001) == band_of(RULESET.bands, 100) == "expert"
 
 
+# --- thresholds are exact --------------------------------------------------------------------------------------------
+
+
+def fill(**levels: int) -> str:
+    """The sheet that reaches so many levels of each question; none of those not named."""
+    sheet = ""
+    for question in COMPLET.questions:
+        left, codes = levels.get(question.id, 0), ""
+        for _ in range(question.countable):
+            level = min(left, TOP_LEVEL[question.kind])
+            codes, left = codes + str(level), left - level
+        assert left == 0, question.id
+        sheet += codes + "0" * (len(question.items) - question.countable)
+    return sheet
+
+
+EUROPEAN = {q.id: TOP_LEVEL[q.kind] * q.countable for q in COMPLET.questions if q.dimension.startswith("D")}
+"""Levels within reach of each question that counts in the global score."""
+
+
+def exact(levels: dict[str, int]) -> dict[str, Fraction]:
+    """The scores as the rules of the European assessment say them, in fractions."""
+    scores: dict[str, Fraction] = {}
+    for dimension in ("D1", "D2", "D3", "D4", "D5", "D6"):
+        worth = [Fraction(levels[q], EUROPEAN[q]) for q in EUROPEAN if QUESTIONS[q].dimension == dimension]
+        scores[dimension] = 100 * sum(worth, Fraction()) / len(worth)
+    return scores
+
+
+UNIT = 4200
+"""A common denominator of the questions, worked out by hand: 20, 10, 35, 7, 8, 6 and 25 divide it."""
+
+WORTH = {question: UNIT // reach for question, reach in EUROPEAN.items()}
+
+
+@pytest.mark.parametrize(("cut", "below", "above"), [(25, *BANDS[:2]), (50, *BANDS[1:3]), (75, *BANDS[2:])])
+def test_who_stands_at_a_cut_is_at_it_and_one_level_more_is_above(cut: int, below: str, above: str) -> None:
+    chance, found = Random(cut), 0
+    lowest, highest = max(0, 2 * cut - 100), min(100, 2 * cut)
+    while found < 100:
+        levels = {q: chance.randint(reach * lowest // 100, reach * highest // 100) for q, reach in EUROPEAN.items()}
+        levels["Q10"] = levels["Q11"] = 0
+        reached = sum(WORTH[question] * level * (1 + (question == "Q9")) for question, level in levels.items())
+        missing, rest = divmod(12 * UNIT * cut // 100 - reached, WORTH["Q10"])
+        if rest or not 0 <= missing < 20:
+            continue
+        found += 1
+        levels |= {"Q10": min(10, missing), "Q11": max(0, missing - 10)}
+        at = score(fill(**levels))
+        assert (at.global_score, at.band) == (cut, below), levels
+        more = score(fill(**levels | {"Q11": levels["Q11"] + 1}))
+        assert more.global_score > cut
+        assert more.band == above
+
+
+def test_every_way_to_stand_at_the_flag_of_tools_without_people_raises_it_and_one_level_less_does_not() -> None:
+    edges = 0
+    for tools, tech, training, people in product(range(11), range(36), range(8), range(9)):
+        reached = WORTH["Q3"] * tools + WORTH["Q4"] * tech - 2 * (WORTH["Q5"] * training + WORTH["Q6"] * people)
+        automation, rest = divmod(UNIT - reached, 2 * WORTH["Q9"])
+        if not rest and 1 <= automation <= 25:
+            edges += 1
+            levels = {"Q3": tools, "Q4": tech, "Q5": training, "Q6": people}
+            assert score(fill(**levels, Q9=automation)).gaps == ("outils_sans_competences",), levels
+            assert score(fill(**levels, Q9=automation - 1)).gaps == (), levels
+    assert edges > 200
+
+
+@given(st.fixed_dictionaries({question: st.integers(0, reach) for question, reach in EUROPEAN.items()}))
+def test_what_is_published_is_the_number_closest_to_the_exact_score(levels: dict[str, int]) -> None:
+    scores, result = exact(levels), score(fill(**levels))
+    assert {name: result.scores[name] for name in scores} == {name: float(value) for name, value in scores.items()}
+    assert {name: Fraction(100 * result.parts[name], WHOLE) for name in scores} == scores
+    assert result.global_score == float(sum(scores.values()) / 6)
+    assert result.band == band_of(RULESET.bands, result.global_score)
+
+
+def test_no_way_to_skip_an_item_leaves_the_common_denominator() -> None:
+    skips = {question.id: question.non_concerne for question in COMPLET.questions if question.non_concerne}
+    for count in range(1, 4):
+        grid = dict(zip(QUESTIONS["Q4"].items, [1] * 7, strict=True)) | dict.fromkeys(
+            skips["Q4"][:count], "non_concerne"
+        )
+        assert score(sheet_of(Q4=grid)).questions["Q4"] == 10 * (7 - count) / (35 - 5 * count)
+    one = sheet_of(Q2={"oui": first("Q2", 1), "non_concerne": list(skips["Q2"])})
+    assert score(one).questions["Q2"] == 10 / 9
+
+
+@pytest.mark.parametrize(
+    ("threshold", "at_least", "at_most"), [(0.1, 3, 3), (0.11, 4, 3), (0.3, 9, 9), (45.1, 1353, 1353), (50, 1500, 1500)]
+)
+def test_a_threshold_is_the_decimal_that_is_written(threshold: float, at_least: int, at_most: int) -> None:
+    assert (fewest(threshold, 100, 3000), most(threshold, 100, 3000)) == (at_least, at_most)
+
+
+def test_equal_dimensions_are_equal_in_the_plan_however_they_came_by_their_score() -> None:
+    equal = 0
+    for tools, tech, training, people in product(range(11), range(36), range(8), range(9)):
+        if WORTH["Q3"] * tools + WORTH["Q4"] * tech == WORTH["Q5"] * training + WORTH["Q6"] * people:
+            equal += 1
+            parts = score(fill(Q3=tools, Q4=tech, Q5=training, Q6=people)).parts
+            assert parts["D2"] == parts["D3"]
+    assert equal > 50
+
+
+def test_a_score_is_shown_with_the_decimal_of_the_exact_one_halves_up() -> None:
+    for part in range(0, WHOLE + 1, 7):
+        shown = one_decimal(100 * part / WHOLE)
+        assert shown == (2000 * part + WHOLE) // (2 * WHOLE) / 10, part
+
+
 def test_the_two_axes_of_the_report_have_their_own_score_and_never_enter_the_total() -> None:
     rich = sheet_of(E1=first("E1", 6), E2=first("E2", 3), E3=first("E3", 5), E4=first("E4", 5))
     result = score(rich)
@@ -154,7 +272,7 @@ def test_data_without_security() -> None:
 
 
 def ids_of_plan(sheet: str) -> list[str]:
-    return [entry.measure.id for entry in plan(calls_of(sheet), score(sheet).scores)]
+    return [entry.measure.id for entry in plan(calls_of(sheet), score(sheet).parts)]
 
 
 def test_security_comes_first_while_data_and_security_are_low() -> None:
@@ -181,7 +299,7 @@ def test_a_company_that_does_everything_gets_no_plan() -> None:
     assert score(sheet).global_score == 100
     assert (
         triggered(calls_of(sheet))
-        == plan(calls_of(sheet), score(sheet).scores)
+        == plan(calls_of(sheet), score(sheet).parts)
         == spend_categories(calls_of(sheet))
         == ()
     )
@@ -202,7 +320,7 @@ SHEETS = st.tuples(*(codes_of(question) for question in COMPLET.questions)).map(
 @given(SHEETS)
 def test_the_plan_only_holds_measures_called_for_each_once(sheet: str) -> None:
     result = score(sheet)
-    chosen = plan(calls_of(sheet), result.scores)
+    chosen = plan(calls_of(sheet), result.parts)
     called = triggered(calls_of(sheet))
     assert len({entry.measure.id for entry in chosen}) == len(chosen) <= RULESET.plan.size
     assert set(chosen) <= set(called)

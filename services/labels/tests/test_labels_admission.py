@@ -1,5 +1,6 @@
 """Given a file and an application, when it is judged, then every missing condition is named, and nothing else."""
 
+import math
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 
 from labels.applications.admission import refusal_reasons
 from labels.applications.model import LabelFile, Reason
-from labels.applications.score import file_score
+from labels.applications.score import file_score, progress_points
 from labels.ruleset import RULESETS, Ruleset
 
 from .builders import COMPANY, NOW, SIREN, STARS, VECTOR_B, VECTOR_C, application, diagnosed, engagements, ready_file
@@ -55,6 +56,42 @@ def test_the_global_score_must_be_above_its_bar_not_at_it() -> None:
     at_the_bar = dict.fromkeys(VECTOR_C, 50.0)
     assert codes(scored(at_the_bar)) == ["score_global"]
     assert codes(scored({**at_the_bar, "D1": 50.01})) == []
+
+
+PARTS = 1512
+"""A score is a number of 1,512ths of a point at the finest, see `diagnostic.scoring.scores`."""
+
+
+@pytest.mark.parametrize("bar", [25, 45, 50])
+def test_a_score_at_a_bar_is_at_it_whatever_binary_number_carries_it(bar: int) -> None:
+    rules = replace(RULES, diagnosis=replace(RULES.diagnosis, global_above=float(bar), floors={"D4": float(bar)}))
+    for near in (math.nextafter(bar, 0), float(bar), math.nextafter(bar, 100), math.nextafter(bar, 100) + 1e-13):
+        file = scored({**VECTOR_C, "D4": near})
+        known = file.diagnosis
+        assert known is not None
+        assert codes(replace(file, diagnosis=replace(known, global_score=near)), rules) == [
+            "score_global",
+            "plancher_D4",
+        ]
+    least = bar + 1 / PARTS
+    file = scored({**VECTOR_C, "D4": least})
+    known = file.diagnosis
+    assert known is not None
+    assert codes(replace(file, diagnosis=replace(known, global_score=least)), rules) == []
+
+
+def test_a_score_is_told_as_the_diagnosis_shows_it() -> None:
+    reasons = judged(scored(dict.fromkeys(VECTOR_C, 43.25)))
+    assert reasons[0].text.startswith("Votre score global est de 43,3 sur 100 : il doit dépasser 50.")
+
+
+def test_every_step_of_progress_earns_its_point_wherever_it_begins() -> None:
+    for start in range(0, 75 * PARTS, 11):
+        for step in range(1, 6):
+            first, second = start / PARTS, (start + 5 * step * PARTS) / PARTS
+            assert progress_points(LabelFile(SIREN, first_global=first, second_global=second), RULES) == step
+            less = (start + 5 * step * PARTS - 1) / PARTS
+            assert progress_points(LabelFile(SIREN, first_global=first, second_global=less), RULES) == step - 1
 
 
 @pytest.mark.parametrize("dimension", ["D2", "D3", "D4"])

@@ -73,7 +73,7 @@ def _complete(
     """Score a full form, freeze it, and move the company in the benchmark from its last result to this one."""
     result = score(sheet)
     calls = calls_of(sheet)
-    steps = plan(calls, result.scores)
+    steps = plan(calls, result.parts)
     done = Completed(
         diagnostic_id=diagnostic_id,
         stage=stage_of(state.completed, now),

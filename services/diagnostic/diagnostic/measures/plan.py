@@ -9,6 +9,8 @@ from typing import Final, NamedTuple
 from diagnostic.measures.table import TABLE, PlannedMeasure
 from diagnostic.questionnaire.forms import COMPLET, UNKNOWN
 from diagnostic.ruleset import RULESET
+from diagnostic.scoring.parts import fewest
+from diagnostic.scoring.scores import WHOLE
 
 
 class _Line(NamedTuple):
@@ -31,6 +33,8 @@ _URGENT: Final = tuple(
 )
 _OTHERS: Final = tuple(tuple(line for line in lines if line not in _URGENT) for lines in _BY_RANK)
 """`_BY_RANK` without the urgent measures."""
+
+_URGENT_BELOW: Final = fewest(RULESET.plan.urgent_below, 100, WHOLE)
 
 _ROOM: Final = {dimension.id: RULESET.plan.per_dimension for dimension in COMPLET.dimensions}
 _BY_SPEND: Final = tuple(
@@ -74,8 +78,8 @@ def triggered(calls: bytes) -> tuple[PlannedMeasure, ...]:
     return tuple([line.entry for line in _LINES if calls[line.position]])
 
 
-def plan(calls: bytes, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
-    """The measures to propose, in order.
+def plan(calls: bytes, parts: dict[str, int]) -> tuple[PlannedMeasure, ...]:
+    """The measures to propose, in order; `parts` are those of each dimension (see `scoring.scores.Result`).
 
     The urgent ones first, all of them, if their dimension is low. Then the best effect/effort, then priority, then the
     weakest dimension, then the order of the questionnaire; a dimension that has its share leaves room to the others.
@@ -84,7 +88,7 @@ def plan(calls: bytes, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
     room = _ROOM.copy()
     chosen: list[PlannedMeasure] = []
     ranks = _BY_RANK
-    if scores[rules.urgent_dimension] < rules.urgent_below:
+    if parts[rules.urgent_dimension] < _URGENT_BELOW:
         chosen = [line.entry for line in _URGENT if calls[line.position]][: rules.size]
         room[rules.urgent_dimension] -= len(chosen)
         ranks = _OTHERS
@@ -92,7 +96,7 @@ def plan(calls: bytes, scores: dict[str, float]) -> tuple[PlannedMeasure, ...]:
         if len(chosen) == rules.size:
             break
         fitting = [
-            (scores[dimension], order, dimension, entry)
+            (parts[dimension], order, dimension, entry)
             for position, dimension, order, entry in equals
             if calls[position] and room[dimension] > 0
         ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 import msgspec
@@ -70,9 +71,9 @@ class PlannedMeasure:
     rank: int = 0
 
     @property
-    def merit(self) -> tuple[float, int]:
+    def merit(self) -> tuple[Fraction, int]:
         """Sort key: best effect/effort, then priority."""
-        return -self.effect / self.effort, self.priority
+        return Fraction(-self.effect, self.effort), self.priority
 
 
 def _read_table() -> tuple[PlannedMeasure, ...]:

@@ -9,5 +9,6 @@ outcomes.py   what each outcome leaves behind
 offering.py   a place for a file that waits
 term.py       the end of a label
 admission.py, score.py   who may have the label, points of a file
+exact.py      scores compared as integers
 answers.py, refusals.py  words for people
 """

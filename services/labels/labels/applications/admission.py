@@ -8,7 +8,8 @@ the figures come from the ruleset.
 from datetime import date, datetime
 
 from france.days import add_months, paris_day
-from france.typography import short_day
+from france.typography import one_decimal, short_day
+from labels.applications.exact import exact
 from labels.applications.inputs import ApplyForLabel, Company, Engagement
 from labels.applications.model import Diagnosis, LabelFile, Reason
 from labels.ruleset import Charter, Commitment, CompanyRules, DiagnosisRules, Ruleset
@@ -57,7 +58,7 @@ def company_reasons(company: Company, rules: CompanyRules) -> tuple[Reason, ...]
 
 
 def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today: date) -> tuple[Reason, ...]:
-    """Reasons that lie in the diagnosis: none, too old, a score that is not above its bar (strictly, unrounded)."""
+    """Reasons that lie in the diagnosis: none, too old, a score that is not above its bar (strictly, exactly)."""
     if diagnosis is None:
         return (_NO_DIAGNOSIS,)
     reasons: list[Reason] = []
@@ -68,7 +69,7 @@ def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today:
             f"{rules.valid_months} mois. Refaites le diagnostic complet, puis déposez de nouveau votre candidature."
         )
         reasons.append(Reason("diagnostic_perime", text))
-    if not diagnosis.global_score > rules.global_above:
+    if exact(diagnosis.global_score) <= exact(rules.global_above):
         text = (
             f"Votre score global est de {_french(diagnosis.global_score)} sur 100 : il doit dépasser "
             f"{_french(rules.global_above)}. Mettez en œuvre les mesures de votre plan d'action, "
@@ -77,7 +78,7 @@ def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today:
         reasons.append(Reason("score_global", text))
     for dimension, floor in rules.floors.items():
         score = diagnosis.scores.get(dimension, 0.0)
-        if not score > floor:
+        if exact(score) <= exact(floor):
             text = (
                 f"Votre score « {DIMENSIONS.get(dimension, dimension)} » ({dimension}) est de {_french(score)} sur "
                 f"100 : il doit dépasser {_french(floor)}. Mettez en œuvre les mesures de votre plan d'action pour "
@@ -148,7 +149,7 @@ def declaration_reasons(content: ApplyForLabel) -> tuple[Reason, ...]:
 
 def _french(score: float) -> str:
     """A score as French readers write it, with one decimal only where it says something: 43,8 and 50."""
-    return f"{score:.1f}".removesuffix(".0").replace(".", ",")
+    return one_decimal(score).removesuffix(",0")
 
 
 _CLOSED = Reason(

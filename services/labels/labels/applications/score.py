@@ -1,6 +1,7 @@
 """Points of a file: proofs beyond what admission needs, and progress between two diagnoses."""
 
 from labels.applications.admission import is_proved
+from labels.applications.exact import exact
 from labels.applications.inputs import ApplyForLabel
 from labels.applications.model import LabelFile
 from labels.ruleset import Ruleset
@@ -28,5 +29,5 @@ def progress_points(file: LabelFile, ruleset: Ruleset) -> int:
     if file.first_global is None or file.second_global is None:
         return 0
     rules = ruleset.score
-    steps = int((file.second_global - file.first_global) / rules.progress_step)
+    steps = exact(file.second_global - file.first_global) // exact(rules.progress_step)
     return max(0, min(steps, rules.progress_points_max))
