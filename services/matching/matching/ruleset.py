@@ -18,8 +18,8 @@ class Scoring:
         territory: points by level of the zone that covers the company.
         main_subject: points when the connecteur covers the main subject of the need.
         second_subject: points when it covers another subject only.
-        sector_division: experience of the company's NAF division.
-        sector_section: experience of another division of its section.
+        sector_division: experience of the company's NAF division, named.
+        sector_section: experience of its section as a whole, or of another division of it.
         past_help: highest points for past help, times (done + prior_done) / (matches + prior_matches).
         prior_done: prior successes.
         prior_matches: prior matches.

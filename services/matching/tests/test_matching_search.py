@@ -14,6 +14,7 @@ from matching.criteria.verdict import NO, UNKNOWN
 from matching.explain.refusals import assess
 from matching.places.territory import Zone
 from matching.search.connector import Connector, Quality
+from matching.search.filing import sector_points
 from matching.search.index import build_directory
 from matching.search.searcher import Query, Searcher
 
@@ -50,7 +51,8 @@ def best(make: Any, connectors: list[Connector], query: Query, loads: dict[str, 
         ({"zones": (Zone("national"),)}, {}, 52.0),
         ({"zones": (Zone("national"), Zone("departement", "69"))}, {}, 66.0),
         ({"secteurs": ("62",)}, {}, 81.0),
-        ({"secteurs": ("J",)}, {}, 81.0),
+        ({"secteurs": ("J",)}, {}, 74.0),
+        ({"secteurs": ("J", "62")}, {}, 81.0),
         ({"secteurs": ("63",)}, {}, 74.0),
         ({"secteurs": ("F",)}, {}, 66.0),
         ({"quality": Quality(9, 12, 2.0)}, {}, 71.66),  # 10×12/18 = 6.66, ≤ 2 days = 10
@@ -64,6 +66,22 @@ def best(make: Any, connectors: list[Connector], query: Query, loads: dict[str, 
 def test_the_score_adds_up(make: Any, change: dict[str, Any], loads: dict[str, int], expected: float) -> None:
     (pick,) = best(make, [make.connector(1, **change)], query_of(make), loads)
     assert pick.score / 100 == expected
+
+
+def test_who_claims_a_whole_section_never_outscores_who_names_a_division_of_it(make: Any) -> None:
+    rules = make.ruleset
+    for named, section in rules.activities.sections.items():
+        claimed, precise = (sector_points((code,), rules.activities, rules.score) for code in (section, named))
+        assert claimed.keys() == precise.keys()
+        assert all(claimed[division] <= precise[division] for division in precise)
+        only = list(rules.activities.sections.values()).count(section) == 1
+        assert (claimed[named] == precise[named]) is only
+
+
+def test_a_missing_datum_costs_its_points_once_a_family_of_filters(make: Any) -> None:
+    both = Filters(naf_in=("62",), naf_out=("62.09Z",), formes_in=("57",), formes_out=("5710",))
+    (pick,) = best(make, [make.connector(1, filters=both)], query_of(make, naf="", legal_form=""))
+    assert (pick.score, pick.unknown) == (5600, ("naf", "forme"))
 
 
 def test_a_second_subject_is_worth_less(make: Any) -> None:
@@ -208,7 +226,7 @@ def scored_one_by_one(make: Any, connectors: list[Connector], query: Query, load
         sections = {make.ruleset.activities.sections.get(code, code) for code in listed}
         sector = 0
         if activity.division:
-            if listed & {activity.division, activity.section}:
+            if activity.division in listed:
                 sector = score.sector_division
             elif activity.section in sections:
                 sector = score.sector_section

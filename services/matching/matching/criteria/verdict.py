@@ -60,36 +60,45 @@ class AgeWithin:
 
 
 @dataclass(frozen=True, slots=True)
-class ActivityAmong:
-    """Activity under one of the prefixes (or, `inside` false, under none)."""
+class ActivityAccepted:
+    """Activity under one of the prefixes accepted, where there are some, and under none of those refused."""
 
-    prefixes: frozenset[str]
-    inside: bool
+    accepted: frozenset[str]
+    refused: frozenset[str]
 
     def __call__(self, profile: Profile) -> str:
         """See `Test`."""
         activity = profile.activity
         if not activity.keys:
             return UNKNOWN
-        if not self.prefixes.isdisjoint(activity.keys):
-            return YES if self.inside else NO
-        if not activity.fine and any(prefix.startswith(activity.division) for prefix in self.prefixes):
-            return UNKNOWN
-        return NO if self.inside else YES
+        if not self.refused.isdisjoint(activity.keys):
+            return NO
+        sure = not self.accepted or not self.accepted.isdisjoint(activity.keys)
+        if sure and (activity.fine or not _inside(self.refused, activity.division)):
+            return YES
+        return UNKNOWN if sure or (not activity.fine and _inside(self.accepted, activity.division)) else NO
+
+
+def _inside(prefixes: Iterable[str], division: str) -> bool:
+    """Whether one of these prefixes lies inside a division."""
+    return any(prefix.startswith(division) for prefix in prefixes)
 
 
 @dataclass(frozen=True, slots=True)
-class FormAmong:
-    """Legal category under one of the prefixes (or, `inside` false, under none)."""
+class FormAccepted:
+    """Legal category under one of the prefixes accepted, where there are some, and under none of those refused."""
 
-    prefixes: frozenset[str]
-    inside: bool
+    accepted: frozenset[str]
+    refused: frozenset[str]
 
     def __call__(self, profile: Profile) -> str:
         """See `Test`."""
-        if not profile.forms:
+        forms = profile.forms
+        if not forms:
             return UNKNOWN
-        return YES if self.prefixes.isdisjoint(profile.forms) != self.inside else NO
+        if not self.refused.isdisjoint(forms):
+            return NO
+        return YES if not self.accepted or not self.accepted.isdisjoint(forms) else NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +177,15 @@ class ValidOn:
 
 
 def filter_checks(filters: Filters) -> Iterable[Check]:
-    """The conditions that filters state."""
+    """The conditions that filters state, one a family: a datum that is missing leaves a family open once."""
     if filters.effectif_min is not None or filters.effectif_max is not None:
         yield Check("effectif", HeadcountWithin(*_ends(filters.effectif_min, filters.effectif_max)))
     if filters.anciennete_min is not None or filters.anciennete_max is not None:
         yield Check("anciennete", AgeWithin(*_ends(filters.anciennete_min, filters.anciennete_max)))
-    if filters.naf_in:
-        yield Check("naf", ActivityAmong(frozenset(filters.naf_in), inside=True))
-    if filters.naf_out:
-        yield Check("naf", ActivityAmong(frozenset(filters.naf_out), inside=False))
-    if filters.formes_in:
-        yield Check("forme", FormAmong(frozenset(filters.formes_in), inside=True))
-    if filters.formes_out:
-        yield Check("forme", FormAmong(frozenset(filters.formes_out), inside=False))
+    if filters.naf_in or filters.naf_out:
+        yield Check("naf", ActivityAccepted(frozenset(filters.naf_in), frozenset(filters.naf_out)))
+    if filters.formes_in or filters.formes_out:
+        yield Check("forme", FormAccepted(frozenset(filters.formes_in), frozenset(filters.formes_out)))
     if filters.communes_out:
         yield Check("commune_exclue", CommuneOutside(frozenset(filters.communes_out)))
 

@@ -74,12 +74,17 @@ def static_points(connector: Connector, scoring: Scoring) -> tuple[int, int]:
 
 
 def sector_points(sectors: Iterable[str], activities: Activities, scoring: Scoring) -> dict[str, int]:
-    """Points (hundredths) of experience by NAF division: full where listed, fewer elsewhere in a listed section."""
-    listed = frozenset(sectors)
-    touched = {activities.sections.get(code, code) for code in listed}
+    """Points (hundredths) of experience by NAF division: full where it is named, fewer elsewhere in its section.
+
+    To claim a whole section names none of its divisions, unless it has only one: nobody earns more by saying less.
+    """
+    named = frozenset(sectors)
+    touched = {activities.sections.get(code, code) for code in named}
+    every = list(activities.sections.values())
+    lone = {code for code in named if every.count(code) == 1}
     points: dict[str, int] = {}
     for division, section in activities.sections.items():
-        if division in listed or section in listed:
+        if division in named or section in lone:
             points[division] = 100 * scoring.sector_division
         elif section in touched:
             points[division] = 100 * scoring.sector_section
