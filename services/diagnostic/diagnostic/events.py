@@ -76,7 +76,7 @@ class DiagnosticStarted(Event, frozen=True, kw_only=True):
     region: str
 
 
-class DiagnosticCompleted(Event, frozen=True, kw_only=True):
+class DiagnosticCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A company submitted a full diagnosis; it will never change.
 
     Attributes:
@@ -87,15 +87,16 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True):
         referential: questionnaire and version, `DMA-PME/2026.1`.
         ruleset_version: version of weights, bands and plan rules.
         completed_at: time of submission.
-        scores: D1..D6, C1, C2 on 0-100, unrounded: round to one decimal to show them.
-        global_score: mean of D1..D6, unrounded.
-        band: of the unrounded global score.
+        scores: D1..D6, C1, C2 on 0-100, each the number closest to the exact score: round to one decimal to show them.
+        global_score: mean of D1..D6, the number closest to the exact one.
+        band: of the exact global score.
         gaps: ambition_sans_moyens, outils_sans_competences, donnees_sans_securite.
         measures: the plan, most useful first.
         spend_categories: every category of spending that a gap of this diagnosis calls for, the plan's and the others'.
         unknown_items: items answered « je ne sais pas », as `Q4.cao_fao`.
         company: the company at that time.
         region: INSEE code of its region, or "".
+        company_version: version of `company`, as companies counts it; absent: 1.
     """
 
     siren: Siren
@@ -114,6 +115,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True):
     unknown_items: tuple[str, ...]
     company: Company
     region: str
+    company_version: Annotated[int, Field(ge=1)] = 1
 
 
 class ExpressDiagnosticCompleted(Event, frozen=True, kw_only=True):

@@ -89,12 +89,25 @@ def test_a_registered_company_is_remembered() -> None:
 
 def test_the_same_news_twice_changes_nothing() -> None:
     assert when(KNOWN, CompanyRegistered(SIREN, COMPANY)).state is KNOWN
-    assert when(KNOWN, CompanyProfileUpdated(SIREN, COMPANY)).state is KNOWN
+    updated = when(KNOWN, CompanyProfileUpdated(SIREN, replace(COMPANY, region="11"), 2)).state
+    assert when(updated, CompanyProfileUpdated(SIREN, replace(COMPANY, region="11"), 2)).state is updated
 
 
-def test_an_updated_profile_replaces_the_snapshot() -> None:
+def test_the_newest_profile_replaces_the_snapshot_and_an_older_one_does_not() -> None:
     moved = replace(COMPANY, region="11")
-    assert when(KNOWN, CompanyProfileUpdated(SIREN, moved)).state.company == moved
+    updated = when(KNOWN, CompanyProfileUpdated(SIREN, moved, 3)).state
+    assert (updated.company, updated.company_version) == (moved, 3)
+    for older in (CompanyRegistered(SIREN, COMPANY), CompanyProfileUpdated(SIREN, COMPANY, 2)):
+        assert when(updated, older).state is updated
+
+
+def test_a_diagnosis_carries_the_version_of_its_snapshot_where_it_is_not_that_of_the_registration() -> None:
+    moved = when(KNOWN, CompanyProfileUpdated(SIREN, replace(COMPANY, region="11"), 3)).state
+    for state, version in ((KNOWN, 1), (moved, 3)):
+        (event,) = when(state, SubmitDiagnostic(SIREN, answers=ANSWERS)).events
+        assert isinstance(event, DiagnosticCompleted)
+        assert event.company_version == version
+        assert (b"company_version" in msgspec.json.encode(event)) == (version > 1)
 
 
 # --- one-shot submission ---------------------------------------------------------------------------------------------

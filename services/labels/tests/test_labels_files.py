@@ -71,6 +71,27 @@ def test_the_register_outranks_the_snapshot_of_a_diagnosis() -> None:
     assert applied(world).codes == ("entreprise_fermee",)
 
 
+def test_a_snapshot_newer_than_what_the_register_was_heard_to_say_counts() -> None:
+    world = World()
+    closed = replace(COMPANY, active=False)
+    world.send(CompanyProfileUpdated(COMPANY, 2))
+    world.send(diagnosed(at=NOW - timedelta(days=60), company=closed, company_version=3))
+    assert applied(world).codes == ("entreprise_fermee",)
+    world.send(diagnosed(at=NOW - timedelta(days=90), company=COMPANY, company_version=4))
+    assert world.files[SIREN].company == COMPANY
+
+
+def test_of_two_diagnoses_of_one_instant_the_one_told_last_counts() -> None:
+    """The order of a company's events is that of its topic; instants may be equal."""
+    world = World()
+    world.send(diagnosed(VECTOR_B))
+    world.send(diagnosed(diagnostic_id="same-instant"))
+    file = world.files[SIREN]
+    assert file.diagnosis is not None
+    assert file.diagnosis.diagnostic_id == "same-instant"
+    assert applied(world).state == "attribue"
+
+
 # --- applications ----------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +135,7 @@ def test_a_file_with_all_proofs_is_exemplary() -> None:
 
 def test_a_company_whose_data_may_not_be_shown_has_no_name() -> None:
     world, (siren,) = world_of(cap=1)
-    world.send(CompanyProfileUpdated(replace(COMPANY, name=None), 1), siren)
+    world.send(CompanyProfileUpdated(replace(COMPANY, name=None), 2), siren)
     applied(world, siren)
     assert world.of(LabelGranted)[0].name is None
 

@@ -98,7 +98,7 @@ async def test_a_place_left_by_a_company_that_closed_goes_to_the_next(context: C
     await diagnose(context, companies)
     await set_cap(context, 0)
     await apply(context, *companies)
-    await receive(context, dict.fromkeys(companies[:2], CompanyProfileUpdated(replace(COMPANY, active=False), 1)))
+    await receive(context, dict.fromkeys(companies[:2], CompanyProfileUpdated(replace(COMPANY, active=False), 2)))
     await set_cap(context, 2)
     await rounds(context)
     assert await labelled(context) == companies[2:]

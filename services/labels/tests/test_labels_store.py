@@ -148,7 +148,7 @@ async def test_the_register_follows_the_file(context: Context) -> None:
     await diagnose(context, [siren])
     (answer,) = await apply(context, siren)
     moved = replace(COMPANY, name=None, region="11", naf="56.10A")
-    await receive(context, {siren: CompanyProfileUpdated(moved, 1)})
+    await receive(context, {siren: CompanyProfileUpdated(moved, 2)})
     label_id = UUID(answer.label.label_id)
     async with context.reading() as connection:
         row = await reads.read_label(connection, label_id)
@@ -170,7 +170,7 @@ async def test_an_older_label_loses_a_name_that_may_no_longer_be_shown(context: 
     move_clock(first.label.expires_at + timedelta(days=1))
     await diagnose(context, [siren], at=first.label.expires_at)
     await apply(context, siren)
-    await receive(context, {siren: CompanyProfileUpdated(replace(COMPANY, name=None), 1)})
+    await receive(context, {siren: CompanyProfileUpdated(replace(COMPANY, name=None), 2)})
     assert await context.pool.fetchval("select count(*) from register where siren = $1", siren) == 2
     assert await context.pool.fetchval("select count(*) from register where name is not null") == 0
     await check(context)

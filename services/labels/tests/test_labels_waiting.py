@@ -100,7 +100,7 @@ def test_a_newcomer_never_overtakes_the_waiting_list() -> None:
 
 def test_a_company_that_closed_while_it_waited_is_refused_and_leaves_its_place_to_the_next() -> None:
     world, companies = waiting_world(2)
-    world.send(CompanyProfileUpdated(replace(COMPANY, active=False), 1), companies[0])
+    world.send(CompanyProfileUpdated(replace(COMPANY, active=False), 2), companies[0])
     world.set_cap(1)
     (refused,) = world.of(LabelRefused)
     assert (refused.siren, refused.codes) == (companies[0], ("entreprise_fermee",))

@@ -123,6 +123,20 @@ def test_nobody_to_ask_is_told_with_the_cause(make: Any) -> None:
         assert decision.rows == decision.deadlines == ()
 
 
+def test_the_newest_description_of_the_company_wins_not_the_last_one_told(make: Any, opened: Any) -> None:
+    moved = make.decided(
+        opened.state, opened.given, replace(make.diagnosis(region="11", diagnostic_id="d2"), company_version=3)
+    )
+    assert (moved.state.company.region, moved.state.company_version) == ("11", 3)
+    older = make.decided(moved.state, opened.given, replace(make.diagnosis(diagnostic_id="d3"), company_version=2))
+    assert older.state.company.region == "11"
+    assert older.state.needs[0].diagnostics == ("d1", "d2", "d3")
+    elsewhere = make.decided(
+        moved.state, opened.given, replace(make.diagnosis("donnees", diagnostic_id="d4"), company_version=2)
+    )
+    assert elsewhere.events[0].region == elsewhere.state.company.region == "11"
+
+
 def test_a_second_diagnosis_on_the_same_subject_joins_the_open_need(make: Any, opened: Any) -> None:
     again = make.diagnosis("cybersecurite", "donnees", diagnostic_id="d2")
     joined = make.decided(opened.state, opened.given, again, hours=20 * 24)

@@ -253,7 +253,7 @@ def test_the_same_refused_application_twice_is_one_file_until_the_outcome_change
     first = world.answer
     assert world.apply(A) == ()
     assert world.answer == first
-    world.do(A, inputs.CompanyProfileUpdated(A, COMPANY))
+    world.do(A, inputs.CompanyProfileUpdated(A, COMPANY, 2))
     assert VoucherGranted in kinds(world.apply(A))
     assert len(world.states[A].files) == 2
 
@@ -402,7 +402,7 @@ def test_an_offer_counts_the_ceilings_again() -> None:
     world.apply(A)
     world.apply(B)
     world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
-    world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False)))
+    world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False), 2))
     events = world.do(B, OfferRelease(world.file(B)))
     assert isinstance(events[0], VoucherRefused)
     assert events[0].codes == ("entreprise_inactive",)
@@ -455,7 +455,7 @@ def test_what_a_served_file_leaves_is_offered_again() -> None:
     world = World(total=1_500_000).diagnosed(A, B, C)
     for siren, amount in ((A, 3_000_000), (B, 3_000_000), (C, 400_000)):
         world.apply(siren, amount)
-    world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False)))
+    world.do(B, inputs.CompanyProfileUpdated(B, replace(COMPANY, active=False), 2))
     world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
     world.settle()
     assert (world.status(B), world.status(C)) == ("refuse", "accorde")
@@ -581,7 +581,7 @@ def test_a_refusal_by_hand_gives_the_money_back() -> None:
 def test_a_company_that_closed_cannot_be_granted() -> None:
     world = World(BY_HAND).diagnosed(A)
     world.apply(A)
-    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False)))
+    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False), 2))
     assert world.do(A, inputs.GrantVoucher(world.file(A), "agent")) == ()
     assert world.refusal().allowed == ("refuse", "withdraw")
 
@@ -677,7 +677,7 @@ def test_pools_are_named_from_the_file_in_the_state() -> None:
     assert named is not None
     refs = tuple(named(message_of(ServeWaiting(), "e1", NOW), NOTHING))
     assert refs == tuple(sorted(refs)) == (ENVELOPES.at("e1"), WAITING.at("e1"))
-    for told in (inputs.LabelGranted(A, NOW), inputs.CompanyProfileUpdated(A, COMPANY)):
+    for told in (inputs.LabelGranted(A, NOW), inputs.CompanyProfileUpdated(A, COMPANY, 2)):
         assert rule_of(SERVICE, told).pools is None
 
 
@@ -691,20 +691,55 @@ def test_what_is_known_already_changes_nothing() -> None:
     before = world.states[A]
     world.do(A, label)
     world.diagnosed(A)
-    world.do(A, inputs.CompanyProfileUpdated(A, COMPANY))
+    world.do(A, inputs.CompanyProfileUpdated(A, COMPANY, 1))
     assert world.states[A] is before
 
 
 def test_the_newest_description_and_the_newest_diagnosis_win() -> None:
     world = World().diagnosed(A)
-    stale = replace(COMPANY, active=False)
-    world.do(A, inputs.CompanyProfileUpdated(A, stale), at=NOW - timedelta(days=1))
+    ceased = replace(COMPANY, active=False)
+    world.do(A, inputs.CompanyProfileUpdated(A, ceased, 3), at=NOW - timedelta(days=1))
+    for crossing in (
+        inputs.CompanyProfileUpdated(A, COMPANY, 2),
+        inputs.DiagnosticCompleted(A, "with its snapshot", "complet", NOW, (), COMPANY, 2),
+    ):
+        world.do(A, crossing, at=NOW + timedelta(seconds=1))
     profile, diagnostic = world.states[A].profile, world.states[A].diagnostic
     assert profile is not None
-    assert profile.active
+    assert (profile.active, profile.version) == (False, 3)
+    assert diagnostic is not None
+    assert diagnostic.id == "with its snapshot"
+    world.do(A, inputs.DiagnosticCompleted(A, "newer", "complet", NOW, (), COMPANY, 4))
+    newer = world.states[A].profile
+    assert newer is not None
+    assert newer.active
+    diagnostic = world.states[A].diagnostic
     old = inputs.DiagnosticCompleted(A, "old", "complet", NOW - timedelta(days=9), (), COMPANY)
     world.do(A, old, at=NOW + timedelta(hours=1))
     assert world.states[A].diagnostic is diagnostic
+
+
+def test_a_company_that_ceased_gets_no_cheque_by_a_diagnosis_that_did_not_know_of_it_yet() -> None:
+    world = World()
+    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False), 2))
+    world.do(
+        A,
+        inputs.DiagnosticCompleted(A, "d", "complet", NOW, (Measure("m1", ()),), COMPANY),
+        at=NOW + timedelta(seconds=1),
+    )
+    refused = world.apply(A)[-1]
+    assert isinstance(refused, VoucherRefused)
+    assert refused.codes == ("entreprise_inactive",)
+
+
+def test_all_that_is_missing_is_named_in_one_answer() -> None:
+    world = World()
+    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, sme_category="inconnu", created_on=None), 2))
+    assert world.apply(A) == ()
+    refusal = world.refusal()
+    assert refusal.code == "diagnostic_complet_requis"
+    for words in ("Aucun diagnostic complet", "La taille de l'entreprise", "La date de création"):
+        assert refusal.detail.count(words) == 1
 
 
 def test_of_two_diagnoses_of_one_instant_the_one_told_last_counts() -> None:

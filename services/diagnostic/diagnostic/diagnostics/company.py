@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from common.declare.copies import supersedes
 from common.declare.decision import Decision
 from common.declare.message import Message
 from common.declare.pool import Pools
@@ -12,8 +13,9 @@ from diagnostic.diagnostics.model import DiagnosticFile
 def know_company(
     state: DiagnosticFile, _: Pools, message: Message[CompanyRegistered | CompanyProfileUpdated]
 ) -> Decision[DiagnosticFile]:
-    """Keep the latest snapshot; the same again changes nothing."""
-    company = message.input.company
-    if company == state.company:
+    """Keep the newest snapshot with its version; the same again changes nothing."""
+    told = message.input
+    known = None if state.company is None else state.company_version
+    if not supersedes(told.version, known, same=told.company == state.company):
         return Decision(state)
-    return Decision(replace(state, company=company))
+    return Decision(replace(state, company=told.company, company_version=told.version))

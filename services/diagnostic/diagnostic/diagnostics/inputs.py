@@ -1,6 +1,6 @@
 """What this service reads: events of companies, commands of directors, deadlines."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import field
 
@@ -9,17 +9,20 @@ from diagnostic.events import Company
 
 
 class CompanyRegistered(Consumed, frozen=True):
-    """A company is known to companies."""
+    """A company is known to companies: version 1 of its snapshot."""
+
+    version: ClassVar[int] = 1
 
     siren: str
     company: Company
 
 
 class CompanyProfileUpdated(Consumed, frozen=True):
-    """The snapshot of a company changed."""
+    """The snapshot of a company changed; `version` grows with every change."""
 
     siren: str
     company: Company
+    version: int
 
 
 class StartDiagnostic(Command, frozen=True):

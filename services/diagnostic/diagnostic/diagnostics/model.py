@@ -77,7 +77,7 @@ class Express(msgspec.Struct, frozen=True, gc=False):
     basic: bool
 
 
-class DiagnosticFile(msgspec.Struct, frozen=True, gc=False):
+class DiagnosticFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """State of one company (key: SIREN).
 
     Attributes:
@@ -86,6 +86,7 @@ class DiagnosticFile(msgspec.Struct, frozen=True, gc=False):
         drafts: at most one of each kind.
         completed: full diagnoses, oldest first; nothing in it is ever changed.
         express: express forms, oldest first.
+        company_version: version of the snapshot.
     """
 
     siren: str
@@ -93,6 +94,7 @@ class DiagnosticFile(msgspec.Struct, frozen=True, gc=False):
     drafts: tuple[Draft, ...] = ()
     completed: tuple[Completed, ...] = ()
     express: tuple[Express, ...] = ()
+    company_version: int = 1
 
 
 class BenchmarkChange(msgspec.Struct, frozen=True, gc=False):

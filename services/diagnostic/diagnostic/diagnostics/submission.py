@@ -104,12 +104,14 @@ def _complete(
         unknown_items=unknown_items(COMPLET, sheet),
         company=company,
         region=company.region,
+        company_version=state.company_version,
     )
     rows = (BenchmarkChange(done.cell, 1, done.global_score),)
     if state.completed:
         last = state.completed[-1]
         rows = (BenchmarkChange(last.cell, -1, last.global_score), *rows)
-    kept = DiagnosticFile(state.siren, company, state.drafts, (*state.completed, done), state.express)
+    completed = (*state.completed, done)
+    kept = DiagnosticFile(state.siren, company, state.drafts, completed, state.express, state.company_version)
     return Decision(kept, (event,), rows=rows, answer=scored(state.siren, done))
 
 

@@ -8,11 +8,12 @@ All is worked out in parts, integers over one common denominator, and compared a
 The numbers published are those closest to the exact ones; two different scores never meet in one of them.
 """
 
+from dataclasses import replace
 from math import lcm
 from typing import Final, NamedTuple
 
 from diagnostic.questionnaire.forms import COMPLET, NOT_CONCERNED, TOP_LEVEL, Question
-from diagnostic.ruleset import RULESET, Band, band_of
+from diagnostic.ruleset import RULESET, band_of
 from diagnostic.scoring.parts import fewest, most
 from diagnostic.terms import BandName
 
@@ -106,7 +107,7 @@ WHOLE: Final = FULL * _TOTAL_WEIGHT * lcm(*[len(members) for members in _MEMBERS
 _DIMENSIONS: Final = tuple(
     _Dimension(d.id, d.weight, _MEMBERS[d.id], WHOLE // (FULL * len(_MEMBERS[d.id]))) for d in COMPLET.dimensions
 )
-_BANDS: Final = tuple(Band(band.id, band.label, most(band.up_to, 100, WHOLE)) for band in RULESET.bands)
+_BANDS: Final = tuple(replace(band, up_to=most(band.up_to, 100, WHOLE)) for band in RULESET.bands)
 """The bands in parts of `WHOLE`."""
 
 _AREAS: Final = COMPLET.by_id["Q1"]

@@ -30,7 +30,7 @@ class Company(msgspec.Struct, frozen=True, gc=False):
 
 
 class DiagnosticCompleted(Consumed, frozen=True):
-    """A diagnosis was submitted; only the kind "complet" counts for the label."""
+    """A diagnosis was submitted; only the kind "complet" counts for the label. `company_version` is its snapshot's."""
 
     diagnostic_id: str
     kind: str
@@ -39,6 +39,7 @@ class DiagnosticCompleted(Consumed, frozen=True):
     scores: dict[str, float]
     global_score: float
     company: Company
+    company_version: int = 1
 
 
 class CompanyProfileUpdated(Consumed, frozen=True):

@@ -73,8 +73,7 @@ class LabelFile(msgspec.Struct, frozen=True, gc=False):
     """All that is known of one company.
 
     Attributes:
-        profile_version: version of the profile as the company register last published it; 0 while the snapshot
-            of a diagnosis is all we have. Once the register has spoken, snapshots are older than what we know.
+        profile_version: version of the profile, as the company register counts it; 0 before any is known.
         first_global: global score of the diagnosis T0, None before it.
         second_global: global score of the diagnosis T1, None before it.
     """

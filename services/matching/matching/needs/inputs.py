@@ -23,6 +23,7 @@ class DiagnosticCompleted(Consumed, frozen=True):
     gaps: tuple[str, ...]
     measures: tuple[Measure, ...]
     company: Company
+    company_version: int = 1
 
 
 class AcceptMatch(Command, frozen=True):

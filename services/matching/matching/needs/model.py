@@ -74,12 +74,13 @@ class Need(msgspec.Struct, frozen=True, gc=False):
     ruleset_version: str
 
 
-class CompanyNeeds(msgspec.Struct, frozen=True, gc=False):
-    """State of one SIREN: the company as last diagnosed and its needs, oldest first."""
+class CompanyNeeds(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """State of one SIREN: the company as last diagnosed, with the version of that snapshot; its needs, oldest first."""
 
     siren: str
     company: Company | None = None
     needs: tuple[Need, ...] = ()
+    company_version: int = 1
 
 
 class LoadsMoved(msgspec.Struct, frozen=True, gc=False):

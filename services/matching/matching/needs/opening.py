@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from common.declare.copies import supersedes
 from common.declare.decision import Decision
 from common.declare.event import Event, derive_bytes, id_text
 from common.declare.message import Message
@@ -14,7 +15,7 @@ from france.days import paris_day
 from matching.basis import DIRECTORY, loads_of
 from matching.events import AidsRecommended, NeedOpened, Priority, Programme
 from matching.needs.inputs import DiagnosticCompleted
-from matching.needs.matches import with_need
+from matching.needs.matches import region_of, with_need
 from matching.needs.model import CompanyNeeds, Need
 from matching.needs.rounds import draws_of, next_round
 from matching.ruleset import Opening
@@ -30,7 +31,9 @@ def diagnosed(state: CompanyNeeds, pools: Pools, message: Message[DiagnosticComp
     subjects = subjects_of(event, ruleset.need)
     if not subjects:
         return Decision(state)
-    profile = basis.profiler.profile(event.company, paris_day(message.time))
+    state = _described(state, event)
+    company = state.company or event.company
+    profile = basis.profiler.profile(company, paris_day(message.time))
     programmes = basis.catalogue.recommend(profile, subjects)
     known = joinable(state, subjects[0], message.time, ruleset.round.dedupe_days)
     if known is not None:
@@ -50,7 +53,7 @@ def diagnosed(state: CompanyNeeds, pools: Pools, message: Message[DiagnosticComp
         aids=_fingerprint(programmes),
         ruleset_version=ruleset.ruleset_version,
     )
-    region = event.company.region
+    region = company.region
     opened = NeedOpened(
         siren=state.siren,
         need_id=need.need_id,
@@ -65,7 +68,7 @@ def diagnosed(state: CompanyNeeds, pools: Pools, message: Message[DiagnosticComp
     loads = loads_of(pools, basis)
     first = next_round(need, basis, loads, profile, message)
     aids = _aids(state.siren, need.need_id, programmes, region)
-    after = CompanyNeeds(state.siren, event.company, (*state.needs, first.need))
+    after = CompanyNeeds(state.siren, company, (*state.needs, first.need), state.company_version)
     draws = draws_of(loads, basis, first.rows)
     return Decision(after, (opened, first.event, *aids), draws, first.rows, first.deadlines)
 
@@ -77,9 +80,17 @@ def _joined(
     if event.diagnostic_id in need.diagnostics:
         return Decision(state)
     fingerprint = _fingerprint(programmes)
-    aids = () if fingerprint == need.aids else _aids(state.siren, need.need_id, programmes, event.company.region)
+    aids = () if fingerprint == need.aids else _aids(state.siren, need.need_id, programmes, region_of(state))
     joined = replace(need, diagnostics=(*need.diagnostics, event.diagnostic_id), aids=fingerprint)
-    return Decision(replace(with_need(state, joined), company=event.company), aids)
+    return Decision(with_need(state, joined), aids)
+
+
+def _described(state: CompanyNeeds, event: DiagnosticCompleted) -> CompanyNeeds:
+    """The state with the newest description of the company."""
+    known = None if state.company is None else state.company_version
+    if not supersedes(event.company_version, known, same=event.company == state.company):
+        return state
+    return CompanyNeeds(state.siren, event.company, state.needs, event.company_version)
 
 
 def _aids(siren: str, need_id: str, programmes: tuple[Programme, ...], region: str) -> tuple[Event, ...]:

@@ -13,14 +13,14 @@ class Reason(msgspec.Struct, frozen=True, gc=False):
 
 
 class Profile(msgspec.Struct, frozen=True, gc=False):
-    """What is known of the company, with the time of the event that said so."""
+    """What is known of the company; `version` as the company register counts it."""
 
     naf: str
     region: str
     created_on: date | None
     active: bool
     sme_category: str
-    known_at: datetime
+    version: int = 0
 
 
 class Measure(msgspec.Struct, frozen=True, gc=False):
@@ -31,11 +31,19 @@ class Measure(msgspec.Struct, frozen=True, gc=False):
 
 
 class Diagnostic(msgspec.Struct, frozen=True, gc=False):
-    """The last full diagnosis."""
+    """The last full diagnosis.
+
+    Attributes:
+        id: of the diagnosis.
+        completed_at: when it was submitted.
+        measures: its plan.
+        spend_categories: every category that one of its gaps calls for, in the plan or not.
+    """
 
     id: str
     completed_at: datetime
     measures: tuple[Measure, ...]
+    spend_categories: tuple[str, ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

@@ -29,13 +29,16 @@ class DiagnosticCompleted(Consumed, frozen=True):
     completed_at: datetime
     measures: tuple[Measure, ...]
     company: Company
+    company_version: int = 1
+    spend_categories: tuple[str, ...] = ()
 
 
 class CompanyProfileUpdated(Consumed, frozen=True):
-    """What is known of a company changed (service *companies*)."""
+    """What is known of a company changed (service *companies*); `version` grows with every change."""
 
     siren: str
     company: Company
+    version: int
 
 
 class LabelGranted(Consumed, frozen=True):

@@ -1,9 +1,8 @@
 """What other services tell of a company, remembered for its files."""
 
-from datetime import datetime
-
 from msgspec.structs import replace
 
+from common.declare.copies import supersedes
 from common.declare.decision import Decision
 from common.declare.message import Message
 from common.declare.pool import Pools
@@ -17,9 +16,11 @@ def diagnosed(state: Applicant, _: Pools, message: Message[DiagnosticCompleted])
     event = message.input
     if event.kind != "complet":
         return Decision(state)
-    profile, diagnostic = _newest(state.profile, message.time, event.company), state.diagnostic
-    if diagnostic is None or (diagnostic.id != event.diagnostic_id and diagnostic.completed_at <= event.completed_at):
-        diagnostic = Diagnostic(event.diagnostic_id, event.completed_at, event.measures)
+    profile, known = _newest(state.profile, event.company, event.company_version), state.diagnostic
+    at, same = (None, False) if known is None else (known.completed_at, known.id == event.diagnostic_id)
+    diagnostic = known
+    if supersedes(event.completed_at, at, same=same):
+        diagnostic = Diagnostic(event.diagnostic_id, event.completed_at, event.measures, event.spend_categories)
     if profile is state.profile and diagnostic is state.diagnostic:
         return Decision(state)
     return Decision(Applicant(state.siren, profile, diagnostic, state.labelled_until, state.files))
@@ -27,7 +28,7 @@ def diagnosed(state: Applicant, _: Pools, message: Message[DiagnosticCompleted])
 
 def described(state: Applicant, _: Pools, message: Message[CompanyProfileUpdated]) -> Decision[Applicant]:
     """Remember what the company is now."""
-    profile = _newest(state.profile, message.time, message.input.company)
+    profile = _newest(state.profile, message.input.company, message.input.version)
     return Decision(state if profile is state.profile else replace(state, profile=profile))
 
 
@@ -39,12 +40,9 @@ def labelled(state: Applicant, _: Pools, message: Message[LabelGranted]) -> Deci
     return Decision(replace(state, labelled_until=expires_at))
 
 
-def _newest(known: Profile | None, told_at: datetime, company: Company) -> Profile:
-    """The newest description of a company; two services tell it, so the time of the fact decides."""
-    if known is not None and (
-        known.known_at > told_at
-        or (company.naf, company.region, company.created_on, company.active, company.sme_category)
-        == (known.naf, known.region, known.created_on, known.active, known.sme_category)
-    ):
+def _newest(known: Profile | None, company: Company, version: int) -> Profile:
+    """The newest description of a company: two services tell it, its version decides."""
+    if known is not None and not supersedes(version, known.version, same=False):
         return known
-    return Profile(company.naf, company.region, company.created_on, company.active, company.sme_category, told_at)
+    told = Profile(company.naf, company.region, company.created_on, company.active, company.sme_category, version)
+    return told if known != told or known is None else known
