@@ -3,7 +3,7 @@
 import dataclasses
 
 from vouchers.eligibility.facts import Declarations
-from vouchers.eligibility.grant import grant, rate
+from vouchers.eligibility.grant import Grant, grant, rate
 from vouchers.ruleset import Ruleset
 
 RULES = Ruleset()
@@ -17,6 +17,10 @@ def declared(*, de_minimis: int = 0, other: int = 0) -> Declarations:
         de_minimis_declared_cents=de_minimis,
         other_public_aid_cents=other,
     )
+
+
+def codes(outcome: Grant) -> list[str]:
+    return [reason.code for reason in outcome.reasons]
 
 
 def test_no_bonus_takes_the_rate_above_all_of_the_spend() -> None:
@@ -33,14 +37,28 @@ def test_other_aid_that_leaves_just_the_least_grant_leaves_it() -> None:
 def test_de_minimis_aid_that_is_used_up_leaves_nothing_even_of_one_cent() -> None:
     smallest = dataclasses.replace(RULES, min_grant_cents=1)
     full = grant(smallest, 200_000, 50, declared(de_minimis=RULES.de_minimis_ceiling_cents), 0)
-    assert (full.amount_cents, full.reason and full.reason.code) == (0, "de_minimis")
+    assert (full.amount_cents, codes(full)) == (0, ["de_minimis"])
     assert grant(smallest, 200_000, 50, declared(de_minimis=RULES.de_minimis_ceiling_cents - 1), 0).amount_cents == 1
 
 
 def test_other_aid_above_its_ceiling_leaves_no_room_and_says_so() -> None:
     smallest = dataclasses.replace(RULES, min_grant_cents=1)
     met = grant(smallest, 200_000, 50, declared(other=160_000), 0)
-    assert (met.amount_cents, met.reason and met.reason.code) == (0, "plafond_cumul")
+    assert (met.amount_cents, codes(met)) == (0, ["plafond_cumul"])
     over = grant(RULES, 200_000, 50, declared(other=170_000), 0)
-    assert over.reason is not None
-    assert "laisse 0,00\u00a0€, moins que la subvention minimale." in over.reason.sentence
+    assert codes(over) == ["plafond_cumul"]
+    assert "laisse 0,00\u00a0€, moins que la subvention minimale." in over.reasons[0].sentence
+
+
+def test_every_ceiling_that_leaves_too_little_is_told_at_once() -> None:
+    none = grant(RULES, 150_000, 50, declared(de_minimis=29_950_000, other=200_000), 0)
+    assert (none.amount_cents, codes(none)) == (0, ["subvention_minimum", "de_minimis", "plafond_cumul"])
+    assert codes(grant(RULES, 300_000, 50, declared(de_minimis=29_950_000, other=200_000), 0)) == codes(none)[1:]
+
+
+def test_a_ceiling_that_would_leave_enough_of_enough_spend_follows_from_the_minimum() -> None:
+    assert codes(grant(RULES, 100_000, 50, declared(), 0)) == ["subvention_minimum"]
+    assert codes(grant(RULES, 100_000, 50, declared(other=60_000), 0)) == ["subvention_minimum"]
+    assert codes(grant(RULES, 100_000, 50, declared(other=60_001), 0)) == ["subvention_minimum", "plafond_cumul"]
+    assert codes(grant(RULES, 100_000, 60, declared(other=33_333), 0)) == ["subvention_minimum"]
+    assert codes(grant(RULES, 100_000, 60, declared(other=33_334), 0)) == ["subvention_minimum", "plafond_cumul"]

@@ -19,11 +19,12 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SUPPLIER, OTHER_SUPPLIER, COMPANY = "732829320", "552100554", "443061841"
 RULES = Ruleset()
 FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
-PROFILE = Profile("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite", known_at=NOW)
+PROFILE = Profile("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite")
 DIAGNOSTIC = Diagnostic(
     "d1",
     datetime(2026, 6, 1, tzinfo=UTC),
     (Measure("m1", ("site_ecommerce", "visibilite")), Measure("m2", ("cybersecurite",)), Measure("m3", ())),
+    ("cybersecurite", "donnees_ia", "site_ecommerce", "visibilite"),
 )
 
 
@@ -135,6 +136,50 @@ def test_line_refusals_name_the_line(line: Line, code: str) -> None:
     assert verdict.failing[0].sentence.startswith("Ligne 2: ")
 
 
+@pytest.mark.parametrize("category", ["donnees_ia", "site_ecommerce"])
+def test_a_line_ties_to_any_gap_of_the_diagnosis_not_only_to_those_of_the_plan(category: str) -> None:
+    assert not assess(RULES, case(Line(category, SUPPLIER, 200_000, "Q7.tableaux_de_bord"))).failing
+
+
+def test_a_line_whose_category_no_gap_calls_for_ties_to_none() -> None:
+    (reason,) = assess(RULES, case(Line("international", SUPPLIER, 200_000, "E2.support_langue"))).failing
+    assert reason.code == "mesure_sans_rapport"
+    assert (
+        reason.sentence
+        == "Ligne 1: aucun point à améliorer de votre diagnostic n'appelle « Développement international »."
+    )
+    free = dataclasses.replace(RULES, measure_covers_category=False)
+    assert not assess(free, case(Line("international", SUPPLIER, 200_000, "E2.support_langue"))).failing
+
+
+@pytest.mark.parametrize("name", ["", "m9", "Q3", "Q3.", "q3.site_web", "Q3.site_web ", "Q3.Site"])
+def test_what_names_no_measure_ties_to_none(name: str) -> None:
+    (reason,) = assess(RULES, case(Line("site_ecommerce", SUPPLIER, 200_000, name))).failing
+    assert (reason.code, reason.sentence) == (
+        "mesure_inconnue",
+        f"Ligne 1: « {name} » n'est pas une mesure d'un diagnostic.",
+    )
+
+
+def test_equipment_is_refused_once_and_nothing_that_follows_from_it_is_told() -> None:
+    for measure in ("m1", "m2", "Q7.tableaux_de_bord"):
+        assert codes(assess(RULES, case(Line("materiel", SUPPLIER, 200_000, measure)))) == ["categorie_non_eligible"]
+    two = (Line("materiel", SUPPLIER, 100_000, "m1"), Line("materiel", OTHER_SUPPLIER, 100_000, "m1"))
+    assert codes(assess(RULES, case(*two))) == ["categorie_non_eligible"] * 2
+    ads = (Line("materiel", SUPPLIER, 700_000, "m1"), Line("visibilite", SUPPLIER, 300_000, "m1"))
+    assert codes(assess(RULES, case(*ads))) == ["categorie_non_eligible"]
+
+
+def test_while_the_size_is_not_known_the_spend_is_judged_at_the_best_rate() -> None:
+    unknown = replace(
+        case(Line("site_ecommerce", SUPPLIER, 166_667, "m1")), profile=replace(PROFILE, sme_category="inconnu")
+    )
+    verdict = assess(RULES, unknown)
+    assert (codes(verdict), [reason.code for reason in verdict.missing]) == ([], ["pme_inconnue"])
+    less = replace(unknown, lines=(Line("site_ecommerce", SUPPLIER, 166_666, "m1"),))
+    assert codes(assess(RULES, less)) == ["subvention_minimum"]
+
+
 def test_spend_ordered_on_the_day_of_deposit_or_later_is_fine() -> None:
     line = Line("site_ecommerce", SUPPLIER, 200_000, "m1", date(2026, 11, 23))
     assert not assess(RULES, case(line)).failing
@@ -188,8 +233,7 @@ def test_the_grant_is_cut_at_what_de_minimis_leaves() -> None:
     assert grant(RULES, 3_000_000, 50, declared, 0).amount_cents == 1_000_000
     assert grant(RULES, 3_000_000, 50, declared, 500_000).amount_cents == 500_000
     assert grant(RULES, 3_000_000, 50, declared, 900_000).amount_cents == 100_000
-    reason = grant(RULES, 3_000_000, 50, declared, 900_001).reason
-    assert reason is not None
+    (reason,) = grant(RULES, 3_000_000, 50, declared, 900_001).reasons
     assert reason.code == "de_minimis"
 
 
@@ -210,7 +254,7 @@ def test_no_ceiling_is_ever_passed(*, base: int, declared: int, other: int, own:
     percent = 60 if micro else 50
     said = replace(FINE, de_minimis_declared_cents=declared, other_public_aid_cents=other)
     outcome = grant(RULES, base, percent, said, own)
-    if outcome.reason is None:
+    if not outcome.reasons:
         assert 100_000 <= outcome.amount_cents <= 1_500_000
         assert outcome.amount_cents * 100 <= base * percent
         assert outcome.amount_cents + declared + own <= 30_000_000

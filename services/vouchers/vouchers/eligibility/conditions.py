@@ -1,7 +1,9 @@
 """Who may have a chèque for what spend: every failing reason at once; what is missing is told apart."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import Final
 
 import msgspec
 
@@ -11,6 +13,11 @@ from france.typography import euros, short_day
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Profile, Reason
 from vouchers.eligibility.grant import Grant, grant, rate
 from vouchers.ruleset import Ruleset
+
+_MEASURE: Final = re.compile(r"[A-Z]+[0-9]+\.[a-z0-9_]+")
+"""What names a measure: question and item (`Q3.site_web`)."""
+
+INACTIVE: Final = Reason("entreprise_inactive", "L'entreprise n'est plus en activité.")
 
 
 class Case(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +61,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 
 
 def assess(ruleset: Ruleset, case: Case) -> Verdict:
-    """Judge a file; every reason is given, not only the first."""
+    """Judge a file; every reason is given, not only the first, and none that only follows from another.
+
+    A line of a category that is not eligible is refused for that; all that remains is judged as if it were of one that
+    is. While the size of the company is not known, its spend is judged at the best rate it may have.
+    """
     today = case.today
     failing = [
         *_company(ruleset, case.profile, today),
@@ -64,15 +75,15 @@ def assess(ruleset: Ruleset, case: Case) -> Verdict:
         *_categories(ruleset, case.lines),
     ]
     labelled = case.labelled_until is not None and case.labelled_until > case.now
-    percent = rate(ruleset, case.profile.sme_category, labelled=labelled)
-    base = sum(line.amount_cents for line in case.lines if line.category in ruleset.categories)
+    size = case.profile.sme_category
+    percent = rate(ruleset, "micro" if size == "inconnu" else size, labelled=labelled)
+    base = sum(line.amount_cents for line in case.lines)
     amount = grant(ruleset, base, percent, case.declarations, case.own_aid_cents)
-    if amount.reason is not None:
-        failing.append(amount.reason)
-    return Verdict(amount, tuple(failing), tuple(_missing(case.profile)))
+    return Verdict(amount, (*failing, *amount.reasons), tuple(missing(case.profile)))
 
 
-def _missing(profile: Profile) -> Iterator[Reason]:
+def missing(profile: Profile) -> Iterator[Reason]:
+    """What is not known of a company and is needed to judge a file."""
     if profile.sme_category == "inconnu":
         yield Reason(
             "pme_inconnue",
@@ -86,7 +97,7 @@ def _missing(profile: Profile) -> Iterator[Reason]:
 
 def _company(ruleset: Ruleset, profile: Profile, today: date) -> Iterator[Reason]:
     if not profile.active:
-        yield Reason("entreprise_inactive", "L'entreprise n'est plus en activité.")
+        yield INACTIVE
     if profile.sme_category not in ruleset.sme_categories and profile.sme_category != "inconnu":
         yield Reason("hors_pme", "L'entreprise n'est pas une PME au sens européen (recommandation 2003/361/CE).")
     if profile.created_on is not None:
@@ -122,23 +133,11 @@ def _diagnostic(ruleset: Ruleset, diagnostic: Diagnostic, today: date) -> Iterat
 
 
 def _lines(ruleset: Ruleset, case: Case, today: date) -> Iterator[Reason]:
-    measures = {measure.id: measure.spend_categories for measure in case.diagnostic.measures}
     for number, line in enumerate(case.lines, start=1):
         if line.category not in ruleset.categories:
             why = ruleset.excluded_categories.get(line.category, f"la catégorie « {line.category} » n'est pas prévue")
             yield Reason("categorie_non_eligible", f"Ligne {number}: {why}.")
-        categories = measures.get(line.measure_id)
-        if categories is None:
-            yield Reason(
-                "mesure_inconnue", f"Ligne {number}: la mesure « {line.measure_id} » n'est pas dans votre diagnostic."
-            )
-        elif ruleset.measure_covers_category and categories and line.category not in categories:
-            named = ", ".join(f"« {ruleset.categories.get(code, code)} »" for code in categories)
-            yield Reason(
-                "mesure_sans_rapport",
-                f"Ligne {number}: la mesure « {line.measure_id} » prévoit {named}, "
-                f"pas « {ruleset.categories.get(line.category, line.category)} ».",
-            )
+        yield from _tie(ruleset, case.diagnostic, line, number)
         if not is_siren(line.supplier_siren):
             yield Reason("fournisseur_invalide", f"Ligne {number}: {line.supplier_siren} n'est pas un SIREN valide.")
         elif line.supplier_siren == case.siren:
@@ -150,21 +149,41 @@ def _lines(ruleset: Ruleset, case: Case, today: date) -> Iterator[Reason]:
             )
 
 
+def _tie(ruleset: Ruleset, diagnostic: Diagnostic, line: Line, number: int) -> Iterator[Reason]:
+    """A line ties to a gap of the diagnosis: to a measure of the plan, or to any other that calls for its category."""
+    planned = {measure.id: measure.spend_categories for measure in diagnostic.measures}
+    categories = planned.get(line.measure_id)
+    if categories is None and not _MEASURE.fullmatch(line.measure_id):
+        yield Reason("mesure_inconnue", f"Ligne {number}: « {line.measure_id} » n'est pas une mesure d'un diagnostic.")
+        return
+    label = ruleset.categories.get(line.category)
+    if label is None or not ruleset.measure_covers_category:
+        return
+    if categories is None:
+        if line.category not in diagnostic.spend_categories:
+            sentence = f"Ligne {number}: aucun point à améliorer de votre diagnostic n'appelle « {label} »."
+            yield Reason("mesure_sans_rapport", sentence)
+    elif categories and line.category not in categories:
+        named = ", ".join(f"« {ruleset.categories.get(code, code)} »" for code in categories)
+        sentence = f"Ligne {number}: la mesure « {line.measure_id} » prévoit {named}, pas « {label} »."
+        yield Reason("mesure_sans_rapport", sentence)
+
+
 def _categories(ruleset: Ruleset, lines: Sequence[Line]) -> Iterator[Reason]:
     suppliers: dict[str, set[str]] = {}
     amounts: dict[str, int] = {}
     for line in lines:
-        suppliers.setdefault(line.category, set()).add(line.supplier_siren)
         if line.category in ruleset.categories:
+            suppliers.setdefault(line.category, set()).add(line.supplier_siren)
             amounts[line.category] = amounts.get(line.category, 0) + line.amount_cents
     if ruleset.one_supplier_per_category:
         for category, sirens in suppliers.items():
             if len(sirens) > 1:
                 yield Reason(
                     "fournisseurs_multiples",
-                    f"Catégorie « {ruleset.categories.get(category, category)} »: un seul fournisseur est admis.",
+                    f"Catégorie « {ruleset.categories[category]} »: un seul fournisseur est admis.",
                 )
-    base = sum(amounts.values())
+    base = sum(line.amount_cents for line in lines)
     for category, cap in ruleset.category_caps_percent.items():
         amount = amounts.get(category, 0)
         if amount * 100 > cap * base:

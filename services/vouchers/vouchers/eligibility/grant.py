@@ -13,12 +13,12 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         amount_cents: the grant, 0 when not admissible.
         rate_percent: the rate applied.
-        reason: why it is not admissible; None: it is.
+        reasons: every reason why it is not admissible; none: it is.
     """
 
     amount_cents: int
     rate_percent: int
-    reason: Reason | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 def rate(ruleset: Ruleset, sme_category: str, *, labelled: bool) -> int:
@@ -32,28 +32,42 @@ def rate(ruleset: Ruleset, sme_category: str, *, labelled: bool) -> int:
 
 
 def grant(ruleset: Ruleset, base_cents: int, percent: int, declarations: Declarations, own_aid_cents: int) -> Grant:
-    """The grant on `base_cents` of eligible spend: the rate, then every ceiling; below the minimum none."""
+    """The grant on `base_cents` of eligible spend: the rate, then every ceiling; below the minimum none.
+
+    Each ceiling that leaves too little is a reason of its own; one that would leave enough if the spend reached the
+    minimum is not: it follows from the minimum.
+    """
+    least = ruleset.min_grant_cents
     by_rate = base_cents * percent // 100
-    if by_rate < ruleset.min_grant_cents:
-        sentence = (
-            f"La subvention serait de {euros(by_rate)} ({percent} % de {euros(base_cents)} hors taxes), "
-            f"moins que le minimum de {euros(ruleset.min_grant_cents)}."
-        )
-        return Grant(0, percent, Reason("subvention_minimum", sentence))
     used = declarations.de_minimis_declared_cents + own_aid_cents
     left = max(0, ruleset.de_minimis_ceiling_cents - used)
-    if left < ruleset.min_grant_cents:
+    other = declarations.other_public_aid_cents
+    room = _room(ruleset, base_cents, other)
+    reasons: list[Reason] = []
+    if by_rate < least:
+        sentence = (
+            f"La subvention serait au plus de {euros(by_rate)} ({percent} % de {euros(base_cents)} hors taxes), "
+            f"moins que le minimum de {euros(least)}."
+        )
+        reasons.append(Reason("subvention_minimum", sentence))
+    if left < least:
         sentence = (
             f"Vos aides de minimis atteignent {euros(used)} sur {ruleset.de_minimis_years} ans pour un plafond de "
             f"{euros(ruleset.de_minimis_ceiling_cents)}: il reste moins que la subvention minimale."
         )
-        return Grant(0, percent, Reason("de_minimis", sentence))
-    other = declarations.other_public_aid_cents
-    room = max(0, base_cents * ruleset.public_aid_ceiling_percent // 100 - other)
-    if room < ruleset.min_grant_cents:
+        reasons.append(Reason("de_minimis", sentence))
+    enough_spend = -(-least * 100 // percent)
+    if _room(ruleset, max(base_cents, enough_spend), other) < least:
         sentence = (
             f"Avec {euros(other)} d'autres aides publiques sur les mêmes dépenses, le plafond de cumul de "
             f"{ruleset.public_aid_ceiling_percent} % laisse {euros(room)}, moins que la subvention minimale."
         )
-        return Grant(0, percent, Reason("plafond_cumul", sentence))
+        reasons.append(Reason("plafond_cumul", sentence))
+    if reasons:
+        return Grant(0, percent, tuple(reasons))
     return Grant(min(by_rate, ruleset.max_grant_cents, left, room), percent)
+
+
+def _room(ruleset: Ruleset, base_cents: int, other_cents: int) -> int:
+    """What other public aid on the same spend leaves under the ceiling of all public aid."""
+    return max(0, base_cents * ruleset.public_aid_ceiling_percent // 100 - other_cents)

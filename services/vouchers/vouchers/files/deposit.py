@@ -11,7 +11,7 @@ from common.declare.message import Message
 from common.declare.pool import Pools, Ref
 from france.typography import short_day
 from vouchers import events
-from vouchers.eligibility.conditions import Case, Verdict, assess
+from vouchers.eligibility.conditions import Case, Verdict, assess, missing
 from vouchers.eligibility.facts import Diagnostic, Profile
 from vouchers.files.handling import ALLOWED, Handling
 from vouchers.files.inputs import ApplyForVoucher
@@ -46,6 +46,8 @@ def deposit(state: Applicant, pools: Pools, message: Message[ApplyForVoucher]) -
             "Aucun diagnostic complet n'est connu pour ce SIREN. Un diagnostic qui vient d'être terminé est pris en "
             "compte en quelques secondes: réessayez."
         )
+        if profile is not None:
+            detail = " ".join([detail, *(reason.sentence for reason in missing(profile))])
         return handling.cannot(
             Refusal("illegal", "diagnostic_complet_requis", "Diagnostic complet requis", detail, "siren")
         )

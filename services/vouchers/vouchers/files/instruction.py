@@ -8,6 +8,7 @@ from common.declare.decision import Cancel, Decision, Refusal
 from common.declare.message import Message
 from common.declare.pool import Pools, Ref
 from france.typography import euros
+from vouchers.eligibility.conditions import INACTIVE
 from vouchers.eligibility.facts import Reason
 from vouchers.eligibility.grant import Grant, grant
 from vouchers.events import VoucherExpired, VoucherRenounced
@@ -40,11 +41,10 @@ def grant_file(state: Applicant, pools: Pools, message: Message[GrantVoucher]) -
         return handling.illegal(file, "accordé")
     ruleset = envelope.ruleset_named(file.ruleset, handling.message.time)
     again = _judge_again(handling, ruleset, file)
-    if again.reason is not None:
+    if again.reasons:
         title = "Le dossier ne peut plus être accordé"
-        return handling.cannot(
-            Refusal("illegal", "accord_impossible", title, again.reason.sentence, "", ("refuse", "withdraw"))
-        )
+        detail = " ".join(reason.sentence for reason in again.reasons)
+        return handling.cannot(Refusal("illegal", "accord_impossible", title, detail, "", ("refuse", "withdraw")))
     most = min(again.amount_cents, file.held_cents)
     amount = most if command.amount_cents is None else command.amount_cents
     if not ruleset.min_grant_cents <= amount <= most:
@@ -127,8 +127,8 @@ def offer_release(state: Applicant, pools: Pools, message: Message[OfferRelease]
     file, envelope = found
     ruleset = envelope.ruleset_named(file.ruleset, handling.message.time)
     again = _judge_again(handling, ruleset, file)
-    if again.reason is not None:
-        return handling.refuse(envelope, file, (again.reason,), PLATFORM)
+    if again.reasons:
+        return handling.refuse(envelope, file, again.reasons, PLATFORM)
     amount = min(again.amount_cents, file.asked_cents)
     if amount > envelope.balances.disponible:
         return handling.unchanged()
@@ -140,9 +140,9 @@ def offer_release(state: Applicant, pools: Pools, message: Message[OfferRelease]
 
 def _judge_again(handling: Handling, ruleset: Ruleset, file: VoucherFile) -> Grant:
     """What may be granted today: the company must be alive, the ceilings are counted again, the rest stands."""
-    profile = handling.state.profile
-    if profile is not None and not profile.active:
-        return Grant(0, file.rate_percent, Reason("entreprise_inactive", "L'entreprise n'est plus en activité."))
     base = sum(line.amount_cents for line in file.lines)
     aid = own_aid(ruleset, handling.state.files, handling.today, but=file.id)
-    return grant(ruleset, base, file.rate_percent, file.declarations, aid)
+    again, profile = grant(ruleset, base, file.rate_percent, file.declarations, aid), handling.state.profile
+    if profile is None or profile.active:
+        return again
+    return Grant(0, file.rate_percent, (INACTIVE, *again.reasons))
