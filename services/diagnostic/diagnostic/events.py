@@ -97,6 +97,8 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
         company: the company at that time.
         region: INSEE code of its region, or "".
         company_version: version of `company`, as companies counts it; absent: 1.
+        called_measures: every measure the answers call for, the plan's and the others: hexadecimal of one bit an item
+            of the questionnaire, in its order, then one a question for its « clarifier »; the first is the highest.
     """
 
     siren: Siren
@@ -116,6 +118,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     company: Company
     region: str
     company_version: Annotated[int, Field(ge=1)] = 1
+    called_measures: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
 
 
 class ExpressDiagnosticCompleted(Event, frozen=True, kw_only=True):

@@ -14,8 +14,8 @@ from diagnostic.diagnostics.answers import one_decimal
 from diagnostic.diagnostics.model import Completed
 from diagnostic.diagnostics.stage import stage_of, valid_until
 from diagnostic.events import Company
-from diagnostic.measures.plan import calls_of, plan, spend_categories, triggered
-from diagnostic.measures.table import BY_ID
+from diagnostic.measures.plan import calls_of, packed, plan, spend_categories, triggered
+from diagnostic.measures.table import BY_ID, TABLE
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, QUESTIONS, TOP_LEVEL, Question
 from diagnostic.questionnaire.reading import read_whole
 from diagnostic.questionnaire.sheet import blank
@@ -333,6 +333,16 @@ def test_the_plan_only_holds_measures_called_for_each_once(sheet: str) -> None:
     assert spend_categories(calls_of(sheet)) == tuple(
         sorted({c for entry in called for c in entry.measure.spend_categories})
     )
+
+
+@given(SHEETS)
+def test_the_measures_called_for_are_told_as_one_bit_each_in_the_order_of_the_questionnaire(sheet: str) -> None:
+    calls = calls_of(sheet)
+    bits = f"{int(packed(calls), 16):0{len(calls)}b}"
+    assert {entry.measure.id for entry in TABLE if bits[entry.position] == "1"} == {
+        entry.measure.id for entry in triggered(calls)
+    }
+    assert len(packed(calls)) == 31
 
 
 @given(SHEETS, st.data())

@@ -732,6 +732,25 @@ def test_a_company_that_ceased_gets_no_cheque_by_a_diagnosis_that_did_not_know_o
     assert refused.codes == ("entreprise_inactive",)
 
 
+def test_a_diagnosis_is_kept_as_what_it_calls_for_where_its_referential_is_known() -> None:
+    told = inputs.DiagnosticCompleted(
+        A, "d", "complet", NOW, (Measure("m1", ()),), COMPANY, 1, ("cybersecurite",), "DMA-PME/2026.1", "0f"
+    )
+    world = World()
+    world.do(A, told)
+    known = world.states[A].diagnostic
+    assert known is not None
+    assert (known.referential, known.called_measures, known.measures, known.spend_categories) == (
+        ("DMA-PME/2026.1", "0f", (), ())
+    )
+    for other in (replace(told, referential="DMA-PME/2099.1"), replace(told, called_measures="")):
+        elsewhere = World()
+        elsewhere.do(A, other)
+        known = elsewhere.states[A].diagnostic
+        assert known is not None
+        assert (known.referential, known.measures, known.spend_categories) == ("", told.measures, ("cybersecurite",))
+
+
 def test_all_that_is_missing_is_named_in_one_answer() -> None:
     world = World()
     world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, sme_category="inconnu", created_on=None), 2))

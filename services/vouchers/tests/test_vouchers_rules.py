@@ -12,6 +12,7 @@ from france.siren import is_siren
 from vouchers.eligibility.conditions import Case, Verdict, assess
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Measure, Profile
 from vouchers.eligibility.grant import grant
+from vouchers.eligibility.measures import REFERENTIALS
 from vouchers.files.model import VoucherFile, own_aid
 from vouchers.ruleset import Ruleset
 
@@ -136,33 +137,70 @@ def test_line_refusals_name_the_line(line: Line, code: str) -> None:
     assert verdict.failing[0].sentence.startswith("Ligne 2: ")
 
 
-@pytest.mark.parametrize("category", ["donnees_ia", "site_ecommerce"])
-def test_a_line_ties_to_any_gap_of_the_diagnosis_not_only_to_those_of_the_plan(category: str) -> None:
-    assert not assess(RULES, case(Line(category, SUPPLIER, 200_000, "Q7.tableaux_de_bord"))).failing
+REFERENTIAL = "DMA-PME/2026.1"
 
 
-def test_a_line_whose_category_no_gap_calls_for_ties_to_none() -> None:
-    (reason,) = assess(RULES, case(Line("international", SUPPLIER, 200_000, "E2.support_langue"))).failing
-    assert reason.code == "mesure_sans_rapport"
-    assert (
-        reason.sentence
-        == "Ligne 1: aucun point à améliorer de votre diagnostic n'appelle « Développement international »."
+def calling(*names: str) -> Diagnostic:
+    """A diagnosis that calls for these measures."""
+    bits = sum(1 << REFERENTIALS[REFERENTIAL][name].bit for name in set(names))
+    return Diagnostic("d1", DIAGNOSTIC.completed_at, referential=REFERENTIAL, called_measures=f"{bits:031x}")
+
+
+def test_a_line_ties_to_any_gap_of_the_diagnosis_and_to_nothing_else() -> None:
+    """Every measure of the referential: named with each category it leads to, and where the diagnosis calls for it."""
+    for name, (_, categories) in REFERENTIALS[REFERENTIAL].items():
+        others = [other for other in REFERENTIALS[REFERENTIAL] if other != name]
+        for category in categories:
+            spend = case(*_fair(Line(category, SUPPLIER, 200_000, name)))
+            assert codes(assess(RULES, replace(spend, diagnostic=calling(name, "Q8.menaces_suivies")))) == []
+            if name != "Q8.menaces_suivies":
+                assert codes(assess(RULES, replace(spend, diagnostic=calling(*others)))) == ["mesure_inconnue"]
+        if not categories:
+            (reason,) = assess(
+                RULES, replace(case(Line("cybersecurite", SUPPLIER, 200_000, name)), diagnostic=calling(name))
+            ).failing
+            assert reason.code == "mesure_inconnue"
+
+
+def _fair(line: Line) -> tuple[Line, ...]:
+    """A line, with another beside it so that no category has too large a share."""
+    return (line, Line("cybersecurite", SUPPLIER, 500_000, "Q8.menaces_suivies"))
+
+
+def test_spend_that_a_gap_does_not_lead_to_does_not_tie_to_it() -> None:
+    spend = replace(
+        case(Line("international", SUPPLIER, 200_000, "Q8.menaces_suivies")), diagnostic=calling("Q8.menaces_suivies")
     )
-    free = dataclasses.replace(RULES, measure_covers_category=False)
-    assert not assess(free, case(Line("international", SUPPLIER, 200_000, "E2.support_langue"))).failing
+    (reason,) = assess(RULES, spend).failing
+    assert reason.code == "mesure_sans_rapport"
+    assert not assess(dataclasses.replace(RULES, measure_covers_category=False), spend).failing
 
 
-@pytest.mark.parametrize("name", ["", "m9", "Q3", "Q3.", "q3.site_web", "Q3.site_web ", "Q3.Site"])
-def test_what_names_no_measure_ties_to_none(name: str) -> None:
-    (reason,) = assess(RULES, case(Line("site_ecommerce", SUPPLIER, 200_000, name))).failing
+@pytest.mark.parametrize(
+    "name", ["", "m9", "Q3.site_web", "Q8.menaces_suivies ", "q8.menaces_suivies", "Q7.non_numerisees"]
+)
+def test_what_the_diagnosis_does_not_call_for_is_said_to_be_no_gap(name: str) -> None:
+    spend = replace(case(Line("cybersecurite", SUPPLIER, 200_000, name)), diagnostic=calling("Q8.menaces_suivies"))
+    (reason,) = assess(RULES, spend).failing
     assert (reason.code, reason.sentence) == (
         "mesure_inconnue",
-        f"Ligne 1: « {name} » n'est pas une mesure d'un diagnostic.",
+        f"Ligne 1: la mesure « {name} » ne répond à aucun point à améliorer de votre diagnostic.",
     )
+
+
+def test_of_a_referential_that_is_not_known_a_gap_outside_the_plan_leads_to_what_the_gaps_lead_to() -> None:
+    assert codes(assess(RULES, case(Line("donnees_ia", SUPPLIER, 200_000, "Z7.tableaux")))) == []
+    assert codes(assess(RULES, case(Line("international", SUPPLIER, 200_000, "Z7.tableaux")))) == [
+        "mesure_sans_rapport"
+    ]
+    before = replace(DIAGNOSTIC, spend_categories=())
+    assert codes(
+        assess(RULES, replace(case(Line("donnees_ia", SUPPLIER, 200_000, "Z7.tableaux")), diagnostic=before))
+    ) == ["mesure_inconnue"]
 
 
 def test_equipment_is_refused_once_and_nothing_that_follows_from_it_is_told() -> None:
-    for measure in ("m1", "m2", "Q7.tableaux_de_bord"):
+    for measure in ("m1", "m2", "Z7.tableaux"):
         assert codes(assess(RULES, case(Line("materiel", SUPPLIER, 200_000, measure)))) == ["categorie_non_eligible"]
     two = (Line("materiel", SUPPLIER, 100_000, "m1"), Line("materiel", OTHER_SUPPLIER, 100_000, "m1"))
     assert codes(assess(RULES, case(*two))) == ["categorie_non_eligible"] * 2

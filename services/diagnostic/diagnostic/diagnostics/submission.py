@@ -28,7 +28,7 @@ from diagnostic.diagnostics.model import (
 )
 from diagnostic.diagnostics.stage import stage_of
 from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCompleted
-from diagnostic.measures.plan import calls_of, plan, spend_categories
+from diagnostic.measures.plan import calls_of, packed, plan, spend_categories
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
 from diagnostic.questionnaire.reading import read_whole
 from diagnostic.questionnaire.sheet import blank, unknown_items
@@ -105,6 +105,7 @@ def _complete(
         company=company,
         region=company.region,
         company_version=state.company_version,
+        called_measures=packed(calls),
     )
     rows = (BenchmarkChange(done.cell, 1, done.global_score),)
     if state.completed:

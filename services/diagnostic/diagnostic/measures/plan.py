@@ -56,6 +56,8 @@ _SPECIAL: Final = tuple(
 )
 """The questions whose items call for their measure at another level than 0."""
 
+_DIGITS: Final = bytes.maketrans(b"\0\1", b"01")
+_HEXADECIMALS: Final = -(-(COMPLET.size + len(COMPLET.questions)) // 4)
 _NOTHING_UNKNOWN: Final = bytes(len(COMPLET.questions))
 
 
@@ -71,6 +73,11 @@ def calls_of(sheet: str) -> bytes:
     if UNKNOWN not in sheet:
         return calls + _NOTHING_UNKNOWN
     return calls + bytes([UNKNOWN in sheet[question.span] for question in COMPLET.questions])
+
+
+def packed(calls: bytes) -> str:
+    """What the answers call for in hexadecimal, one bit a position of `calls_of`, the first one the highest."""
+    return f"{int(calls.translate(_DIGITS), 2):0{_HEXADECIMALS}x}"
 
 
 def triggered(calls: bytes) -> tuple[PlannedMeasure, ...]:

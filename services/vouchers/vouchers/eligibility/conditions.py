@@ -12,6 +12,7 @@ from france.siren import is_siren
 from france.typography import euros, short_day
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Profile, Reason
 from vouchers.eligibility.grant import Grant, grant, rate
+from vouchers.eligibility.measures import called
 from vouchers.ruleset import Ruleset
 
 _MEASURE: Final = re.compile(r"[A-Z]+[0-9]+\.[a-z0-9_]+")
@@ -150,23 +151,32 @@ def _lines(ruleset: Ruleset, case: Case, today: date) -> Iterator[Reason]:
 
 
 def _tie(ruleset: Ruleset, diagnostic: Diagnostic, line: Line, number: int) -> Iterator[Reason]:
-    """A line ties to a gap of the diagnosis: to a measure of the plan, or to any other that calls for its category."""
-    planned = {measure.id: measure.spend_categories for measure in diagnostic.measures}
-    categories = planned.get(line.measure_id)
-    if categories is None and not _MEASURE.fullmatch(line.measure_id):
-        yield Reason("mesure_inconnue", f"Ligne {number}: « {line.measure_id} » n'est pas une mesure d'un diagnostic.")
+    """A line ties to a gap of the diagnosis, whether its measure is in the plan or not, and is spend it leads to."""
+    name = line.measure_id
+    leads_to = _spend_of(diagnostic, name)
+    if leads_to is None:
+        sentence = f"Ligne {number}: la mesure « {name} » ne répond à aucun point à améliorer de votre diagnostic."
+        yield Reason("mesure_inconnue", sentence)
         return
     label = ruleset.categories.get(line.category)
-    if label is None or not ruleset.measure_covers_category:
-        return
-    if categories is None:
-        if line.category not in diagnostic.spend_categories:
-            sentence = f"Ligne {number}: aucun point à améliorer de votre diagnostic n'appelle « {label} »."
-            yield Reason("mesure_sans_rapport", sentence)
-    elif categories and line.category not in categories:
-        named = ", ".join(f"« {ruleset.categories.get(code, code)} »" for code in categories)
-        sentence = f"Ligne {number}: la mesure « {line.measure_id} » prévoit {named}, pas « {label} »."
+    if label is not None and ruleset.measure_covers_category and leads_to and line.category not in leads_to:
+        named = ", ".join(f"« {ruleset.categories.get(code, code)} »" for code in leads_to)
+        sentence = f"Ligne {number}: la mesure « {name} » prévoit {named}, pas « {label} »."
         yield Reason("mesure_sans_rapport", sentence)
+
+
+def _spend_of(diagnostic: Diagnostic, name: str) -> tuple[str, ...] | None:
+    """The spend that a gap leads to (none: any); None where the diagnosis has no such gap.
+
+    Of a referential that is not known here, a measure that is not in the plan is taken at its word: what it leads to is
+    what the gaps of the diagnosis lead to.
+    """
+    if diagnostic.referential:
+        return called(diagnostic.referential, diagnostic.called_measures, name) or None
+    for measure in diagnostic.measures:
+        if measure.id == name:
+            return measure.spend_categories
+    return (diagnostic.spend_categories or None) if _MEASURE.fullmatch(name) else None
 
 
 def _categories(ruleset: Ruleset, lines: Sequence[Line]) -> Iterator[Reason]:

@@ -30,20 +30,24 @@ class Measure(msgspec.Struct, frozen=True, gc=False):
     spend_categories: tuple[str, ...]
 
 
-class Diagnostic(msgspec.Struct, frozen=True, gc=False):
-    """The last full diagnosis.
+class Diagnostic(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The last full diagnosis: which measures it calls for, where its referential is known; else its plan.
 
     Attributes:
         id: of the diagnosis.
         completed_at: when it was submitted.
         measures: its plan.
         spend_categories: every category that one of its gaps calls for, in the plan or not.
+        referential: questionnaire and version, one of `eligibility.measures.REFERENTIALS`, or "".
+        called_measures: see `eligibility.measures.called`.
     """
 
     id: str
     completed_at: datetime
-    measures: tuple[Measure, ...]
+    measures: tuple[Measure, ...] = ()
     spend_categories: tuple[str, ...] = ()
+    referential: str = ""
+    called_measures: str = ""
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

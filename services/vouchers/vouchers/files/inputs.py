@@ -1,6 +1,7 @@
 """What files are decided on: the fields needed of others' events, commands, the deadline of a reservation."""
 
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 
@@ -31,6 +32,8 @@ class DiagnosticCompleted(Consumed, frozen=True):
     company: Company
     company_version: int = 1
     spend_categories: tuple[str, ...] = ()
+    referential: str = ""
+    called_measures: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]*$")] = ""
 
 
 class CompanyProfileUpdated(Consumed, frozen=True):

@@ -7,6 +7,7 @@ from common.declare.decision import Decision
 from common.declare.message import Message
 from common.declare.pool import Pools
 from vouchers.eligibility.facts import Diagnostic, Profile
+from vouchers.eligibility.measures import REFERENTIALS
 from vouchers.files.inputs import Company, CompanyProfileUpdated, DiagnosticCompleted, LabelGranted
 from vouchers.files.model import Applicant
 
@@ -20,7 +21,7 @@ def diagnosed(state: Applicant, _: Pools, message: Message[DiagnosticCompleted])
     at, same = (None, False) if known is None else (known.completed_at, known.id == event.diagnostic_id)
     diagnostic = known
     if supersedes(event.completed_at, at, same=same):
-        diagnostic = Diagnostic(event.diagnostic_id, event.completed_at, event.measures, event.spend_categories)
+        diagnostic = _remembered(event)
     if profile is state.profile and diagnostic is state.diagnostic:
         return Decision(state)
     return Decision(Applicant(state.siren, profile, diagnostic, state.labelled_until, state.files))
@@ -38,6 +39,14 @@ def labelled(state: Applicant, _: Pools, message: Message[LabelGranted]) -> Deci
     if until is not None and until >= expires_at:
         return Decision(state)
     return Decision(replace(state, labelled_until=expires_at))
+
+
+def _remembered(event: DiagnosticCompleted) -> Diagnostic:
+    """What files need of a diagnosis: all it calls for where its referential is known, else its plan and categories."""
+    if event.called_measures and event.referential in REFERENTIALS:
+        called = event.called_measures
+        return Diagnostic(event.diagnostic_id, event.completed_at, (), (), event.referential, called)
+    return Diagnostic(event.diagnostic_id, event.completed_at, event.measures, event.spend_categories)
 
 
 def _newest(known: Profile | None, company: Company, version: int) -> Profile:
