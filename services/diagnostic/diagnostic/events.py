@@ -96,6 +96,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True):
         unknown_items: items answered « je ne sais pas », as `Q4.cao_fao`.
         company: the company at that time.
         region: INSEE code of its region, or "".
+        valid_until: last Paris day on which it counts for the label and the chèque.
     """
 
     siren: Siren
@@ -114,6 +115,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True):
     unknown_items: tuple[str, ...]
     company: Company
     region: str
+    valid_until: date | None = None
 
 
 class ExpressDiagnosticCompleted(Event, frozen=True, kw_only=True):

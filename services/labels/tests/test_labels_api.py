@@ -77,6 +77,7 @@ async def test_apply_then_read_everything(context: Context, client: AsyncClient)
         "naf": "62.01Z",
         "granted_at": told["label"]["granted_at"],
         "expires_at": "2028-11-12T23:00:00Z",
+        "valid_until": "2028-11-12",
         "status": "actif",
         "verification_url": f"https://croissance-connectee.example/v1/labels/{told['label']['label_id']}",
         "valid": True,
@@ -291,6 +292,7 @@ async def test_no_door_shows_more_than_it_should(context: Context, client: Async
         "naf",
         "granted_at",
         "expires_at",
+        "valid_until",
         "status",
         "verification_url",
     }

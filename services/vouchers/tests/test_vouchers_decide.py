@@ -30,6 +30,7 @@ from vouchers.events import (
     VoucherRefused,
     VoucherRenounced,
     VoucherRequested,
+    VoucherReserved,
     VoucherWaitlisted,
 )
 from vouchers.events import Line as PublishedLine
@@ -46,6 +47,7 @@ NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 SUPPLIER = "732829320"
 FINE = Declarations(taxes_up_to_date=True, social_up_to_date=True, no_recovery_order=True)
 COMPANY = inputs.Company("62.01Z", "84", date(2020, 1, 1), active=True, sme_category="petite")
+HALF = "50\u00a0% de 2\u202f000,00\u00a0€ de dépenses hors taxes, soit 1\u202f000,00\u00a0€."
 A, B, C, D = "443061841", "552100554", "356000000", "542051180"
 
 
@@ -200,6 +202,8 @@ def test_an_eligible_file_is_granted_at_once() -> None:
             de_minimis_declared_cents=0,
             reply_by=date(2026, 12, 23),
             region="84",
+            reserved=True,
+            calculation=HALF,
         ),
         BudgetReserved(
             envelope_id="e1",
@@ -219,6 +223,9 @@ def test_an_eligible_file_is_granted_at_once() -> None:
             agreement_by=date(2027, 5, 23),
             claim_by=date(2027, 11, 23),
             region="84",
+            base_cents=200_000,
+            ceiling="",
+            calculation=HALF,
         ),
     )
     assert world.envelope.balances == Balances(249_900_000, 0, 100_000)
@@ -295,6 +302,7 @@ def test_an_unknown_envelope_and_a_closed_one_are_rejected() -> None:
     world.put(replace(world.envelope, opens_on=None, closes_on=date(2026, 11, 22)))
     world.apply(A)
     assert world.refusal().kind == "illegal"
+    assert "jusqu'au 22/11/2026 inclus" in world.refusal().detail
 
 
 def test_own_aid_of_the_window_count_for_de_minimis() -> None:
@@ -356,6 +364,52 @@ def test_the_waiting_list_keeps_the_order_of_deposit_and_exhaustion_is_said_once
     assert events[1].position == 2
     assert [world.states[siren].files[0].place for siren in (B, C)] == [1, 2]
     assert world.told().position == 2
+
+
+def test_a_file_that_waits_is_promised_neither_money_nor_a_day() -> None:
+    world = World(total=1_500_000).diagnosed(A, B)
+    (requested, *_) = world.apply(A)
+    assert isinstance(requested, VoucherRequested)
+    assert requested.reserved
+    (requested, *_) = world.apply(B)
+    assert isinstance(requested, VoucherRequested)
+    assert not requested.reserved
+    assert (world.told().state, world.told().reply_by) == ("liste_attente", None)
+
+
+def test_a_waiting_file_whose_money_is_there_is_told_so_when_a_person_decides() -> None:
+    world = World(Ruleset(auto_decision=False), total=1_500_000).diagnosed(A, B)
+    world.apply(A)
+    world.apply(B)
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    (told,) = [event for event in world.settle() if isinstance(event, VoucherReserved)]
+    file = world.states[B].files[0]
+    assert (told.siren, told.voucher_id, told.envelope_id, told.region) == (B, file.id, "e1", "84")
+    assert (told.amount_cents, told.calculation) == (1_500_000, file.calculation)
+    assert told.reply_by == file.reply_by == date(2026, 12, 23)
+
+
+def test_the_instructor_who_lowers_a_grant_is_named_as_what_cut_it() -> None:
+    world = World(Ruleset(auto_decision=False)).diagnosed(A)
+    world.apply(A, 400_000)
+    assert world.told().ceiling == ""
+    world.do(A, inputs.GrantVoucher(world.file(A), "agent", "", 150_000))
+    assert world.told().ceiling == "instructeur"
+    assert world.told().calculation.endswith(
+        "soit 2\u202f000,00\u00a0€, ramenés à 1\u202f500,00\u00a0€\u00a0: c’est le montant fixé par l’instructeur."
+    )
+
+
+def test_an_amount_counted_again_names_the_ceiling_that_it_meets_then() -> None:
+    rules = Ruleset(auto_decision=False)
+    world = World(rules).diagnosed(A)
+    world.apply(A, 400_000, replace(FINE, de_minimis_declared_cents=29_850_000))
+    assert (world.told().asked_cents, world.told().ceiling) == (150_000, "de_minimis")
+    (file,) = world.states[A].files
+    lower = replace(file, declarations=replace(file.declarations, de_minimis_declared_cents=0))
+    world.states[A] = replace(world.states[A], files=(lower,))
+    world.do(A, inputs.GrantVoucher(file.id, "agent"))
+    assert (world.told().granted_cents, world.told().calculation) == (150_000, file.calculation)
 
 
 def test_nobody_overtakes_a_waiting_file_that_would_fit() -> None:

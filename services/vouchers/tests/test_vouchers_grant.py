@@ -44,3 +44,20 @@ def test_other_aid_above_its_ceiling_leaves_no_room_and_says_so() -> None:
     over = grant(RULES, 200_000, 50, declared(other=170_000), 0)
     assert over.reason is not None
     assert "laisse 0,00\u00a0€, moins que la subvention minimale." in over.reason.sentence
+
+
+def test_the_ceiling_that_cut_the_amount_is_named() -> None:
+    whole = grant(RULES, 2_000_000, 50, declared(), 0)
+    assert (whole.base_cents, whole.ceiling) == (2_000_000, "")
+    assert whole.sentence == "50\u00a0% de 20\u202f000,00\u00a0€ de dépenses hors taxes, soit 10\u202f000,00\u00a0€."
+    for aid, ceiling, words in (
+        (declared(), "maximum", "à 15\u202f000,00\u00a0€\u00a0: c’est le montant maximal d’un chèque."),
+        (declared(de_minimis=29_000_000), "de_minimis", "avec 290\u202f000,00\u00a0€ d’aides de minimis sur 3 ans, "),
+        (declared(other=3_000_000), "cumul", "le cumul est limité à 80\u00a0% de ces dépenses."),
+    ):
+        cut = grant(RULES, 5_000_000, 50, aid, 0)
+        assert cut.ceiling == ceiling
+        assert "soit 25\u202f000,00\u00a0€, ramenés à " in cut.sentence
+        assert words in cut.sentence
+    edge = grant(RULES, 3_000_000, 50, declared(), 0)
+    assert (edge.amount_cents, edge.ceiling) == (1_500_000, "")

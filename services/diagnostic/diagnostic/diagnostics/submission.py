@@ -26,7 +26,7 @@ from diagnostic.diagnostics.model import (
     expiry_name,
     found,
 )
-from diagnostic.diagnostics.stage import stage_of
+from diagnostic.diagnostics.stage import stage_of, valid_until
 from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCompleted
 from diagnostic.measures.plan import calls_of, plan, spend_categories
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
@@ -104,6 +104,7 @@ def _complete(
         unknown_items=unknown_items(COMPLET, sheet),
         company=company,
         region=company.region,
+        valid_until=valid_until(now),
     )
     rows = (BenchmarkChange(done.cell, 1, done.global_score),)
     if state.completed:

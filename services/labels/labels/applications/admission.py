@@ -7,7 +7,7 @@ the figures come from the ruleset.
 
 from datetime import date, datetime
 
-from france.days import add_months, paris_day
+from france.days import last_day_within, paris_day
 from france.typography import short_day
 from labels.applications.inputs import ApplyForLabel, Company, Engagement
 from labels.applications.model import Diagnosis, LabelFile, Reason
@@ -43,11 +43,14 @@ def refusal_reasons(file: LabelFile, content: ApplyForLabel, ruleset: Ruleset, i
 
 
 def company_reasons(company: Company, rules: CompanyRules) -> tuple[Reason, ...]:
-    """Reasons that lie in the company itself: closed, not an SME, not in France."""
+    """Reasons that lie in the company itself: closed, not an SME, not in France.
+
+    What is closed is no SME for that very reason: it is told of the closure alone.
+    """
     reasons: list[Reason] = []
     if not company.active:
         reasons.append(_CLOSED)
-    if company.sme_category == "inconnu":
+    elif company.sme_category == "inconnu":
         reasons.append(_SIZE_UNKNOWN)
     elif company.sme_category not in rules.sizes:
         reasons.append(_NOT_AN_SME)
@@ -62,7 +65,7 @@ def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today:
         return (_NO_DIAGNOSIS,)
     reasons: list[Reason] = []
     day = paris_day(diagnosis.completed_at)
-    if today >= add_months(day, rules.valid_months):
+    if today > last_day_within(day, rules.valid_months):
         text = (
             f"Votre dernier diagnostic complet date du {short_day(day)} : il doit avoir moins de "
             f"{rules.valid_months} mois. Refaites le diagnostic complet, puis déposez de nouveau votre candidature."

@@ -1,6 +1,6 @@
 """What a company is told of its application, in French."""
 
-from france.days import ONE_DAY, paris_day
+from france.days import last_day, paris_day
 from france.typography import short_day
 from labels.applications.model import Application, ApplicationAnswer, Label, LabelAnswer, LabelFile
 
@@ -42,6 +42,7 @@ def label_answer(label: Label) -> LabelAnswer:
         rank=label.rank,
         granted_at=label.granted_at,
         expires_at=label.expires_at,
+        valid_until=last_day(label.expires_at),
         verification_path=verification_path(label.label_id),
     )
 
@@ -49,7 +50,7 @@ def label_answer(label: Label) -> LabelAnswer:
 def pending_sentence(file: LabelFile, application: Application) -> str:
     """What stands in the way of another application, in one French sentence: a valid label, else the waiting list."""
     if application.status == "attribue" and file.label is not None:
-        return f"Le label a été attribué ; il est valable jusqu'au {_last_day(file.label)} inclus."
+        return f"Le label a été attribué ; il est valable jusqu'au {_until(file.label)} inclus."
     day = short_day(paris_day(application.submitted_at))
     return f"La candidature déposée le {day} est sur liste d'attente."
 
@@ -64,9 +65,9 @@ def _next_step(application: Application, label: Label | None, position: int | No
         )
     if label is None or label.status != "actif":
         return "Votre label est arrivé à son terme : déposez une nouvelle candidature."
-    return f"Affichez votre label. Il est valable jusqu'au {_last_day(label)} inclus."
+    return f"Affichez votre label. Il est valable jusqu'au {_until(label)} inclus."
 
 
-def _last_day(label: Label) -> str:
-    """The last day of validity: `expires_at` is the midnight after it."""
-    return short_day(paris_day(label.expires_at) - ONE_DAY)
+def _until(label: Label) -> str:
+    """The last day of validity, in figures."""
+    return short_day(last_day(label.expires_at))

@@ -1,6 +1,6 @@
 """What the service knows of a company, and what it answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -98,7 +98,7 @@ class LabelFile(msgspec.Struct, frozen=True, gc=False):
 
 
 class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
-    """A label as its holder sees it."""
+    """A label as its holder sees it; `valid_until` is its last day in Paris, `expires_at` the midnight after it."""
 
     label_id: str
     status: LabelStatus
@@ -106,6 +106,7 @@ class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
     rank: int
     granted_at: datetime
     expires_at: datetime
+    valid_until: date
     verification_path: str
 
 

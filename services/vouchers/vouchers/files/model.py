@@ -10,6 +10,7 @@ import msgspec
 from common.declare.decision import Refusal
 from france.days import add_months
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Profile, Reason
+from vouchers.eligibility.grant import Ceiling
 from vouchers.ledger.accounts import Account
 from vouchers.ruleset import Ruleset
 
@@ -39,10 +40,13 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
         declarations: what was declared.
         asked_cents: the grant computed at deposit, 0 if refused then.
         rate_percent: the rate applied.
+        base_cents: the eligible spend that the rate applies to.
+        ceiling: what cut the amount, "" when nothing did.
+        calculation: how the amount comes about, a French sentence; "" if refused.
         held_cents: what the ledger holds for it now (reserved or granted).
         granted_on: Paris calendar day of the grant, which is the day of the aid.
         ruleset: version of the rules that judged it.
-        reply_by: last day of its reservation.
+        reply_by: last day of its reservation; None while it waits: nothing is reserved.
         agreement_by: last day to sign the agreement, once granted.
         claim_by: last day of the first claim, once granted.
         place: number given on the waiting list, in order of deposit; 0 if it never waited.
@@ -69,6 +73,9 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
     place: int = 0
     position: int = 0
     reasons: tuple[Reason, ...] = ()
+    base_cents: int = 0
+    ceiling: Ceiling = ""
+    calculation: str = ""
 
 
 class Applicant(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +89,10 @@ class Applicant(msgspec.Struct, frozen=True, gc=False):
 
 
 class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
-    """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next."""
+    """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next.
+
+    `calculation` says how the amount comes about: what was asked or, once granted, what is.
+    """
 
     siren: str
     voucher_id: str
@@ -97,6 +107,9 @@ class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     agreement_by: date | None
     claim_by: date | None
     ruleset_version: str
+    base_cents: int
+    ceiling: Ceiling
+    calculation: str
 
 
 def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
@@ -116,6 +129,9 @@ def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
         file.agreement_by,
         file.claim_by,
         file.ruleset,
+        file.base_cents,
+        file.ceiling,
+        file.calculation,
     )
 
 
