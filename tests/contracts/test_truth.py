@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.declare.decision import Refusal, Schedule
-from common.declare.event import Event, derive_id
+from common.declare.event import derive_id
 from common.declare.pool import Ref
 from common.testing.rules import FIRST, decided, message_of
 from croissance.population import Population
 from diagnostic import service as diagnostic
+from diagnostic.diagnostics.answers import DiagnosticScored
 from diagnostic.diagnostics.history import history
 from diagnostic.diagnostics.inputs import SubmitDiagnostic
 from diagnostic.diagnostics.model import DiagnosticFile
@@ -63,7 +64,7 @@ INSTANTS = st.integers(0, 728 * 24 * 3600).map(
 """Any second of the first two programme years, the hours around midnight in Paris included."""
 
 
-def mailed(event: Event) -> str:
+def mailed(event: Any) -> str:
     """What a company reads of an event, on one line, with spaces that can be typed; page and text agree on it."""
     template = TEMPLATES[type(event).__name__]
     _, notice = BY_TEMPLATE[template]
@@ -73,7 +74,7 @@ def mailed(event: Event) -> str:
     return " ".join(plain(made.text).split())
 
 
-def one(events: tuple[Event, ...], name: str) -> Any:
+def one(events: tuple[object, ...], name: str) -> Any:
     (found,) = [event for event in events if type(event).__name__ == name]
     return found
 
@@ -101,6 +102,7 @@ def test_a_diagnosis_counts_until_the_day_that_mail_and_door_name(instant: datet
     event = one(done.events, "DiagnosticCompleted")
     until = event.valid_until
     assert f"ce diagnostic compte jusqu’au {long_day(until)} inclus" in mailed(event)
+    assert isinstance(done.answer, DiagnosticScored)
     assert done.answer.valid_until == until
     assert history(done.state)["diagnostics"][0]["valid_until"] == until  # pyright: ignore[reportIndexIssue]
     for today, counts in ((until, True), (until + timedelta(days=1), False)):
@@ -121,7 +123,7 @@ def application() -> label_inputs.ApplyForLabel:
 
 
 def label_file(instant: datetime, *, active: bool = True) -> LabelFile:
-    scores = dict.fromkeys(("D1", "D2", "D3", "D4", "D5", "D6"), 80.0)
+    scores: dict[str, float] = dict.fromkeys(("D1", "D2", "D3", "D4", "D5", "D6"), 80.0)
     company = label_inputs.Company("Ateliers", "62.01Z", "69", "84", active, "petite" if active else "hors_pme")
     return LabelFile(SIREN, company, 1, Diagnosis("d", instant, scores, 80.0))
 
@@ -204,7 +206,7 @@ def test_the_money_of_a_file_is_the_same_in_mail_door_and_rule(
     done = decided(vouchers.SERVICE, state, message_of(command, SIREN, instant), pools)
     (file,) = done.state.files
     shown = shown_file(SIREN, file)
-    told = [event for event in done.events if type(event).__name__ in TEMPLATES]
+    told: list[Any] = [event for event in done.events if type(event).__name__ in TEMPLATES]
     mails = [mailed(event) for event in told]
     if file.status == "refuse":
         for reason in shown["reasons"]:

@@ -170,9 +170,10 @@ async def test_a_batch_decides_each_item_by_itself(context: Context, client: Asy
     await client.put("/v1/cohorts/2026", json={"cap": 2})
     items = [*(body(siren) for siren in companies), body("123"), body(companies[0])]
     answer = (await client.post("/v1/applications:batch", json=items)).json()
-    assert (answer["accepted"], answer["rejected"]) == (5, 1)
+    assert (answer["accepted"], answer["rejected"]) == (4, 2)
     states = [result.get("state") for result in answer["results"]]
-    assert states == ["attribue", "attribue", "liste_attente", "refuse", None, "attribue"]
+    assert states == ["attribue", "attribue", "liste_attente", None, None, "attribue"]
+    assert (answer["results"][3]["status"], answer["results"][3]["title"]) == (409, "Entreprise inconnue")
     assert answer["results"][4]["field"] == "[4].siren"
     assert answer["results"][5] == answer["results"][0]
 

@@ -165,8 +165,8 @@ def test_a_fact_that_does_not_fit_is_an_error_that_says_why() -> None:
 
 
 def test_a_file_that_waits_is_promised_nothing() -> None:
-    for text in (lambda made: made.text, lambda made: made.html):
-        told = plain(text(rendered(mail("voucher_requested", reserved=False))))
+    made = rendered(mail("voucher_requested", reserved=False))
+    for told in (plain(made.text), plain(made.html)):
         assert "liste d’attente" in told
         assert "réservé" not in told
         assert "23 décembre 2026" not in told

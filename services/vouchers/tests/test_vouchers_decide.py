@@ -377,6 +377,26 @@ def test_a_file_that_waits_is_promised_neither_money_nor_a_day() -> None:
     assert (world.told().state, world.told().reply_by) == ("liste_attente", None)
 
 
+def test_the_order_of_the_waiting_list_is_the_order_of_the_times_that_people_are_shown() -> None:
+    world = World(total=1_000_000).diagnosed(A, B, C)
+    late = NOW + timedelta(minutes=1)
+    for siren, at in ((A, late), (B, late - timedelta(milliseconds=250)), (C, late + timedelta(seconds=1))):
+        lines = (Line("site_ecommerce", SUPPLIER, 3_000_000, "m1"),)
+        world.do(siren, inputs.ApplyForVoucher("e1", lines, FINE), at=at)
+    times = [file.submitted_at for file in world.waiting()]
+    assert times == [late, late + timedelta(microseconds=1), late + timedelta(seconds=1)]
+    assert [row.at for row in world.transitions] == times
+    assert world.envelope.waited_at == times[-1]
+
+
+def test_the_same_waiting_file_again_is_told_no_position_that_was_counted_then() -> None:
+    world = World(total=1_000_000).diagnosed(A)
+    world.apply(A)
+    assert world.told().position == 1
+    world.apply(A)
+    assert (world.told().state, world.told().position) == ("liste_attente", None)
+
+
 def test_a_waiting_file_whose_money_is_there_is_told_so_when_a_person_decides() -> None:
     world = World(Ruleset(auto_decision=False), total=1_500_000).diagnosed(A, B)
     world.apply(A)

@@ -1,21 +1,26 @@
 """Submission: answers are read, scored and frozen; the world is told, the benchmark moved."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha1
 
 from msgspec.structs import replace
 
-from common.declare.decision import Cancel, Decision
+from common.declare.decision import Cancel, Decision, Refusal
 from common.declare.message import Message
 from common.declare.pool import Pools
 from diagnostic.diagnostics.answers import (
     UNKNOWN_COMPANY,
     UNKNOWN_DIAGNOSTIC,
+    DiagnosticScored,
+    ExpressScored,
+    closed,
     frozen,
     scored,
     unknown_kind,
     wrong_answers,
 )
+from diagnostic.diagnostics.drafts import in_force
 from diagnostic.diagnostics.inputs import SubmitDiagnostic
 from diagnostic.diagnostics.model import (
     BenchmarkChange,
@@ -29,7 +34,7 @@ from diagnostic.diagnostics.model import (
 from diagnostic.diagnostics.stage import stage_of, valid_until
 from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCompleted
 from diagnostic.measures.plan import calls_of, plan, spend_categories
-from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, Questionnaire
 from diagnostic.questionnaire.reading import read_whole
 from diagnostic.questionnaire.sheet import blank, unknown_items
 from diagnostic.ruleset import RULESET
@@ -42,29 +47,48 @@ from france.days import paris_day
 def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) -> Decision[DiagnosticFile]:
     """Freeze and score a draft, or a whole diagnosis in one go; the same submission again gets the same answer."""
     item, now = message.input, message.time
-    company = state.company
-    if company is None:
-        return Decision(state, answer=UNKNOWN_COMPANY)
     origin = found(state, item.diagnostic_id) if item.diagnostic_id else None
-    if origin is None and not item.answers:
-        return Decision(state, answer=UNKNOWN_DIAGNOSTIC)
-    kind = item.kind if origin is None else origin.kind
-    form = FORMS.get(kind)
-    if form is None:
-        return Decision(state, answer=unknown_kind(kind))
-    sheet, faults = read_whole(form, item.answers, blank(form) if origin is None else origin.sheet)
+    form = FORMS.get(item.kind if origin is None else origin.kind)
+    company = state.company
+    if company is None or form is None or (origin is None and not item.answers):
+        return Decision(state, answer=_impossible(state, item, form))
+    if origin is not None and not isinstance(origin, Draft):
+        return Decision(state, answer=_again(state.siren, form, origin, item.answers))
+    draft = None if origin is None else in_force(origin)
+    if origin is not None and draft is None:
+        return Decision(state, answer=closed(origin))
+    sheet, faults = read_whole(form, item.answers, blank(form) if draft is None else draft.sheet)
     if faults:
         return Decision(state, answer=wrong_answers(faults))
-    if origin is None and not item.diagnostic_id:
-        diagnostic_id = _derived_id(state.siren, sheet, now)
-        origin = found(state, diagnostic_id)
-    else:
-        diagnostic_id = item.diagnostic_id
-    if origin is not None and not isinstance(origin, Draft):
-        return Decision(state, answer=scored(state.siren, origin) if origin.sheet == sheet else frozen(diagnostic_id))
+    diagnostic_id = item.diagnostic_id or _derived_id(state.siren, sheet, now)
+    done = None if item.diagnostic_id else found(state, diagnostic_id)
+    if done is not None:
+        same = not isinstance(done, Draft) and done.sheet == sheet
+        return Decision(state, answer=scored(state.siren, done) if same else frozen(diagnostic_id))
     finish = _complete if form is COMPLET else _complete_express
     decision = finish(state, company, diagnostic_id, sheet, now)
     return decision if origin is None else _close(decision, origin)
+
+
+def _impossible(state: DiagnosticFile, item: SubmitDiagnostic, form: Questionnaire | None) -> Refusal:
+    """Why nothing can be submitted: of whom, of which diagnosis, of what kind."""
+    if state.company is None:
+        return UNKNOWN_COMPANY
+    return unknown_kind(item.kind) if item.answers and form is None else UNKNOWN_DIAGNOSTIC
+
+
+def _again(
+    siren: str, form: Questionnaire, done: Completed | Express, answers: Mapping[str, object]
+) -> DiagnosticScored | ExpressScored | Refusal:
+    """A diagnosis that is submitted, submitted again: the same answers get the same result, others cannot be taken."""
+    if not answers:
+        return scored(siren, done)
+    if done.referential != form.reference:
+        return frozen(done.diagnostic_id)
+    sheet, faults = read_whole(form, answers, done.sheet)
+    if faults:
+        return wrong_answers(faults)
+    return scored(siren, done) if sheet == done.sheet else frozen(done.diagnostic_id)
 
 
 def _complete(

@@ -30,13 +30,13 @@ _WEB = ("https://", "http://")
 def refusal_reasons(file: LabelFile, content: ApplyForLabel, ruleset: Ruleset, instant: datetime) -> tuple[Reason, ...]:
     """Every reason why this application is not admissible at `instant`, in a fixed order; empty when it is.
 
-    The company is judged on what the register or the diagnosis last said of it. Without any diagnosis nothing is
-    known of the company, and the missing diagnosis is the reason that says so.
+    The company is judged on what the register or the diagnosis last said of it. Without a diagnosis nothing is judged:
+    the caller has refused the application, see `refusals.not_judged`.
     """
     today = paris_day(instant)
     return (
         *(company_reasons(file.company, ruleset.company) if file.company is not None else ()),
-        *diagnosis_reasons(file.diagnosis, ruleset.diagnosis, today),
+        *(diagnosis_reasons(file.diagnosis, ruleset.diagnosis, today) if file.diagnosis is not None else ()),
         *charter_reasons(content, ruleset.charter, today),
         *declaration_reasons(content),
     )
@@ -59,10 +59,8 @@ def company_reasons(company: Company, rules: CompanyRules) -> tuple[Reason, ...]
     return tuple(reasons)
 
 
-def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today: date) -> tuple[Reason, ...]:
-    """Reasons that lie in the diagnosis: none, too old, a score that is not above its bar (strictly, unrounded)."""
-    if diagnosis is None:
-        return (_NO_DIAGNOSIS,)
+def diagnosis_reasons(diagnosis: Diagnosis, rules: DiagnosisRules, today: date) -> tuple[Reason, ...]:
+    """Reasons that lie in the diagnosis: too old, a score that is not above its bar (strictly, unrounded)."""
     reasons: list[Reason] = []
     day = paris_day(diagnosis.completed_at)
     if today > last_day_within(day, rules.valid_months):
@@ -173,11 +171,6 @@ _NOT_IN_FRANCE = Reason(
     "hors_france",
     "Aucun établissement en France n'est connu pour cette entreprise : indiquez dans votre fiche l'adresse d'un "
     "établissement français.",
-)
-_NO_DIAGNOSIS = Reason(
-    "diagnostic_absent",
-    "Aucun diagnostic complet n'est connu pour cette entreprise : répondez au questionnaire complet (le diagnostic "
-    "express ne suffit pas), puis déposez de nouveau votre candidature.",
 )
 _NOT_SIGNED = Reason(
     "charte_non_signee",

@@ -11,10 +11,9 @@ def verification_path(label_id: str) -> str:
 
 
 def answer_of(file: LabelFile, application: Application, position: int | None = None) -> ApplicationAnswer:
-    """The answer for an application; `position` is its place in the waiting list now, else the one it began with."""
-    waits = application.status == "liste_attente"
+    """The answer for an application; `position` is its place in the waiting list now, None where nobody counted it."""
     label = file.label if application.status == "attribue" else None
-    place = (position or application.position) if waits else None
+    place = position if application.status == "liste_attente" else None
     return ApplicationAnswer(
         siren=file.siren,
         application_id=application.application_id,
@@ -58,10 +57,11 @@ def pending_sentence(file: LabelFile, application: Application) -> str:
 def _next_step(application: Application, label: Label | None, position: int | None) -> str:
     if application.status == "refuse":
         return "Corrigez chacun des points indiqués, puis déposez de nouveau votre candidature."
-    if position is not None:
+    if application.status == "liste_attente":
+        place = "" if position is None else f" en position {position}"
         return (
-            f"Votre dossier est complet et recevable. Vous êtes en position {position} sur la liste d'attente : "
-            "le label vous sera attribué dès qu'une place se libère, sans nouvelle démarche."
+            f"Votre dossier est complet et recevable. Vous êtes{place} sur la liste d'attente : "
+            "le label vous sera attribué dès qu'une place vous revient, sans nouvelle démarche."
         )
     if label is None or label.status != "actif":
         return "Votre label est arrivé à son terme : déposez une nouvelle candidature."

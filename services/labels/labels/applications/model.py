@@ -34,6 +34,7 @@ class Application(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         content: exactly what was filed; the same content again is the same application.
+        submitted_at: when it was filed; on the waiting list, the moment its order follows from.
         diagnostic_id: the diagnosis it was decided on, "" when there was none.
         ruleset_version: version of the figures it was decided with.
         region: region of the company when it filed; its place is counted there.

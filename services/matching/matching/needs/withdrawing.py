@@ -46,5 +46,5 @@ def _withdrawn(
         return Decision(again.state, again.events, again.draws, again.rows, (*done.deadlines, *again.deadlines))
     basis = pools.view(DIRECTORY)
     return Decision(
-        after.state, after.events, draws_of(loads_of(pools, basis), basis, list(rows)), after.rows, after.deadlines
+        after.state, after.events, draws_of(loads_of(pools, basis), basis, rows), after.rows, after.deadlines
     )

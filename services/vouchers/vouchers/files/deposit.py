@@ -158,8 +158,8 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
     book = handling.book(envelope, file)
     if has_room:
         return handling.serve(book, ruleset, file, "depose", (requested,))
-    place, position = book.join_queue(file.asked_cents)
-    waiting = replace(file, status="liste_attente", place=place, position=position, reply_by=None)
+    place, position, since = book.join_queue(file.asked_cents)
+    waiting = replace(file, status="liste_attente", submitted_at=since, place=place, position=position, reply_by=None)
     waitlisted = events.VoucherWaitlisted(
         siren=handling.state.siren,
         voucher_id=file.id,
@@ -167,5 +167,5 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
         position=position,
         region=handling.region,
     )
-    row = handling.transition(waiting, None, "liste_attente", "enveloppe insuffisante")
+    row = replace(handling.transition(waiting, None, "liste_attente", "enveloppe insuffisante"), at=since)
     return handling.changed(waiting, book, (row,), before=(requested, waitlisted))

@@ -120,7 +120,7 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
 
         Money that a waiting file could take is offered: the envelope is told, unless it has been already.
         """
-        state, answer = _with_file(self.state, file), answer_of(self.state.siren, file)
+        state, answer = _with_file(self.state, file), answer_of(self.state.siren, file, file.position)
         if book is None:
             return Decision(state, events=(*before, *after), rows=rows, deadlines=deadlines, answer=answer)
         envelope = book.close()

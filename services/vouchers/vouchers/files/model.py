@@ -34,7 +34,7 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
         envelope_id: the envelope it asks money from.
         programme: a company has at most one active file in it.
         status: where it stands.
-        submitted_at: when it was deposited.
+        submitted_at: when it was deposited; on the waiting list, the moment its order follows from.
         submitted_on: the Paris calendar day of it.
         lines: the spend.
         declarations: what was declared.
@@ -112,8 +112,8 @@ class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     calculation: str
 
 
-def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
-    """A file as its company sees it."""
+def answer_of(siren: str, file: VoucherFile, position: int | None = None) -> VoucherAnswer:
+    """A file as its company sees it; `position`: its rank on the waiting list now, None where nobody counted it."""
     granted = file.status == "accorde"
     return VoucherAnswer(
         siren,
@@ -123,7 +123,7 @@ def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
         file.asked_cents,
         file.held_cents if granted else 0,
         file.rate_percent,
-        file.position if file.status == "liste_attente" else None,
+        position if file.status == "liste_attente" else None,
         file.reasons,
         file.reply_by,
         file.agreement_by,
