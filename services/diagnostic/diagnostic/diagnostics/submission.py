@@ -63,8 +63,8 @@ def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) 
     diagnostic_id = item.diagnostic_id or _derived_id(state.siren, sheet, now)
     done = None if item.diagnostic_id else found(state, diagnostic_id)
     if done is not None:
-        same = not isinstance(done, Draft) and done.sheet == sheet
-        return Decision(state, answer=scored(state.siren, done) if same else frozen(diagnostic_id))
+        other = isinstance(done, Draft) or done.sheet != sheet
+        return Decision(state, answer=frozen(diagnostic_id) if other else scored(state.siren, done))
     finish = _complete if form is COMPLET else _complete_express
     decision = finish(state, company, diagnostic_id, sheet, now)
     return decision if origin is None else _close(decision, origin)
