@@ -166,7 +166,9 @@ def test_a_file_on_the_waiting_list_reads_its_position_everywhere() -> None:
 
 def test_a_closed_company_is_told_of_its_closure_alone_and_how_to_appeal() -> None:
     instant = datetime(2026, 6, 1, tzinfo=UTC)
-    event = one(applied_for_label(instant, label_file(instant, active=False), 1).events, "LabelRefused")
+    done = applied_for_label(instant, label_file(instant, active=False), 1)
+    event = one(done.events, "LabelRefused")
+    assert "sinon, rien à faire" in done.answer.next_step
     assert event.codes == ("entreprise_fermee",)
     read = mailed(event)
     assert "PME" not in read

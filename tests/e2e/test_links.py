@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]
 def links_of(inbox: str, base: str) -> dict[str, set[str]]:
     """What the mails of an inbox link to in the installation, by path without what varies."""
     found: dict[str, set[str]] = {}
-    for mail in mailbox.mbox(inbox, create=False):
+    with closing(mailbox.mbox(inbox, create=False)) as box:
+        mails = list(box)
+    for mail in mails:
         texts = [part.get_payload(decode=True).decode() for part in mail.walk() if not part.is_multipart()]  # pyright: ignore[reportAttributeAccessIssue]
         texts.append(str(mail["List-Unsubscribe"] or ""))
         for text in texts:

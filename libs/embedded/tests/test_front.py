@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +14,7 @@ from embedded import front
 
 
 @contextmanager
-def serving(made: ThreadingHTTPServer) -> Iterator[int]:
+def serving(made: ThreadingHTTPServer) -> Generator[int]:
     """A server that answers while the block runs; gives its port."""
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

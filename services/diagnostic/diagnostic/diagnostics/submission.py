@@ -63,8 +63,7 @@ def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) 
     diagnostic_id = item.diagnostic_id or _derived_id(state.siren, sheet, now)
     done = None if item.diagnostic_id else found(state, diagnostic_id)
     if done is not None:
-        other = isinstance(done, Draft) or done.sheet != sheet
-        return Decision(state, answer=frozen(diagnostic_id) if other else scored(state.siren, done))
+        return Decision(state, answer=_same(state.siren, done, sheet))
     finish = _complete if form is COMPLET else _complete_express
     decision = finish(state, company, diagnostic_id, sheet, now)
     return decision if origin is None else _close(decision, origin)
@@ -88,7 +87,14 @@ def _again(
     sheet, faults = read_whole(form, answers, done.sheet)
     if faults:
         return wrong_answers(faults)
-    return scored(siren, done) if sheet == done.sheet else frozen(done.diagnostic_id)
+    return _same(siren, done, sheet)
+
+
+def _same(siren: str, done: Draft | Completed | Express, sheet: str) -> DiagnosticScored | ExpressScored | Refusal:
+    """The result of a diagnosis that is submitted with this very sheet."""
+    if isinstance(done, Draft) or done.sheet != sheet:
+        return frozen(done.diagnostic_id)
+    return scored(siren, done)
 
 
 def _complete(

@@ -152,8 +152,11 @@ def _french(score: float) -> str:
     return f"{score:.1f}".removesuffix(".0").replace(".", ",")
 
 
+CLOSED = "entreprise_fermee"
+"""Code of the reason that leaves nothing to mend: the company is closed."""
+
 _CLOSED = Reason(
-    "entreprise_fermee",
+    CLOSED,
     "L'entreprise ou son établissement est fermé d'après le répertoire SIRENE : seule une entreprise en activité "
     "peut porter le label. Si c'est une erreur, faites corriger votre situation auprès de l'Insee.",
 )

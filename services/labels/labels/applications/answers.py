@@ -2,6 +2,7 @@
 
 from france.days import last_day, paris_day
 from france.typography import short_day
+from labels.applications.admission import CLOSED
 from labels.applications.model import Application, ApplicationAnswer, Label, LabelAnswer, LabelFile
 
 
@@ -56,6 +57,10 @@ def pending_sentence(file: LabelFile, application: Application) -> str:
 
 def _next_step(application: Application, label: Label | None, position: int | None) -> str:
     if application.status == "refuse":
+        if any(reason.code == CLOSED for reason in application.reasons):
+            return (
+                "Si l'entreprise est en activité, faites corriger sa situation auprès de l'Insee ; sinon, rien à faire."
+            )
         return "Corrigez chacun des points indiqués, puis déposez de nouveau votre candidature."
     if application.status == "liste_attente":
         place = "" if position is None else f" en position {position}"
