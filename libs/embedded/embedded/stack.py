@@ -18,7 +18,7 @@ import psutil
 from embedded import front, kafka, postgres, smtp
 from embedded.archive import ensure_archive
 from embedded.desired import follow
-from embedded.errand import run_once
+from embedded.errand import run_once, together
 from embedded.jars import ensure_jars
 from embedded.ports import Ports
 from embedded.probe import http_status
@@ -131,7 +131,7 @@ class Stack:
             )
             if not address
         ]
-        await _together(start() for start in starts)
+        await together(start() for start in starts)
 
     async def _start_database(self) -> None:
         command, self.dsn = await postgres.prepare(self.data / "postgres", await self.ports.regained("postgres"))
@@ -198,7 +198,7 @@ class Stack:
             await asyncio.gather(*(self.supervisor.stop_child(name) for name in surplus))
             for name in surplus:
                 del instances[name]
-            await _together(self._start_service(service, name) for name in wanted if name not in instances)
+            await together(self._start_service(service, name) for name in wanted if name not in instances)
         finally:
             self.write_state()
 
@@ -229,16 +229,6 @@ def _instance(name: str, url: str, child: Child | None) -> dict[str, Any]:
         "pid": child.pid if child else None,
         "restarts": child.restarts if child else 0,
     }
-
-
-async def _together(starts: Iterable[Any]) -> None:
-    """Wait for all; when one fails, the others are given up at once and its error is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for start in starts:
-                group.create_task(start)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
 
 
 @asynccontextmanager
@@ -299,7 +289,7 @@ async def running(
         (stack.data / DESIRED).unlink(missing_ok=True)
         await stack.start_front()
         await stack.provision()
-        await _together(stack.scale(name, count) for name, count in counts.items())
+        await together(stack.scale(name, count) for name, count in counts.items())
         stack.set_status("up")
         follower = asyncio.create_task(follow(stack.data, stack.http, stack.scale, say), name="follow desired")
         try:

@@ -130,7 +130,7 @@ class MatchDeclined(Event, frozen=True, kw_only=True):
     region: Region
 
 
-class MatchExpired(Event, frozen=True, kw_only=True):
+class MatchExpired(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An offer stayed without an answer until its end; `withdrawn`: its connecteur became inactive before."""
 
     siren: Siren

@@ -196,7 +196,6 @@ EVENTS: dict[str, dict[str, Any]] = {
         "agreement_by": "2027-05-01",
         "claim_by": "2027-11-23",
         "region": "84",
-        "base_cents": 500050,
         "ceiling": "instructeur",
         "calculation": CALCULATION,
     },

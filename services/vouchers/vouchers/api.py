@@ -19,6 +19,7 @@ from common.http.problems import Problem
 from common.process.context import Context
 from france.siren import is_siren
 from vouchers.eligibility.facts import Declarations, Line
+from vouchers.eligibility.grant import plain
 from vouchers.files.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
 from vouchers.files.model import VoucherFile, answer_of, unknown_envelope, unknown_file
 from vouchers.files.table import FILES
@@ -164,6 +165,8 @@ def company_of(siren: str) -> str:
 def shown_file(siren: str, file: VoucherFile, position: int | None = None) -> dict[str, Any]:
     """A file as its company and its instructor read it; `position`: its rank on the waiting list now."""
     shown: dict[str, Any] = msgspec.to_builtins(answer_of(siren, file, position))
+    shown["ceiling"] = file.ceiling
+    shown["calculation"] = file.calculation or (plain(file.base_cents, file.rate_percent) if file.asked_cents else "")
     shown["submitted_at"] = file.submitted_at
     shown["granted_on"] = file.granted_on
     shown["lines"] = file.lines

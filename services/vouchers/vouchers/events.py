@@ -28,7 +28,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     measure_id: str
 
 
-class VoucherRequested(Event, frozen=True, kw_only=True):
+class VoucherRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A complete and eligible file was deposited.
 
     Attributes:
@@ -41,7 +41,7 @@ class VoucherRequested(Event, frozen=True, kw_only=True):
         reply_by: last Paris calendar day of the reservation, if there is one; without a decision the file expires then.
         region: INSEE code of the company's region, or "" when unknown.
         reserved: the amount is set aside; false: the file goes to the waiting list, nothing is due by `reply_by`.
-        calculation: how the amount comes about, a French sentence.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
     """
 
     siren: Siren
@@ -65,7 +65,7 @@ class VoucherReserved(Event, frozen=True, kw_only=True):
         envelope_id: the envelope that the money comes from.
         amount_cents: what is set aside, in euro cents.
         reply_by: last Paris calendar day of the reservation; without a decision the file expires after it.
-        calculation: how the amount comes about, a French sentence.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
         region: INSEE code of the company's region, or "" when unknown.
     """
 
@@ -78,7 +78,7 @@ class VoucherReserved(Event, frozen=True, kw_only=True):
     region: str
 
 
-class VoucherGranted(Event, frozen=True, kw_only=True):
+class VoucherGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The right to a chèque is given; this day counts for de minimis.
 
     Attributes:
@@ -90,9 +90,8 @@ class VoucherGranted(Event, frozen=True, kw_only=True):
         agreement_by: last Paris calendar day to sign the agreement.
         claim_by: last Paris calendar day of the first claim.
         region: INSEE code of the company's region, or "" when unknown.
-        base_cents: the eligible spend before VAT that the rate applies to, in euro cents.
         ceiling: what cut the amount that the rate gives: `maximum`, `de_minimis`, `cumul`, `instructeur`; "": nothing.
-        calculation: how the amount comes about, a French sentence.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
     """
 
     siren: Siren
@@ -103,7 +102,6 @@ class VoucherGranted(Event, frozen=True, kw_only=True):
     agreement_by: date
     claim_by: date
     region: str
-    base_cents: Cents = 0
     ceiling: str = ""
     calculation: str = ""
 

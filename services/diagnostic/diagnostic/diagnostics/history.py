@@ -1,6 +1,5 @@
 """A company's diagnoses as its director reads them: history, scores with one decimal, plan, answers."""
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
 from diagnostic.diagnostics.answers import MOVED, closing, draft_saved, one_decimal
@@ -8,7 +7,7 @@ from diagnostic.diagnostics.drafts import in_force
 from diagnostic.diagnostics.model import Completed, DiagnosticFile, Draft, Express
 from diagnostic.diagnostics.stage import valid_until, windows
 from diagnostic.measures.plan import calls_of, triggered
-from diagnostic.measures.table import PlannedMeasure, measures_of
+from diagnostic.measures.table import measures_of, shown
 from diagnostic.questionnaire.forms import COMPLET, FORMS
 from diagnostic.questionnaire.sheet import unknown_items, write
 from diagnostic.questionnaire.versions import form_of
@@ -63,13 +62,13 @@ def _answered(done: Completed) -> Json:
     if form is not COMPLET:
         answers = None if form is None else write(form, done.sheet)
         unknown = () if form is None else unknown_items(form, done.sheet)
-        plan = _measures(measures_of(done.plan))
+        plan = shown(measures_of(done.plan))
         return {"questions": None, "answers": answers, "unknown_items": unknown, "measures": plan}
     return {
         "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
         "answers": write(COMPLET, done.sheet),
         "unknown_items": unknown_items(COMPLET, done.sheet),
-        "measures": _measures(triggered(calls_of(done.sheet))),
+        "measures": shown(triggered(calls_of(done.sheet))),
     }
 
 
@@ -110,7 +109,7 @@ def _completed(done: Completed) -> Json:
             for name, value in done.scores.items()
         ],
         "gaps": [{"id": gap, "label": RULESET.gaps.labels.get(gap, gap)} for gap in done.gaps],
-        "plan": _measures(measures_of(done.plan)),
+        "plan": shown(measures_of(done.plan)),
         "benchmark": {"taille": done.cell.size, "section": done.cell.section, "region": done.cell.region},
     }
 
@@ -132,19 +131,3 @@ def _express(done: Express) -> Json:
         "band": {"id": done.band, "label": _BANDS[done.band]},
         "basic": done.basic,
     }
-
-
-def _measures(entries: Iterable[PlannedMeasure]) -> list[Json]:
-    return [
-        {
-            "id": entry.measure.id,
-            "label": entry.measure.label,
-            "dimension": entry.measure.dimension,
-            "subject": entry.measure.subject,
-            "effort": entry.effort,
-            "effect": entry.effect,
-            "guide_url": entry.guide_url,
-            "spend_categories": entry.measure.spend_categories,
-        }
-        for entry in entries
-    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha1
 
 from msgspec.structs import replace
 
@@ -36,7 +35,7 @@ from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCom
 from diagnostic.measures.plan import calls_of, plan, spend_categories
 from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, Questionnaire
 from diagnostic.questionnaire.reading import read_whole
-from diagnostic.questionnaire.sheet import blank, unknown_items
+from diagnostic.questionnaire.sheet import blank, derived_id, unknown_items
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.express import score_express
 from diagnostic.scoring.peers import cell_of
@@ -60,7 +59,7 @@ def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) 
     sheet, faults = read_whole(form, item.answers, blank(form) if draft is None else draft.sheet)
     if faults:
         return Decision(state, answer=wrong_answers(faults))
-    diagnostic_id = item.diagnostic_id or _derived_id(state.siren, sheet, now)
+    diagnostic_id = item.diagnostic_id or derived_id(state.siren, sheet, paris_day(now))
     done = None if item.diagnostic_id else found(state, diagnostic_id)
     if done is not None:
         return Decision(state, answer=_same(state.siren, done, sheet))
@@ -170,10 +169,3 @@ def _close(decision: Decision[DiagnosticFile], draft: Draft) -> Decision[Diagnos
     cancel = Cancel(expiry_name(draft))
     kept = replace(decision.state, drafts=drafts)
     return Decision(kept, decision.events, rows=decision.rows, deadlines=(cancel,), answer=decision.answer)
-
-
-def _derived_id(siren: str, sheet: str, now: datetime) -> str:
-    """The id of a diagnosis whose client chose none: the same answers on the same day are the same diagnosis."""
-    name = f"{siren}/{paris_day(now)}/{sheet}"
-    digest = sha1(name.encode("ascii"), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

@@ -200,11 +200,9 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class VoucherRequested(Fact, frozen=True):
-    """A complete and eligible file was deposited.
+    """A complete and eligible file was deposited; `calculation` says in French what cut the amount, "" for nothing.
 
-    Attributes:
-        reply_by: the last Paris day to decide, if the money is `reserved`; a file that waits has no such day.
-        calculation: how the amount comes about, in French.
+    `reply_by` is the last Paris day to decide if the money is `reserved`; a file that waits has no such day.
     """
 
     voucher_id: str
@@ -236,11 +234,7 @@ class VoucherReserved(Fact, frozen=True):
 
 
 class VoucherGranted(Fact, frozen=True):
-    """A chèque is granted: agreement to sign and first claim to send at the latest on these Paris days.
-
-    Attributes:
-        calculation: how the amount comes about, in French.
-    """
+    """A chèque is granted: agreement to sign and first claim to send at the latest on these Paris days."""
 
     voucher_id: str
     amount_cents: int

@@ -20,15 +20,13 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         amount_cents: the grant, 0 when not admissible.
         rate_percent: the rate applied.
         reason: why it is not admissible; None: it is.
-        base_cents: the eligible spend, before VAT.
         ceiling: what cut the amount that the rate gives; "" when nothing did.
-        sentence: how the amount comes about, in French, the ceiling named; "" when not admissible.
+        sentence: how the amount comes about where a ceiling cut it, in French; "" else.
     """
 
     amount_cents: int
     rate_percent: int
     reason: Reason | None = None
-    base_cents: int = 0
     ceiling: Ceiling = ""
     sentence: str = ""
 
@@ -75,9 +73,9 @@ def grant(ruleset: Ruleset, base_cents: int, percent: int, declarations: Declara
     )
     most, ceiling = min(ceilings, key=itemgetter(0))
     if by_rate <= most:
-        return Grant(by_rate, percent, None, base_cents, "", f"{_by_rate(base_cents, percent)}.")
+        return Grant(by_rate, percent)
     why = _why(ruleset, ceiling, used, other)
-    return Grant(most, percent, None, base_cents, ceiling, cut(base_cents, percent, most, why))
+    return Grant(most, percent, None, ceiling, cut(base_cents, percent, most, why))
 
 
 def _why(ruleset: Ruleset, ceiling: Ceiling, used_cents: int, other_cents: int) -> str:
@@ -97,10 +95,10 @@ def _why(ruleset: Ruleset, ceiling: Ceiling, used_cents: int, other_cents: int) 
 
 def cut(base_cents: int, percent: int, amount_cents: int, why: str) -> str:
     """How an amount below the one of the rate comes about, in French; `why` names what cut it."""
-    return f"{_by_rate(base_cents, percent)}, ramenés à {euros(amount_cents)}{NO_BREAK}: {why}."
+    return f"{plain(base_cents, percent).removesuffix('.')}, ramenés à {euros(amount_cents)}{NO_BREAK}: {why}."
 
 
-def _by_rate(base_cents: int, percent: int) -> str:
-    """What the rate gives, rounded down to the cent."""
+def plain(base_cents: int, percent: int) -> str:
+    """How an amount that nothing cut comes about, in French: the rate on the spend, rounded down to the cent."""
     by_rate = euros(base_cents * percent // 100)
-    return f"{percent}{NO_BREAK}% de {euros(base_cents)} de dépenses hors taxes, soit {by_rate}"
+    return f"{percent}{NO_BREAK}% de {euros(base_cents)} de dépenses hors taxes, soit {by_rate}."

@@ -116,7 +116,6 @@ def _file(
         ruleset=ruleset.version,
         reply_by=None if reasons else handling.today + timedelta(days=ruleset.reservation_days),
         reasons=reasons,
-        base_cents=verdict.grant.base_cents,
         ceiling=verdict.grant.ceiling,
         calculation=verdict.grant.sentence,
     )

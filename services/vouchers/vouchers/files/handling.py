@@ -192,7 +192,6 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
             agreement_by=agreement_by,
             claim_by=claim_by,
             region=self.region,
-            base_cents=file.base_cents,
             ceiling=file.ceiling,
             calculation=file.calculation,
         )

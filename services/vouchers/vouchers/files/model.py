@@ -26,7 +26,7 @@ KEPT_CLOSED: Final = 20
 """Closed files without money kept in the state of a company; the table `files` keeps all of them."""
 
 
-class VoucherFile(msgspec.Struct, frozen=True, gc=False):
+class VoucherFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One application and what became of it.
 
     Attributes:
@@ -40,9 +40,8 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
         declarations: what was declared.
         asked_cents: the grant computed at deposit, 0 if refused then.
         rate_percent: the rate applied.
-        base_cents: the eligible spend that the rate applies to.
         ceiling: what cut the amount, "" when nothing did.
-        calculation: how the amount comes about, a French sentence; "" if refused.
+        calculation: how the amount comes about where something cut it, a French sentence; "" else.
         held_cents: what the ledger holds for it now (reserved or granted).
         granted_on: Paris calendar day of the grant, which is the day of the aid.
         ruleset: version of the rules that judged it.
@@ -73,9 +72,13 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
     place: int = 0
     position: int = 0
     reasons: tuple[Reason, ...] = ()
-    base_cents: int = 0
     ceiling: Ceiling = ""
     calculation: str = ""
+
+    @property
+    def base_cents(self) -> int:
+        """The spend that the rate applies to, before VAT."""
+        return sum(line.amount_cents for line in self.lines)
 
 
 class Applicant(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +94,7 @@ class Applicant(msgspec.Struct, frozen=True, gc=False):
 class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next.
 
-    `calculation` says how the amount comes about: what was asked or, once granted, what is.
+    `ceiling` and `calculation` say what cut the amount; they are left out where nothing did.
     """
 
     siren: str
@@ -107,9 +110,8 @@ class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     agreement_by: date | None
     claim_by: date | None
     ruleset_version: str
-    base_cents: int
-    ceiling: Ceiling
-    calculation: str
+    ceiling: Ceiling | msgspec.UnsetType = msgspec.UNSET
+    calculation: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def answer_of(siren: str, file: VoucherFile, position: int | None = None) -> VoucherAnswer:
@@ -129,9 +131,8 @@ def answer_of(siren: str, file: VoucherFile, position: int | None = None) -> Vou
         file.agreement_by,
         file.claim_by,
         file.ruleset,
-        file.base_cents,
-        file.ceiling,
-        file.calculation,
+        file.ceiling or msgspec.UNSET,
+        file.calculation or msgspec.UNSET,
     )
 
 
