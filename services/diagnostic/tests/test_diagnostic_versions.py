@@ -252,6 +252,13 @@ def test_an_old_result_submitted_again_is_answered_and_never_read_with_the_new_f
     assert other.answer.code == "diagnostic_deja_soumis"
 
 
+def test_a_result_submitted_again_with_wrong_answers_says_what_is_wrong() -> None:
+    done = when(file(), SubmitDiagnostic(SIREN, ID, answers=write(COMPLET, B))).state
+    wrong = when(done, SubmitDiagnostic(SIREN, ID, answers={"Q3": ["fax"]}))
+    assert isinstance(wrong.answer, Refusal)
+    assert (wrong.answer.code, wrong.state) == ("reponses_incorrectes", done)
+
+
 def test_an_old_express_form_prefills_by_item(monkeypatch: pytest.MonkeyPatch) -> None:
     (question,) = EXPRESS.questions
     turned = with_fields(question, items=dict(reversed(question.items.items())))

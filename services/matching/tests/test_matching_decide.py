@@ -13,6 +13,7 @@ from common.testing.rules import message_of, rule_of
 from matching.basis import ALL, DIRECTORY, LOADS, load_of
 from matching.directory.inputs import PutConnector
 from matching.directory.model import ConnectorAnswer, Line
+from matching.directory.rules import its_holders
 from matching.directory.table import LINES
 from matching.events import (
     AidsRecommended,
@@ -319,7 +320,7 @@ def test_whatever_reads_or_moves_loads_names_them() -> None:
     for rule in NEEDS.rules:
         assert rule.pools is not None
         assert list(rule.pools(message_of(None, "732829320", END), no_needs("732829320"))) == [LOADS.at(ALL)]
-    assert [rule.pools for rule in LINES.rules] == [None]
+    assert [rule.pools for rule in LINES.rules] == [None, its_holders]
 
 
 def test_the_table_decides_every_input_and_says_where_events_come_from() -> None:
