@@ -27,7 +27,9 @@ IN_FLIGHT: Final = 10
 """Batches under way at once: enough to keep every service busy, few enough for flat memory."""
 
 SEEDED_AT_ONCE: Final = 1000
-NOT_YET: Final = frozenset({(404, "Entreprise inconnue"), (409, "Diagnostic complet requis")})
+NOT_YET: Final = frozenset(
+    {(404, "Entreprise inconnue"), (409, "Entreprise inconnue"), (409, "Diagnostic complet requis")}
+)
 """Problems of an item that mean "what you refer to has not arrived here yet": status and title."""
 
 ASK_AGAIN: Final = 0.3
@@ -178,8 +180,7 @@ class Campaign:
             return
         await self._flow.applied("labels", "diagnostic")
         bodies = [msgspec.json.encode(label_application(who)) for who in candidates]
-        body = array(bodies)
-        answers = await self._post("labels", ("labels", "/v1/applications:batch"), body, len(bodies), _Applied)
+        answers = await self._insist("labels", ("labels", "/v1/applications:batch"), bodies, _Applied)
         for who, answer in zip(candidates, answers, strict=True):
             if _refused(answer):
                 self.tally.refuse(f"label {who.siren}: {answer.field} {answer.detail}")

@@ -1,9 +1,10 @@
-"""A program that runs once and ends by itself: what it says, and that it does not outlive who waits for it."""
+"""What runs once and ends by itself: a program that does not outlive who waits for it, starts that end together."""
 
 import asyncio
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 
 async def run_once(*command: str, env: Mapping[str, str] | None = None, cwd: str | None = None) -> tuple[int, str]:
@@ -23,3 +24,13 @@ async def run_once(*command: str, env: Mapping[str, str] | None = None, cwd: str
         await process.communicate()
         raise
     return process.returncode or 0, output.decode(errors="replace")
+
+
+async def together(starts: Iterable[Any]) -> None:
+    """Wait for all; when one fails, the others are given up at once and its error is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in starts:
+                group.create_task(start)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None

@@ -15,10 +15,10 @@ from typing import Any
 
 import psutil
 
-from embedded import kafka, postgres, smtp
+from embedded import front, kafka, postgres, smtp
 from embedded.archive import ensure_archive
 from embedded.desired import follow
-from embedded.errand import run_once
+from embedded.errand import run_once, together
 from embedded.jars import ensure_jars
 from embedded.ports import Ports
 from embedded.probe import http_status
@@ -27,6 +27,7 @@ from embedded.state import DESIRED, STATE, lock_of, stop_leftovers
 from embedded.supervisor import Child, Spec, StartError, Supervisor
 
 BOOTSTRAP, DSN, SMTP = "CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN", "CROISSANCE_SMTP__URL"
+PUBLIC = "CROISSANCE_PUBLIC_URL"
 
 
 def service_names() -> list[str]:
@@ -46,6 +47,7 @@ class Stack:
         bootstrap_servers: address of the broker.
         dsn: of the database, with its password.
         smtp_url: where services send mail.
+        public_url: what links in mails and labels begin with; "" while nothing answers there.
         status: "starting", "up" or "stopping".
         started_at: when, in UTC.
         http: service → process → base URL, of those that are ready.
@@ -58,6 +60,7 @@ class Stack:
     bootstrap_servers: str = ""
     dsn: str = ""
     smtp_url: str = ""
+    public_url: str = ""
     status: str = "starting"
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))  # noqa: TID251
     http: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
@@ -70,7 +73,8 @@ class Stack:
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs to reach this system."""
-        return {BOOTSTRAP: self.bootstrap_servers, DSN: self.dsn, SMTP: self.smtp_url}
+        found = {BOOTSTRAP: self.bootstrap_servers, DSN: self.dsn, SMTP: self.smtp_url}
+        return found | ({PUBLIC: self.public_url} if self.public_url else {})
 
     def process_environment(self) -> dict[str, str]:
         """The user's environment with the addresses of this system."""
@@ -89,6 +93,7 @@ class Stack:
             "bootstrap_servers": self.bootstrap_servers,
             "dsn": self.dsn,
             "smtp_url": self.smtp_url,
+            "public_url": self.public_url,
             "inbox": str(self.inbox),
             "children": {name: child.record() for name, child in children.items()},
             "services": {
@@ -126,7 +131,7 @@ class Stack:
             )
             if not address
         ]
-        await _together(start() for start in starts)
+        await together(start() for start in starts)
 
     async def _start_database(self) -> None:
         command, self.dsn = await postgres.prepare(self.data / "postgres", await self.ports.regained("postgres"))
@@ -156,6 +161,19 @@ class Stack:
 
     # --- services
 
+    async def start_front(self) -> None:
+        """The address that links lead to: ours, unless the environment names the user's.
+
+        Raises:
+            StartError: it did not start.
+        """
+        self.public_url = os.environ.get(PUBLIC, "")  # noqa: TID251  user's own address
+        if not self.public_url:
+            port = await self.ports.regained("front")
+            self.public_url = f"http://127.0.0.1:{port}"
+            command = [sys.executable, "-m", "embedded.front", str(self.data), str(port)]
+            await self._start(Spec("front", command, partial(front.answers, port)), self.public_url)
+
     async def provision(self) -> None:
         """Schemas, migrations and topics.
 
@@ -180,7 +198,7 @@ class Stack:
             await asyncio.gather(*(self.supervisor.stop_child(name) for name in surplus))
             for name in surplus:
                 del instances[name]
-            await _together(self._start_service(service, name) for name in wanted if name not in instances)
+            await together(self._start_service(service, name) for name in wanted if name not in instances)
         finally:
             self.write_state()
 
@@ -211,16 +229,6 @@ def _instance(name: str, url: str, child: Child | None) -> dict[str, Any]:
         "pid": child.pid if child else None,
         "restarts": child.restarts if child else 0,
     }
-
-
-async def _together(starts: Iterable[Any]) -> None:
-    """Wait for all; when one fails, the others are given up at once and its error is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for start in starts:
-                group.create_task(start)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
 
 
 @asynccontextmanager
@@ -279,8 +287,9 @@ async def running(
     counts = dict.fromkeys(names, 1) | dict(scale or {})
     async with infrastructure(data, say) as stack:
         (stack.data / DESIRED).unlink(missing_ok=True)
+        await stack.start_front()
         await stack.provision()
-        await _together(stack.scale(name, count) for name, count in counts.items())
+        await together(stack.scale(name, count) for name, count in counts.items())
         stack.set_status("up")
         follower = asyncio.create_task(follow(stack.data, stack.http, stack.scale, say), name="follow desired")
         try:

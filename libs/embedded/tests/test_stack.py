@@ -219,8 +219,9 @@ async def test_parts_of_ones_own_are_used_instead(
 ) -> None:
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CROISSANCE_PUBLIC_URL", "https://exemple.fr")
     async with running(tmp_path, []) as own:
-        assert own.environment == stack.environment
+        assert own.environment == stack.environment | {"CROISSANCE_PUBLIC_URL": "https://exemple.fr"}
         assert not own.supervisor.children
         state = state_of(tmp_path)
         assert state is not None

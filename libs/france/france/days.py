@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 PARIS: Final = ZoneInfo("Europe/Paris")
 ONE_DAY: Final = timedelta(days=1)
+_MOMENT: Final = timedelta(microseconds=1)
 _REMEMBERED: Final = 65536
 """Days whose arithmetic is remembered: dates of creation of companies go back a century and more."""
 
@@ -38,6 +39,16 @@ def months_between(start: date, end: date) -> int:
 def start_of_day(day: date) -> datetime:
     """The first instant, aware UTC, of a day in Paris."""
     return datetime.combine(day, time.min, PARIS).astimezone(UTC)
+
+
+def last_day(end: datetime) -> date:
+    """The last day, in Paris, of what lasts until an aware instant: at midnight, the day that ends then."""
+    return paris_day(end - _MOMENT)
+
+
+def last_day_within(day: date, months: int) -> date:
+    """The last day on which what dates from `day` is less than `months` months old."""
+    return add_months(day, months) - ONE_DAY
 
 
 @lru_cache(_REMEMBERED)

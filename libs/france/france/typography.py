@@ -1,11 +1,11 @@
 """Amounts, numbers and dates as the French write them: decimal comma, no-break spaces, `1er`."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Final
 
-from france.days import PARIS, as_day
+from france.days import as_day
 
 NO_BREAK: Final = "\u00a0"
 """Stands before a unit and before high punctuation."""
@@ -56,13 +56,6 @@ def long_day(value: date) -> str:
     """A day in words: 23 novembre 2026, with 1er; an aware instant is shown as the day it is in Paris."""
     day = as_day(value)
     return f"{'1er' if day.day == 1 else day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
-@lru_cache(_REMEMBERED)
-def long_moment(instant: datetime) -> str:
-    """An aware instant in Paris: 23 novembre 2026 à 14 h 05."""
-    local = instant.astimezone(PARIS)
-    return f"{long_day(local)} à {local.hour} h {local.minute:02}"
 
 
 def one_line(text: str) -> str:

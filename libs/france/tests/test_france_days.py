@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from france.days import add_months, as_day, end_of_day, months_between, paris_day, start_of_day
+from france.days import (
+    add_months,
+    as_day,
+    end_of_day,
+    last_day,
+    last_day_within,
+    months_between,
+    paris_day,
+    start_of_day,
+)
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 12, 31))
 
@@ -59,3 +68,15 @@ def test_a_day_begins_and_ends_at_midnight_in_paris() -> None:
     assert end_of_day(date(2026, 7, 1)) == datetime(2026, 7, 1, 22, tzinfo=UTC)
     assert end_of_day(date(2026, 12, 1)) == datetime(2026, 12, 1, 23, tzinfo=UTC)
     assert end_of_day(date(2026, 3, 29)) - start_of_day(date(2026, 3, 29)) == timedelta(hours=23)
+
+
+@given(DAYS)
+def test_what_ends_at_midnight_has_lasted_until_the_day_before(day: date) -> None:
+    assert last_day(end_of_day(day)) == day
+    assert last_day(end_of_day(day) - timedelta(microseconds=1)) == day
+    assert last_day(end_of_day(day) + timedelta(microseconds=1)) == day + timedelta(days=1)
+
+
+@given(DAYS, st.integers(1, 36))
+def test_what_is_so_many_months_old_is_so_on_the_day_after_the_last_one_within_them(day: date, months: int) -> None:
+    assert last_day_within(day, months) + timedelta(days=1) == add_months(day, months)

@@ -8,7 +8,7 @@ from babel.numbers import format_currency, format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from france.typography import euros, long_day, long_moment, number, one_decimal, plain, short_day, short_euros
+from france.typography import euros, long_day, number, one_decimal, plain, short_day, short_euros
 
 
 def test_amounts() -> None:
@@ -43,7 +43,6 @@ def test_days() -> None:
     assert long_day(date(2026, 2, 1)) == "1er février 2026"
     assert long_day(date(2026, 8, 11)) == "11 août 2026"
     assert long_day(datetime(2026, 7, 1, 22, 5, tzinfo=UTC)) == "2 juillet 2026"
-    assert long_moment(datetime(2026, 7, 1, 22, 5, tzinfo=UTC)) == "2 juillet 2026 à 0 h 05"
 
 
 @given(st.dates(date(1900, 1, 1)))

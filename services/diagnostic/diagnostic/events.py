@@ -96,6 +96,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
         unknown_items: items answered « je ne sais pas », as `Q4.cao_fao`.
         company: the company at that time.
         region: INSEE code of its region, or "".
+        valid_until: last Paris day on which it counts for the label and the chèque.
         company_version: version of `company`, as companies counts it; absent: 1.
         called_measures: every measure the answers call for, the plan's and the others: hexadecimal of one bit an item
             of the questionnaire, in its order, then one a question for its « clarifier »; the first is the highest.
@@ -117,6 +118,7 @@ class DiagnosticCompleted(Event, frozen=True, kw_only=True, omit_defaults=True):
     unknown_items: tuple[str, ...]
     company: Company
     region: str
+    valid_until: date | None = None
     company_version: Annotated[int, Field(ge=1)] = 1
     called_measures: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
 

@@ -418,8 +418,8 @@ def test_only_the_first_inside_a_window_is_t1() -> None:
 
 def test_days_are_those_of_france() -> None:
     late = datetime(2026, 6, 30, 22, 30, tzinfo=UTC)
-    assert valid_until(late) == date(2027, 7, 1)
-    assert valid_until(datetime(2028, 2, 29, 12, tzinfo=UTC)) == date(2029, 2, 28)
+    assert valid_until(late) == date(2027, 6, 30)
+    assert valid_until(datetime(2028, 2, 29, 12, tzinfo=UTC)) == date(2029, 2, 27)
 
 
 # --- peers -----------------------------------------------------------------------------------------------------------

@@ -117,14 +117,16 @@ def test_a_diagnosis_is_valid_for_less_than_12_months() -> None:
     assert "date du 13/11/2025 : il doit avoir moins de 12 mois" in late[0].text
 
 
-def test_no_diagnosis_is_the_only_reason_when_nothing_is_known_of_the_company() -> None:
-    assert codes(LabelFile(SIREN)) == ["diagnostic_absent"]
+def test_without_a_diagnosis_there_is_nothing_to_judge_of_it() -> None:
+    assert codes(LabelFile(SIREN)) == []
 
 
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"active": False}, "entreprise_fermee"),
+        ({"active": False, "sme_category": "hors_pme"}, "entreprise_fermee"),
+        ({"active": False, "sme_category": "inconnu"}, "entreprise_fermee"),
         ({"sme_category": "hors_pme"}, "hors_pme"),
         ({"sme_category": "inconnu"}, "taille_inconnue"),
         ({"region": "", "departement": ""}, "hors_france"),

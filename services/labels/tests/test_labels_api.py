@@ -77,6 +77,7 @@ async def test_apply_then_read_everything(context: Context, client: AsyncClient)
         "naf": "62.01Z",
         "granted_at": told["label"]["granted_at"],
         "expires_at": "2028-11-12T23:00:00Z",
+        "valid_until": "2028-11-12",
         "status": "actif",
         "verification_url": f"https://croissance-connectee.example/v1/labels/{told['label']['label_id']}",
         "valid": True,
@@ -169,9 +170,10 @@ async def test_a_batch_decides_each_item_by_itself(context: Context, client: Asy
     await client.put("/v1/cohorts/2026", json={"cap": 2})
     items = [*(body(siren) for siren in companies), body("123"), body(companies[0])]
     answer = (await client.post("/v1/applications:batch", json=items)).json()
-    assert (answer["accepted"], answer["rejected"]) == (5, 1)
+    assert (answer["accepted"], answer["rejected"]) == (4, 2)
     states = [result.get("state") for result in answer["results"]]
-    assert states == ["attribue", "attribue", "liste_attente", "refuse", None, "attribue"]
+    assert states == ["attribue", "attribue", "liste_attente", None, None, "attribue"]
+    assert (answer["results"][3]["status"], answer["results"][3]["title"]) == (409, "Entreprise inconnue")
     assert answer["results"][4]["field"] == "[4].siren"
     assert answer["results"][5] == answer["results"][0]
 
@@ -291,6 +293,7 @@ async def test_no_door_shows_more_than_it_should(context: Context, client: Async
         "naf",
         "granted_at",
         "expires_at",
+        "valid_until",
         "status",
         "verification_url",
     }

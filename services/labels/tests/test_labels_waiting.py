@@ -69,7 +69,7 @@ def test_a_raised_cap_serves_the_first_of_the_list_by_itself() -> None:
     world.set_cap(3)
     assert {event.siren for event in world.of(LabelGranted)} == set(companies[:3])
     assert [row.siren for row in world.queue] == companies[3:]
-    assert world.waiting == Waiting(6, {"84": 2})
+    assert (world.waiting.next_ticket, world.waiting.by_region) == (6, {"84": 2})
 
 
 def test_places_reach_those_whose_turn_it_is_in_any_order() -> None:
@@ -199,3 +199,18 @@ def test_what_the_reserve_kept_is_given_to_the_list_when_it_is_freed() -> None:
 def test_before_anybody_waits_the_list_is_empty_and_it_is_nobodys_turn() -> None:
     assert WAITING.initial("all") == Waiting()
     assert TURNS.initial("2026-11-28") == Turn()
+
+
+def test_the_order_of_the_list_is_the_order_of_the_times_that_people_are_shown() -> None:
+    """Requests reach the list in another order than they came in: each is given a time after the one ahead of it."""
+    world, companies = world_of(cap=0, count=4)
+    late, early = NOW + timedelta(milliseconds=250), NOW
+    for siren, at in zip(companies, (late, early, late, late + timedelta(seconds=1)), strict=True):
+        world.send(application(), siren, at)
+    told = [world.files[row.siren].application for row in world.queue]
+    times = [application.submitted_at for application in told if application is not None]
+    assert [row.siren for row in world.queue] == companies
+    assert times == sorted(set(times))
+    assert times == [row.since for row in world.queue]
+    assert times[-1] == late + timedelta(seconds=1)
+    assert times[2] - times[0] == timedelta(microseconds=2)

@@ -130,8 +130,8 @@ class MatchDeclined(Event, frozen=True, kw_only=True):
     region: Region
 
 
-class MatchExpired(Event, frozen=True, kw_only=True):
-    """An offer stayed without an answer until its end."""
+class MatchExpired(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An offer stayed without an answer until its end; `withdrawn`: its connecteur became inactive before."""
 
     siren: Siren
     need_id: Uuid
@@ -140,3 +140,4 @@ class MatchExpired(Event, frozen=True, kw_only=True):
     institution_id: str
     round: RoundNumber
     region: Region
+    withdrawn: bool = False

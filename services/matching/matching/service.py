@@ -7,6 +7,7 @@ from matching import events
 from matching.basis import DIRECTORY, LOADS
 from matching.directory.table import LINES
 from matching.needs.table import NEEDS
+from matching.places.offers import HOLDERS
 
 SERVICE: Final = Service(
     name="matching",
@@ -21,6 +22,6 @@ SERVICE: Final = Service(
         events.MatchDeclined,
         events.MatchExpired,
     ),
-    pools=(LOADS,),
+    pools=(LOADS, HOLDERS),
     views=(DIRECTORY,),
 )

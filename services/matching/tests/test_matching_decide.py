@@ -13,6 +13,7 @@ from common.testing.rules import message_of, rule_of
 from matching.basis import ALL, DIRECTORY, LOADS, load_of
 from matching.directory.inputs import PutConnector
 from matching.directory.model import ConnectorAnswer, Line
+from matching.directory.rules import its_holders
 from matching.directory.table import LINES
 from matching.events import (
     AidsRecommended,
@@ -28,6 +29,7 @@ from matching.needs.inputs import AcceptMatch, CapacityFreed, DeclineMatch, Diag
 from matching.needs.model import CompanyNeeds, LoadsMoved, MatchAnswer
 from matching.needs.rounds import go_on
 from matching.needs.table import NEEDS, no_needs
+from matching.places.offers import WithdrawOffers
 from matching.places.territory import Zone
 from matching.search.loads import BLOCK, NONE
 from matching.search.searcher import Query
@@ -326,11 +328,13 @@ def test_a_line_is_decided_against_what_was_put_last_not_against_the_index(make:
 
 def test_whatever_reads_or_moves_loads_names_them() -> None:
     reading = {rule.input for rule in NEEDS.rules if rule.pools is not None}
-    assert reading == {DiagnosticCompleted, AcceptMatch, DeclineMatch, OffersExpired, CapacityFreed}
+    assert reading == {
+        DiagnosticCompleted, AcceptMatch, DeclineMatch, OffersExpired, CapacityFreed, WithdrawOffers,
+    }  # fmt: skip
     for rule in NEEDS.rules:
         assert rule.pools is not None
         assert list(rule.pools(message_of(None, "732829320", END), no_needs("732829320"))) == [LOADS.at(ALL)]
-    assert [rule.pools for rule in LINES.rules] == [None]
+    assert [rule.pools for rule in LINES.rules] == [None, its_holders]
 
 
 def test_the_table_decides_every_input_and_says_where_events_come_from() -> None:

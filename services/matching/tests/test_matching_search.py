@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from matching.criteria import text
 from matching.criteria.company import Company
 from matching.criteria.filters import Absence, Filters
 from matching.criteria.verdict import NO, UNKNOWN
@@ -108,7 +109,7 @@ def test_the_explanation_adds_up_to_the_score(make: Any) -> None:
         "Connaît des secteurs proches du vôtre (8 points).",
         "A aidé 9 entreprises sur 12 mises en relation (6,7 points).",
         "Répond en 3 jours (médiane) (6 points).",
-        "Disponible : 4 mises en relation sur 10 possibles en 30 jours (6 points).",
+        "Disponible : 6 places sur 10 en 30 jours (6 points).",
     )
     assert pick.score == 2000 + 1500 + 800 + 666 + 600 + 600
 
@@ -374,3 +375,10 @@ def test_what_is_unknown_of_a_company_counts_before_the_best_are_held(make: Any)
 def test_a_company_whose_commune_is_unknown_may_be_in_the_zones_of_its_departement(make: Any) -> None:
     picks = best(make, [make.connector(1, zones=(Zone("epci", "200046977"),))], query_of(make, commune=""))
     assert [(pick.candidate.id, pick.unknown) for pick in picks] == [("c1", ("territoire",))]
+
+
+def test_a_connecteur_without_room_is_never_said_to_be_available() -> None:
+    assert text.capacity(0, 10) == "Disponible : 10 places sur 10 en 30 jours"
+    assert text.capacity(9, 10) == "Disponible : 1 place sur 10 en 30 jours"
+    assert text.capacity(1, 1) == "Complet : 1 mise en relation en cours, 1 au plus en 30 jours"
+    assert text.capacity(12, 10) == "Complet : 12 mises en relation en cours, 10 au plus en 30 jours"

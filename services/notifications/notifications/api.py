@@ -203,7 +203,7 @@ def _unsubscribe_doors(router: APIRouter, context: Context) -> None:
         return _page("C’est fait", _DONE)
 
 
-_FORM: Final = """<p>Vous ne recevrez plus nos messages d’information (résultats, connecteurs, aides, listes d’attente).
+_FORM: Final = """<p>Vous ne recevrez plus nos messages d’information (résultats, connecteurs, aides).
 Les accusés de réception et les décisions vous parviendront toujours.</p>
 <form method="post" action="{action}"><button type="submit">Confirmer</button></form>"""
 _DONE: Final = """<p>Vous ne recevrez plus nos messages d’information. Les accusés de réception et les décisions vous

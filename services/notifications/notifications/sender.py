@@ -19,7 +19,7 @@ from common.process.context import Context
 from notifications import store
 from notifications.mail.letters import Letter, Letterhead
 from notifications.mail.rendering import RenderingError, Site, render
-from notifications.mail.smtp import Answer, Mailer, read_url
+from notifications.mail.smtp import Answer, Mailer, greeting, read_url
 from notifications.mail.unsubscribe import UnsubscribeLinks
 from notifications.messages.inputs import RecordDelivery
 from notifications.messages.planning import Mail, retry_pause
@@ -27,6 +27,9 @@ from notifications.settings import MailSettings, settings_of
 
 SWEEP: Final = timedelta(seconds=10)
 """How often messages of contacts recorded after the fact are looked for."""
+
+SENDER_REFUSALS: Final = 2
+"""Mails in a row whose sender the server refuses before a connection asks no more in its turn."""
 
 OVERLAP: Final = timedelta(seconds=30)
 """A sweep looks this much further back than the last one: longer than any transaction may last."""
@@ -40,14 +43,9 @@ async def send_mails(context: Context) -> None:
         return
     async with context.reading() as connection:
         keys = await store.signing_keys(connection)
-    public_url = context.settings.public_url.rstrip("/")
-    sender = Sender(
-        context,
-        settings,
-        Letterhead(settings.sender, settings.reply_to),
-        Site(public_url, settings.diagnostic_valid_months),
-        UnsubscribeLinks(keys, public_url),
-    )
+    site = settings.site(context.settings.public_url)
+    links = UnsubscribeLinks(keys, site.public_url)
+    sender = Sender(context, settings, Letterhead(settings.sender, settings.reply_to), site, links)
     try:
         while True:  # noqa: ASYNC110  the turn is the work, the pause is its answer
             await asyncio.sleep(await sender.turn())
@@ -76,9 +74,10 @@ class Sender:
     swept_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        server = read_url(settings_of(self.context.settings).smtp.url.get_secret_value())
+        smtp = settings_of(self.context.settings).smtp
+        server, name = read_url(smtp.url.get_secret_value()), greeting(smtp.greeting, self.letterhead.domain)
         self.mailers = [
-            Mailer(server, self.letterhead.address, self.settings.timeout_seconds)
+            Mailer(server, self.letterhead.address, self.settings.timeout_seconds, name)
             for _ in range(self.settings.connections)
         ]
 
@@ -117,11 +116,14 @@ class Sender:
         results: list[Result] = []
 
         async def work(mailer: Mailer) -> None:
+            refused = 0
             for company in companies:
                 for mail in company:
-                    answer = await self.send(mailer, mail)
-                    results.append(Result(mail, answer))
-                    if answer.outcome == "unreachable":
+                    answered = await self.send(mailer, mail)
+                    results.extend(answered)
+                    outcome = answered[-1].answer.outcome
+                    refused = refused + 1 if outcome == "sender_refused" else 0
+                    if outcome == "unreachable" or refused > SENDER_REFUSALS:
                         return
 
         try:
@@ -130,18 +132,30 @@ class Sender:
                     group.create_task(work(mailer))
         finally:
             told = {result.mail.mail_id for result in results}
+            results = _judged(results)
             results += [Result(mail, Answer("unreachable")) for mail in mails if mail.mail_id not in told]
             await self._settle(results)
         return results
 
-    async def send(self, mailer: Mailer, mail: Mail) -> Answer:
-        """Write one mail and hand it over; a mail that cannot be written is refused for good."""
+    async def send(self, mailer: Mailer, mail: Mail) -> list[Result]:
+        """Write one mail and hand it over; what cannot be written is refused for good, the rest of a digest leaves."""
         try:
             letter = self._write(mail)
-        except RenderingError as error:
+        except (RenderingError, ValueError) as error:
             self.context.log.exception("a message cannot be written", siren=mail.contact.siren, reason=str(error))
-            return Answer("refused", "le message n’a pas pu être rédigé")
-        return await mailer.send(letter)
+            broken = [each for each in _alone(mail) if not self._can_write(each)] or [mail]
+            told = {message.cause for each in broken for message in each.messages}
+            good = tuple(message for message in mail.messages if message.cause not in told)
+            rest = await self.send(mailer, mail._replace(messages=good)) if good else []
+            return [*(Result(each, Answer("refused", "le message n’a pas pu être rédigé")) for each in broken), *rest]
+        return [Result(mail, await mailer.send(letter))]
+
+    def _can_write(self, mail: Mail) -> bool:
+        try:
+            self._write(mail)
+        except (RenderingError, ValueError):
+            return False
+        return True
 
     def _write(self, mail: Mail) -> Letter:
         link = "" if mail.legal else self.links.make(mail.contact.ref)
@@ -201,6 +215,22 @@ class Sender:
     @staticmethod
     def _pause(attempt: int, first: float, longest: float) -> timedelta:
         return retry_pause(attempt, first, longest, random.random())  # noqa: S311  jitter, not a secret
+
+
+def _judged(results: Sequence[Result]) -> list[Result]:
+    """Whose fault a refused sender is: where the server took another mail of ours, this mail's; else it takes none."""
+    takes_ours = any(result.answer.outcome == "sent" for result in results)
+    return [
+        result._replace(answer=Answer("later" if takes_ours else "unreachable", result.answer.reason))
+        if result.answer.outcome == "sender_refused"
+        else result
+        for result in results
+    ]
+
+
+def _alone(mail: Mail) -> list[Mail]:
+    """The messages of a mail, each in a mail of its own."""
+    return [mail._replace(messages=(message,)) for message in mail.messages]
 
 
 def _causes(mail: Mail) -> tuple[str, ...]:

@@ -2,12 +2,41 @@
 
 from datetime import time, timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from common.declare.errors import Misconfigured
 from common.process.settings import Settings
+from notifications.mail.letters import read_person
+from notifications.mail.rendering import Site
+from notifications.mail.smtp import is_greeting, read_url
 from notifications.ruleset import Ruleset
+
+
+def _readable_url(url: SecretStr) -> SecretStr:
+    read_url(url.get_secret_value())
+    return url
+
+
+def _greeting(name: str) -> str:
+    if name and not is_greeting(name):
+        raise ValueError("expected a full domain name, or an address in brackets")
+    return name
+
+
+def _person(text: str) -> str:
+    if text:
+        read_person(text)
+    return text
+
+
+def _address(text: str) -> str:
+    return read_person(text).address
+
+
+Person = Annotated[str, AfterValidator(_person)]
+Address = Annotated[str, AfterValidator(_address)]
 
 
 class SmtpSettings(BaseModel):
@@ -15,7 +44,12 @@ class SmtpSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: SecretStr = SecretStr("smtp://127.0.0.1:1025")
+    url: Annotated[SecretStr, AfterValidator(_readable_url)] = SecretStr("smtp://127.0.0.1:1025")
+    greeting: Annotated[
+        str,
+        AfterValidator(_greeting),
+        Field(description="name in EHLO; empty: that of this machine where it is a full one, else the sender's domain"),
+    ] = ""
 
 
 class MailSettings(BaseModel):
@@ -24,10 +58,10 @@ class MailSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sending: Annotated[bool, Field(description="false: messages are recorded and none is sent by this process")] = True
-    sender: Annotated[str, Field(description="From, as `Name <address>`")] = (
+    sender: Annotated[Person, Field(min_length=1, description="From, as `Name <address>`")] = (
         "Croissance connectée <ne-pas-repondre@croissance-connectee.example>"
     )
-    reply_to: Annotated[str, Field(description="address people may answer to; empty: none")] = ""
+    reply_to: Annotated[Person, Field(description="address people may answer to; empty: none")] = ""
 
     gather_seconds: Annotated[
         float, Field(ge=0, le=3600, description="ordinary messages of one wave wait so long for each other")
@@ -39,9 +73,10 @@ class MailSettings(BaseModel):
     late_contact_days: Annotated[
         float, Field(ge=0, description="a message without a contact waits so long for one; 0: it is never sent")
     ] = 7.0
-    diagnostic_valid_months: Annotated[
-        int, Field(ge=1, description="how long a diagnosis opens the label and the chèque, as mails say")
-    ] = 12
+    appeal_to: Annotated[
+        Address, Field(description="address that takes the appeals against a refusal, as mails say")
+    ] = "recours@croissance-connectee.example"
+    appeal_months: Annotated[int, Field(ge=1, le=24, description="how long after its reception one may appeal")] = 2
 
     connections: Annotated[int, Field(ge=1, le=50, description="SMTP connections kept open by one process")] = 8
     batch_mails: Annotated[int, Field(ge=1, le=2000, description="companies served in one turn of the sender")] = 200
@@ -54,6 +89,24 @@ class MailSettings(BaseModel):
     max_attempts: Annotated[int, Field(ge=1, le=50, description="temporary refusals (4xx) before giving up")] = 8
     retry_seconds: Annotated[float, Field(gt=0, description="pause after the first temporary refusal; doubles")] = 60.0
     retry_max_seconds: Annotated[float, Field(gt=0, description="longest pause")] = 6 * 3600.0
+
+    @model_validator(mode="after")
+    def _can_work_together(self) -> "MailSettings":
+        faults: list[str] = []
+        if self.lease_seconds <= self.timeout_seconds:
+            faults.append("lease_seconds must be above timeout_seconds: a mail under way would be sent twice")
+        if self.retry_max_seconds < self.retry_seconds:
+            faults.append("retry_max_seconds must not be below retry_seconds")
+        if self.quiet_hours and self.quiet_from == self.quiet_until:
+            faults.append("quiet_from and quiet_until are the same: no hour would be quiet")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def site(self, public_url: str) -> Site:
+        """Where links of mails lead, and whom people may write to."""
+        help_to = read_person(self.reply_to).address if self.reply_to else ""
+        return Site(public_url.rstrip("/"), self.appeal_to, self.appeal_months, help_to)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -71,6 +124,14 @@ class NotificationSettings(Settings):
 
     smtp: SmtpSettings = SmtpSettings()
     notifications: MailSettings = MailSettings()
+
+    @field_validator("public_url")
+    @classmethod
+    def _can_be_a_link(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("links of mails begin with it: expected http(s)://host[:port][/path]")
+        return url
 
 
 def settings_of(settings: Settings) -> NotificationSettings:

@@ -32,6 +32,8 @@ class Inbox:
         closing: addresses at whose message the connection is cut once, after it was accepted.
         connections: how often a client said hello.
         refuses_us: answer 530 to every sender.
+        senders: answers to give to the next senders, first to last.
+        most_bytes: a mail announced larger than that is refused when it is announced.
     """
 
     port: int = 0
@@ -40,6 +42,8 @@ class Inbox:
     closing: set[str] = field(default_factory=set[str])
     connections: int = 0
     refuses_us: bool = False
+    senders: list[str] = field(default_factory=list[str])
+    most_bytes: int = 0
 
     async def handle_EHLO(  # noqa: N802  the server's name for it
         self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
@@ -53,6 +57,11 @@ class Inbox:
     ) -> str:
         if self.refuses_us:
             return "530 5.7.0 authentication required"
+        announced = [int(option.partition("=")[2]) for option in options if option.upper().startswith("SIZE=")]
+        if self.most_bytes and announced[0] > self.most_bytes:
+            return "552 5.3.4 message too big"
+        if self.senders:
+            return self.senders.pop(0)
         envelope.mail_from = address
         return "250 OK"
 

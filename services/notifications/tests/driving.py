@@ -15,7 +15,6 @@ from common.testing.rules import message_of
 from notifications import store
 from notifications.contacts.inputs import SaveContact
 from notifications.mail.letters import Letterhead
-from notifications.mail.rendering import Site
 from notifications.mail.unsubscribe import UnsubscribeLinks
 from notifications.sender import Sender
 from notifications.settings import MailSettings
@@ -51,9 +50,8 @@ async def happen(context: Context, *templates: str, siren: str = SIREN) -> list[
 async def sender_of(context: Context, settings: MailSettings) -> Sender:
     async with context.reading() as connection:
         keys = await store.signing_keys(connection)
-    return Sender(
-        context, settings, Letterhead(settings.sender, settings.reply_to), Site(BASE, 12), UnsubscribeLinks(keys, BASE)
-    )
+    letterhead = Letterhead(settings.sender, settings.reply_to)
+    return Sender(context, settings, letterhead, settings.site(BASE), UnsubscribeLinks(keys, BASE))
 
 
 async def statuses(context: Context, siren: str = SIREN) -> dict[str, str]:

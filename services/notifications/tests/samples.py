@@ -17,6 +17,10 @@ from notifications.service import SERVICE
 
 SIREN = "732829320"
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+CALCULATION = (
+    "50\u00a0% de 5\u202f000,50\u00a0€ de dépenses hors taxes, soit 2\u202f500,25\u00a0€, ramenés à "
+    "2\u202f500,00\u00a0€\u00a0: c’est le montant fixé par l’instructeur."
+)
 ROOT = UUID("019abc00-0000-7000-8000-000000000001")
 
 EVENTS: dict[str, dict[str, Any]] = {
@@ -57,13 +61,14 @@ EVENTS: dict[str, dict[str, Any]] = {
             },
         ],
         "company": {"siret": "73282932000074", "name": "DUPONT"},
+        "valid_until": "2027-11-22",
     },
     "connector_matched": {
         "siren": SIREN,
         "need_id": "b2b6b9c0-0000-5000-8000-000000000002",
         "subject": "cybersecurite",
         "round": 1,
-        "expires_at": "2026-11-26T22:59:59Z",
+        "expires_at": "2026-11-26T23:00:00Z",
         "proposals": [
             {
                 "match_id": f"b2b6b9c0-0000-5000-8000-00000000001{rank}",
@@ -145,8 +150,8 @@ EVENTS: dict[str, dict[str, Any]] = {
         "score": 47.0,
         "exemplary": True,
         "granted_at": "2026-11-23T09:15:00Z",
-        "expires_at": "2028-11-22T23:00:00Z",
-        "verification_path": "/v1/register/CC-2026-000042",
+        "expires_at": "2028-11-23T23:00:00Z",
+        "verification_path": "/v1/labels/CC-2026-000042",
         "region": "84",
         "name": "DUPONT",
     },
@@ -157,7 +162,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         "codes": ["score_global", "entreprise_inactive"],
     },
     "label_waitlisted": {"siren": SIREN, "application_id": "CAND-3", "cohort_year": 2026, "position": 17},
-    "label_expired": {"siren": SIREN, "label_id": "CC-2026-000042", "expired_at": "2028-11-22T23:00:00Z"},
+    "label_expired": {"siren": SIREN, "label_id": "CC-2026-000042", "expired_at": "2028-11-23T23:00:00Z"},
     "voucher_requested": {
         "siren": SIREN,
         "voucher_id": "V-1",
@@ -170,6 +175,17 @@ EVENTS: dict[str, dict[str, Any]] = {
         "de_minimis_declared_cents": 0,
         "reply_by": "2026-12-23",
         "region": "84",
+        "reserved": True,
+        "calculation": CALCULATION,
+    },
+    "voucher_reserved": {
+        "siren": SIREN,
+        "voucher_id": "V-3",
+        "envelope_id": "2026",
+        "amount_cents": 250000,
+        "reply_by": "2026-12-23",
+        "calculation": CALCULATION,
+        "region": "84",
     },
     "voucher_granted": {
         "siren": SIREN,
@@ -180,6 +196,8 @@ EVENTS: dict[str, dict[str, Any]] = {
         "agreement_by": "2027-05-01",
         "claim_by": "2027-11-23",
         "region": "84",
+        "ceiling": "instructeur",
+        "calculation": CALCULATION,
     },
     "voucher_refused": {
         "siren": SIREN,

@@ -145,8 +145,8 @@ async def test_a_crash_between_sending_and_recording_repeats_the_id_and_records_
     now = clock.now()
     async with context.pool.acquire() as connection, connection.transaction():
         (mail,) = await store.claim(connection, sender.settings.ruleset, 10, now)
-    answer = await sender.send(sender.mailers[0], mail)
-    assert answer.outcome == "sent"
+    (result,) = await sender.send(sender.mailers[0], mail)
+    assert result.answer.outcome == "sent"
     await happen(context, "aids_recommended")
     await sender.turn()
     await make_due(context)
@@ -155,6 +155,85 @@ async def test_a_crash_between_sending_and_recording_repeats_the_id_and_records_
     assert len(ids) == 3
     assert ids.count(f"<{mail.mail_id.hex}@croissance-connectee.example>") == 2
     assert len(await told(context)) == 3
+
+
+async def test_a_mail_too_large_for_the_server_holds_no_other(context: Context, sender: Sender, inbox: Inbox) -> None:
+    """A 552 at MAIL FROM, where the size is announced, says nothing of the sender."""
+    await run(context, contact())
+    await run(context, contact("other@exemple.fr"), siren=OTHER)
+    await happen(context, "label_granted")
+    await happen(context, "diagnostic_completed", siren=OTHER)
+    inbox.most_bytes = 6_000
+    assert await sender.turn() == 0
+    sizes = await context.pool.fetch("select siren, status, reason from messages_to_send order by template")
+    assert [(row["siren"], row["status"]) for row in sizes] == [(OTHER, "failed"), (SIREN, "sent")]
+    assert sizes[0]["reason"] == "message trop volumineux : 552 5.3.4"
+
+
+@pytest.mark.parametrize("reply", ["550 5.7.1 content suspected", "451 4.3.0 later"])
+async def test_a_sender_refused_for_one_mail_only_is_that_mails_fault(
+    context: Context, inbox: Inbox, reply: str
+) -> None:
+    sender = await sender_of(context, MailSettings(gather_seconds=0, connections=1))
+    await run(context, contact())
+    await happen(context, "label_granted", "label_refused")
+    inbox.senders = [reply]
+    assert await sender.turn() == 0
+    rows = await context.pool.fetch("select status, attempts from messages_to_send order by status")
+    assert [tuple(row) for row in rows] == [("pending", 1), ("sent", 0)]
+    await make_due(context)
+    await sender.turn()
+    assert set((await statuses(context)).values()) == {"sent"}
+    await sender.close()
+
+
+async def test_a_server_that_refuses_every_sender_is_not_asked_for_every_mail(context: Context, inbox: Inbox) -> None:
+    sender = await sender_of(context, MailSettings(gather_seconds=0, connections=1))
+    await run(context, contact())
+    await happen(context, "label_applied", "label_granted", "label_refused", "label_waitlisted", "label_expired")
+    inbox.senders = ["530 5.7.0 no"] * 5
+    assert await sender.turn() > 0
+    assert len(inbox.senders) == 2
+    rows = await context.pool.fetch("select status, attempts from messages_to_send")
+    assert {tuple(row) for row in rows} == {("pending", 0)}
+    await sender.close()
+
+
+async def test_a_message_that_cannot_be_written_holds_no_other(context: Context, sender: Sender, inbox: Inbox) -> None:
+    """Neither the other messages of its digest nor the mails of others."""
+    await run(context, contact())
+    await run(context, contact("other@exemple.fr"), siren=OTHER)
+    await happen(context, "diagnostic_completed", "match_accepted")
+    await happen(context, "label_granted", siren=OTHER)
+    endless = b'{"round":1,"subject":"x","expires_at":"0001-01-01T00:00:00Z","proposals":[]}'
+    broken = "update messages_to_send set template = 'connector_matched', fact = $1 where template = 'match_accepted'"
+    await context.pool.execute(broken, endless)
+    await sender.turn()
+    assert await statuses(context) == {"diagnostic_completed": "sent", "connector_matched": "failed"}
+    assert await statuses(context, OTHER) == {"label_granted": "sent"}
+    assert len(inbox.to(EMAIL)) == 1
+
+
+async def test_a_digest_of_messages_that_cannot_be_written_fails_whole(context: Context, sender: Sender) -> None:
+    await run(context, contact())
+    await happen(context, "diagnostic_completed", "match_accepted")
+    await context.pool.execute("update messages_to_send set fact = '{}'")
+    await sender.turn()
+    assert set((await statuses(context)).values()) == {"failed"}
+
+
+async def test_an_address_that_smtp_does_not_admit_holds_no_other(
+    context: Context, sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    await run(context, contact(), siren=OTHER)
+    await happen(context, "label_granted")
+    await happen(context, "label_granted", siren=OTHER)
+    await context.pool.execute("update contacts set email = 'a b@exemple.fr>' where siren = $1", SIREN)
+    await sender.turn()
+    assert (await statuses(context), await statuses(context, OTHER)) == (
+        {"label_granted": "failed"}, {"label_granted": "sent"},
+    )  # fmt: skip
 
 
 async def test_recording_twice_publishes_once(context: Context) -> None:

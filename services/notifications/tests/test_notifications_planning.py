@@ -48,21 +48,21 @@ def test_legal_acts_leave_at_once_and_alone() -> None:
 
 def test_the_third_ordinary_mail_of_a_week_waits_and_legal_acts_do_not() -> None:
     sent = [NOW - timedelta(days=6), NOW - timedelta(days=2)]
-    made = planned([waiting("label_waitlisted", 1), waiting("label_granted", 2)], *sent)
+    made = planned([waiting("need_unserved", 1), waiting("label_granted", 2)], *sent)
     assert templates(made) == [["label_granted"]]
-    assert [message.template for message in made.held] == ["label_waitlisted"]
+    assert [message.template for message in made.held] == ["need_unserved"]
     assert made.hold_until == NOW + timedelta(days=1)
 
 
 def test_what_waited_for_the_week_leaves_as_one_digest() -> None:
-    held = [waiting("label_waitlisted", 1), waiting("voucher_waitlisted", 2)]
+    held = [waiting("need_unserved", 1), waiting("match_accepted", 2)]
     made = planned(held, NOW - timedelta(days=2), now=NOW + timedelta(days=1))
-    assert templates(made) == [["label_waitlisted", "voucher_waitlisted"]]
+    assert templates(made) == [["need_unserved", "match_accepted"]]
 
 
 def test_without_a_limit_nothing_waits() -> None:
-    made = planned([waiting("label_waitlisted", 1)], NOW, NOW, NOW, ruleset=replace(RULESET, per_week=0))
-    assert templates(made) == [["label_waitlisted"]]
+    made = planned([waiting("need_unserved", 1)], NOW, NOW, NOW, ruleset=replace(RULESET, per_week=0))
+    assert templates(made) == [["need_unserved"]]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,12 @@ def test_preferences_drop_ordinary_messages_only() -> None:
         made = plan(RULESET, contact, messages, (), LATER)
         assert templates(made) == [["label_granted"]]
         assert len(made.dropped) == 2
+
+
+@pytest.mark.parametrize("template", ["label_waitlisted", "voucher_waitlisted", "voucher_reserved"])
+def test_a_change_of_the_state_of_a_file_is_never_dropped(template: str) -> None:
+    unwilling = CONTACT._replace(unsubscribed_at=NOW, channels=(), muted=("label", "cheque"))
+    assert templates(plan(RULESET, unwilling, [waiting(template)], (), NOW)) == [[template]]
 
 
 def test_a_mail_begun_before_keeps_its_messages_and_its_id() -> None:

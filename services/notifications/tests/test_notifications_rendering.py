@@ -1,7 +1,8 @@
 """Every template, from realistic facts: what matters is there, in good French, and nothing is left undefined."""
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import msgspec
@@ -13,30 +14,32 @@ from notifications.messages.planning import Mail
 
 from .samples import CONTACT, EVENTS, mail, waiting
 
-SITE = Site("https://croissance-connectee.example", 12)
+SITE = Site("https://croissance-connectee.example", "recours@exemple.fr", 2, "aide@exemple.fr")
 LINK = "https://croissance-connectee.example/v1/unsubscribe?token=abc"
 
 KEY_FACTS = {
     "diagnostic_completed": ["43,8 sur 100", "Intermédiaire", "Données et sécurité", "61,9", "16,0",
-        "Bâtir un plan de formation", "23 novembre 2027"],
+        "Bâtir un plan de formation", "22 novembre 2027 inclus"],
     "connector_matched": ["CCI de Lyon", "Cabinet Martin", "CMA Auvergne-Rhône-Alpes", "Intervient dans votre commune",
-        "Sujet principal", "À confirmer avec vous", "26 novembre 2026 à 23 h 59", "la cybersécurité"],
+        "Sujet principal", "À confirmer avec vous", "26 novembre 2026 inclus", "la cybersécurité"],
     "need_unserved": ["3 reprises", "référent de votre région"],
     "match_accepted": ["accepte de vous accompagner"],
     "aids_recommended": ["Diagnostic cyber gratuit", "https://www.cybermalveillance.gouv.fr/", "chiffre d’affaires"],
     "label_applied": ["accusé de réception", "CAND-1"],
-    "label_granted": ["CC-2026-000042", "exemplaire", "23 novembre 2028",
-        "https://croissance-connectee.example/v1/register/CC-2026-000042"],
-    "label_refused": ["il faut plus de 50", "n’est plus en activité", "nouvelle candidature"],
+    "label_granted": ["CC-2026-000042", "exemplaire", "23 novembre 2028 inclus",
+        "https://croissance-connectee.example/v1/labels/CC-2026-000042"],
+    "label_refused": ["il faut plus de 50", "n’est plus en activité", "nouvelle candidature", "recours@exemple.fr",
+        "2 mois", "tribunal administratif"],
     "label_waitlisted": ["position 17", "2026"],
-    "label_expired": ["23 novembre 2028", "CC-2026-000042"],
+    "label_expired": ["23 novembre 2028 inclus", "CC-2026-000042"],
     "voucher_requested": ["accusé de réception", "V-1", "2 500 €", "4 000,50 €", "23 décembre 2026",
-        "Site et vente en ligne"],
-    "voucher_granted": ["2 500 €", "50 %", "1er mai 2027", "23 novembre 2027", "convention"],
-    "voucher_refused": ["cotisations sociales", "Urssaf"],
+        "Site et vente en ligne", "soit 2 500,25 €, ramenés à 2 500,00 €", "réservé pour vous"],
+    "voucher_reserved": ["2 500 €", "V-3", "23 décembre 2026", "ramenés à 2 500,00 €", "quitte la liste d’attente"],
+    "voucher_granted": ["2 500 €", "50 % de 5 000,50 €", "ramenés à", "1er mai 2027", "23 novembre 2027", "convention"],
+    "voucher_refused": ["cotisations sociales", "Urssaf", "recours@exemple.fr", "tribunal administratif"],
     "voucher_waitlisted": ["position 5"],
-    "voucher_renounced": ["renonciation", "V-4"],
-    "voucher_expired": ["V-5", "nouvelle demande"],
+    "voucher_renounced": ["renonciation", "V-4", "1 000 €", "aide@exemple.fr"],
+    "voucher_expired": ["V-5", "nouvelle demande", "1 000 €", "recours@exemple.fr"],
 }  # fmt: skip
 
 
@@ -117,7 +120,7 @@ def test_a_digest_names_its_parts() -> None:
     )
     assert made.text.index("RÉSULTATS") < made.text.index("CONNECTEURS") < made.text.index("AIDES ET RESSOURCES")
     assert made.text.count("Bonjour") == 1
-    long = ["diagnostic_completed", "connector_matched", "aids_recommended", "label_waitlisted", "voucher_waitlisted"]
+    long = ["diagnostic_completed", "connector_matched", "aids_recommended", "need_unserved", "match_accepted"]
     assert rendered(mail(*long)).subject.endswith("et 2 autres nouvelles")
     assert "DIAGNOSTIC" in rendered(mail("diagnostic_completed", "diagnostic_completed")).text
 
@@ -161,6 +164,47 @@ def test_a_fact_that_does_not_fit_is_an_error_that_says_why() -> None:
         rendered(Mail(broken.mail_id, CONTACT, (waiting("label_granted", fact=odd),)))
 
 
+def test_a_file_that_waits_is_promised_nothing() -> None:
+    made = rendered(mail("voucher_requested", reserved=False))
+    for told in (plain(made.text), plain(made.html)):
+        assert "liste d’attente" in told
+        assert "réservé" not in told
+        assert "23 décembre 2026" not in told
+
+
+@pytest.mark.parametrize(
+    ("template", "code"), [("label_refused", "entreprise_fermee"), ("voucher_refused", "entreprise_inactive")]
+)
+def test_a_closed_company_is_not_told_to_mend_its_file(template: str, code: str) -> None:
+    closed = rendered(mail(template, reasons=["L’entreprise est fermée."], codes=[code])).text
+    assert "Sinon, aucune démarche n’est attendue de vous." in closed
+    assert "Un connecteur peut vous y aider" not in closed
+    assert "PME" not in closed
+    assert "recours@exemple.fr" in closed
+
+
+def test_nothing_is_said_of_money_that_was_never_held() -> None:
+    assert "Aucune somme ne vous était réservée." in rendered(mail("voucher_renounced", released_cents=0)).text
+
+
+def test_without_an_address_nobody_is_asked_to_write() -> None:
+    silent = render(replace(SITE, help_to=""), mail("match_accepted"), LINK)
+    assert "écrivez" not in silent.text
+    assert "écrivez à aide@exemple.fr" in rendered(mail("match_accepted")).text
+
+
+def test_an_older_fact_is_told_without_what_it_lacks() -> None:
+    older = rendered(mail("diagnostic_completed", valid_until=None))
+    assert "compte jusqu’au" not in older.text
+    assert "Taux" in rendered(mail("voucher_granted", calculation="")).text
+    assert "Calcul" not in rendered(mail("voucher_requested", calculation="")).text
+    idle = rendered(mail("diagnostic_completed", measures=[]))
+    assert "n’appellent aucune action" in idle.text
+    assert "connecteurs" not in idle.text
+
+
 def test_filters() -> None:
-    assert rendering.plus_months(date(2026, 8, 31), 6) == date(2027, 2, 28)
+    assert rendering.until(datetime(2026, 12, 2, 23, tzinfo=UTC)) == "2 décembre 2026"
+    assert rendering.is_closed(("score_global", "entreprise_fermee"))
+    assert not rendering.is_closed(("score_global",))
     assert rendering.link("ftp://x") == ""

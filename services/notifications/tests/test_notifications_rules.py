@@ -39,7 +39,8 @@ from .samples import EVENTS, NOW, ROOT, SIREN, fact, message, told
 CAUSE = derive_id(ROOT, 0)
 LEGAL = {
     "label_applied", "label_granted", "label_refused", "label_expired", "voucher_requested", "voucher_granted",
-    "voucher_refused", "voucher_renounced", "voucher_expired",
+    "voucher_refused", "voucher_renounced", "voucher_expired", "voucher_reserved", "label_waitlisted",
+    "voucher_waitlisted",
 }  # fmt: skip
 
 
@@ -82,6 +83,7 @@ def test_a_fact_needs_nothing_of_the_database(template: str) -> None:
         ("label_granted", date(2028, 11, 23)),
         ("voucher_requested", date(2026, 12, 23)),
         ("voucher_granted", date(2027, 5, 1)),
+        ("voucher_reserved", date(2026, 12, 23)),
         ("diagnostic_completed", None),
     ],
 )

@@ -195,7 +195,7 @@ async def test_a_new_address_has_a_new_reference(context: Context) -> None:
 
 async def test_a_third_mail_in_a_week_waits_for_its_day(context: Context, sender: Sender, inbox: Inbox) -> None:
     await run(context, contact())
-    for template in ("diagnostic_completed", "aids_recommended", "label_waitlisted", "voucher_waitlisted"):
+    for template in ("diagnostic_completed", "aids_recommended", "need_unserved", "match_accepted"):
         await happen(context, template)
         await sender.turn()
     await happen(context, "label_granted")
@@ -208,7 +208,7 @@ async def test_a_third_mail_in_a_week_waits_for_its_day(context: Context, sender
     await make_due(context)
     await sender.turn()
     assert len(inbox.mails) == 4
-    assert str(inbox.mails[-1]["Subject"]) == "Label : liste d’attente – Chèque : liste d’attente"
+    assert str(inbox.mails[-1]["Subject"]) == "Votre demande d’accompagnement – Un connecteur vous accompagne"
 
 
 # --- the loop --------------------------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.declare.errors import Misconfigured
-from notifications.mail.letters import Letterhead
+from common.process.settings import read_settings
+from notifications.mail.letters import Letterhead, read_person
 from notifications.mail.rendering import Rendered
-from notifications.mail.smtp import Server, read_url
+from notifications.mail.smtp import Server, greeting, is_greeting, read_url
+from notifications.settings import NotificationSettings
 
 MAIL = UUID("019abc00-0000-7000-8000-000000000001")
 HEAD = Letterhead("Croissance connectée <ne-pas-repondre@croissance-connectee.example>", "aide@exemple.fr")
@@ -33,10 +35,85 @@ def test_addresses_of_mail_servers(url: str, server: Server) -> None:
     assert read_url(url) == server
 
 
-@pytest.mark.parametrize("url", ["http://relais", "smtp://", "relais:25", "smtp+plain://u:p@relais"])
-def test_an_address_that_cannot_work_says_so(url: str) -> None:
-    with pytest.raises(Misconfigured, match="CROISSANCE_SMTP__URL"):
-        read_url(url)
+WRONG: list[tuple[str, object, str]] = [
+    *(
+        ("CROISSANCE_SMTP__URL", url, why)
+        for url, why in [
+            ("http://relais", "expected smtp://"),
+            ("smtp://", "and a host"),
+            ("relais:25", "expected smtp://"),
+            ("smtp+plain://u:secret@relais", "unencrypted"),
+            ("smtp://relais:99999", "the port"),
+            ("smtp://relais:0", "the port"),
+            ("smtp://relais:vingt-cinq", "the port"),
+            ("smtp://u:se#cret@relais", "the port|comes after"),
+            ("smtp://relais/dossier", "comes after"),
+            ("smtp://u@relais", "come together"),
+            ("smtp://[::1", "an address"),
+        ]
+    ),
+    ("CROISSANCE_SMTP__GREETING", "mon_poste", "domain name"),
+    ("CROISSANCE_SMTP__GREETING", "é.fr", "domain name"),
+    ("CROISSANCE_NOTIFICATIONS__SENDER", "Croissance connectée", "an address"),
+    ("CROISSANCE_NOTIFICATIONS__SENDER", "", "at least 1"),
+    ("CROISSANCE_NOTIFICATIONS__SENDER", "Nom <a@b@c>", "an address"),
+    ("CROISSANCE_NOTIFICATIONS__SENDER", "N\x07om <a@exemple.fr>", "control characters"),
+    ("CROISSANCE_NOTIFICATIONS__REPLY_TO", "aide chez exemple.fr", "an address"),
+    ("CROISSANCE_NOTIFICATIONS__APPEAL_TO", "", "an address"),
+    ("CROISSANCE_NOTIFICATIONS__TIMEOUT_SECONDS", 300, "lease_seconds must be above"),
+    ("CROISSANCE_NOTIFICATIONS__RETRY_MAX_SECONDS", 1, "retry_max_seconds"),
+    ("CROISSANCE_NOTIFICATIONS__QUIET_FROM", "08:00", "no hour would be quiet"),
+    ("CROISSANCE_PUBLIC_URL", "croissance-connectee.fr", "expected http"),
+    ("CROISSANCE_PUBLIC_URL", "ftp://croissance-connectee.fr", "expected http"),
+    ("CROISSANCE_PUBLIC_URL", "https://croissance-connectee.fr/?page=1", "expected http"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "why"), WRONG)
+def test_a_setting_that_cannot_work_is_refused_at_the_start_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: object, why: str
+) -> None:
+    monkeypatch.setenv("CROISSANCE_NOTIFICATIONS__QUIET_HOURS", "true")
+    monkeypatch.setenv(name, str(value))
+    with pytest.raises(Misconfigured, match=why) as refused:
+        read_settings(NotificationSettings)
+    assert name.removesuffix("_SECONDS").removesuffix("_FROM").rpartition("__")[0] in str(refused.value)
+    assert name.rpartition("__")[2].lower() in str(refused.value).lower()
+    assert "secret" not in str(refused.value)
+
+
+def test_what_can_work_is_taken() -> None:
+    read_settings(NotificationSettings)
+    for url in ("smtp://127.0.0.1:1025", "smtps://u:p%23@relais/", "smtp://[::1]:25"):
+        assert read_url(url).host
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "address"),
+    [
+        ("Croissance connectée <a@exemple.fr>", "Croissance connectée", "a@exemple.fr"),
+        ("Région Île-de-France, pôle PME <a@exemple.fr>", "Région Île-de-France, pôle PME", "a@exemple.fr"),
+        ("Pole PME, Lyon <a@exemple.fr>", "Pole PME, Lyon", "a@exemple.fr"),
+        ('"Pôle \\"PME\\", Lyon" <a@exemple.fr>', 'Pôle "PME", Lyon', "a@exemple.fr"),
+        ("a@exemple.fr", "", "a@exemple.fr"),
+        ("<a@relais>", "", "a@relais"),
+        ("A < B <a@région.fr>", "A < B", "a@xn--rgion-bsa.fr"),
+    ],
+)
+def test_a_sender_is_read_as_people_write_it(text: str, name: str, address: str) -> None:
+    assert read_person(text) == (name, address)
+    letter = Letterhead(text).write(MAIL, ("", "b@exemple.fr"), Rendered("s", "t", "h"), datetime.now(UTC), "")
+    (sender,) = message_from_bytes(letter.content, policy=default)["From"].addresses
+    assert (sender.display_name, sender.addr_spec) == (name, address)
+
+
+def test_a_server_is_greeted_by_a_name_that_it_can_take() -> None:
+    assert greeting("[192.0.2.1]", "exemple.fr") == "[192.0.2.1]"
+    assert greeting("relais", "exemple.fr") == "relais"
+    assert is_greeting(greeting("", "exemple.fr"))
+    assert "." in greeting("", "exemple.fr")
+    names = ("a.b", "[IPv6:2001:db8::1]", "mon_poste.fr", "-a.fr", "a..b", "", "a" * 64, "a.b\r\n", f"{'a.' * 128}b")
+    assert [is_greeting(name) for name in names] == [True, True, False, False, False, False, False, False, False]
 
 
 def test_a_letter_reads_back() -> None:

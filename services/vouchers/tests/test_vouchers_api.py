@@ -265,3 +265,21 @@ async def test_reads_of_what_is_not_there(client: httpx.AsyncClient, path: str, 
     answer = await client.get(path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_position_is_counted_when_it_is_read(context: Context, client: httpx.AsyncClient) -> None:
+    now = datetime.now(UTC)
+    third = inputs.DiagnosticCompleted(STRANGER, "d", "complet", now, (Measure("m1", ()),), COMPANY)
+    await apply_commands(context.codec, context.begin, [message_of(third, STRANGER, now, id=new_id())])
+    await context.pool.execute("update envelopes set total_cents = 100000, disponible_cents = 100000")
+    first, second, last = [(await client.post("/v1/vouchers", json=body(siren))).json() for siren in (A, B, STRANGER)]
+    assert [told["state"] for told in (first, second, last)] == ["accorde", "liste_attente", "liste_attente"]
+    assert (first["position"], second["position"], last["position"]) == (None, 1, 2)
+    assert last["reply_by"] is None
+    gone = await client.post(f"/v1/vouchers/{B}/{second['voucher_id']}:withdraw", json={"actor": "dirigeant"})
+    assert gone.status_code == 200
+    one = (await client.get(f"/v1/vouchers/{STRANGER}/{last['voucher_id']}")).json()
+    assert (one["position"], one["history"][0]["at"]) == (1, one["submitted_at"])
+    assert (await client.get(f"/v1/vouchers/{STRANGER}")).json()["vouchers"][0]["position"] == 1
+    assert (await client.post("/v1/vouchers", json=body(STRANGER))).json()["position"] is None
+    assert (await client.get(f"/v1/vouchers/{B}")).json()["vouchers"][0]["position"] is None

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from common.core.codec import Codec, partition_of
@@ -30,6 +31,7 @@ from vouchers.events import (
     VoucherRefused,
     VoucherRenounced,
     VoucherRequested,
+    VoucherReserved,
     VoucherWaitlisted,
 )
 from vouchers.events import Line as PublishedLine
@@ -200,6 +202,8 @@ def test_an_eligible_file_is_granted_at_once() -> None:
             de_minimis_declared_cents=0,
             reply_by=date(2026, 12, 23),
             region="84",
+            reserved=True,
+            calculation="",
         ),
         BudgetReserved(
             envelope_id="e1",
@@ -219,6 +223,8 @@ def test_an_eligible_file_is_granted_at_once() -> None:
             agreement_by=date(2027, 5, 23),
             claim_by=date(2027, 11, 23),
             region="84",
+            ceiling="",
+            calculation="",
         ),
     )
     assert world.envelope.balances == Balances(249_900_000, 0, 100_000)
@@ -295,6 +301,7 @@ def test_an_unknown_envelope_and_a_closed_one_are_rejected() -> None:
     world.put(replace(world.envelope, opens_on=None, closes_on=date(2026, 11, 22)))
     world.apply(A)
     assert world.refusal().kind == "illegal"
+    assert "jusqu'au 22/11/2026 inclus" in world.refusal().detail
 
 
 def test_own_aid_of_the_window_count_for_de_minimis() -> None:
@@ -356,6 +363,72 @@ def test_the_waiting_list_keeps_the_order_of_deposit_and_exhaustion_is_said_once
     assert events[1].position == 2
     assert [world.states[siren].files[0].place for siren in (B, C)] == [1, 2]
     assert world.told().position == 2
+
+
+def test_a_file_that_waits_is_promised_neither_money_nor_a_day() -> None:
+    world = World(total=1_500_000).diagnosed(A, B)
+    (requested, *_) = world.apply(A)
+    assert isinstance(requested, VoucherRequested)
+    assert requested.reserved
+    (requested, *_) = world.apply(B)
+    assert isinstance(requested, VoucherRequested)
+    assert not requested.reserved
+    assert (world.told().state, world.told().reply_by) == ("liste_attente", None)
+
+
+def test_the_order_of_the_waiting_list_is_the_order_of_the_times_that_people_are_shown() -> None:
+    world = World(total=1_000_000).diagnosed(A, B, C)
+    late = NOW + timedelta(minutes=1)
+    for siren, at in ((A, late), (B, late - timedelta(milliseconds=250)), (C, late + timedelta(seconds=1))):
+        lines = (Line("site_ecommerce", SUPPLIER, 3_000_000, "m1"),)
+        world.do(siren, inputs.ApplyForVoucher("e1", lines, FINE), at=at)
+    times = [file.submitted_at for file in world.waiting()]
+    assert times == [late, late + timedelta(microseconds=1), late + timedelta(seconds=1)]
+    assert [row.at for row in world.transitions] == times
+    assert world.envelope.waited_at == times[-1]
+
+
+def test_the_same_waiting_file_again_is_told_no_position_that_was_counted_then() -> None:
+    world = World(total=1_000_000).diagnosed(A)
+    world.apply(A)
+    assert world.told().position == 1
+    world.apply(A)
+    assert (world.told().state, world.told().position) == ("liste_attente", None)
+
+
+def test_a_waiting_file_whose_money_is_there_is_told_so_when_a_person_decides() -> None:
+    world = World(Ruleset(auto_decision=False), total=1_500_000).diagnosed(A, B)
+    world.apply(A)
+    world.apply(B)
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+    (told,) = [event for event in world.settle() if isinstance(event, VoucherReserved)]
+    file = world.states[B].files[0]
+    assert (told.siren, told.voucher_id, told.envelope_id, told.region) == (B, file.id, "e1", "84")
+    assert (told.amount_cents, told.calculation) == (1_500_000, file.calculation)
+    assert told.reply_by == file.reply_by == date(2026, 12, 23)
+
+
+def test_the_instructor_who_lowers_a_grant_is_named_as_what_cut_it() -> None:
+    world = World(Ruleset(auto_decision=False)).diagnosed(A)
+    world.apply(A, 400_000)
+    assert (world.told().ceiling, world.told().calculation) == (UNSET, UNSET)
+    world.do(A, inputs.GrantVoucher(world.file(A), "agent", "", 150_000))
+    assert world.told().ceiling == "instructeur"
+    assert str(world.told().calculation).endswith(
+        "soit 2\u202f000,00\u00a0€, ramenés à 1\u202f500,00\u00a0€\u00a0: c’est le montant fixé par l’instructeur."
+    )
+
+
+def test_an_amount_counted_again_names_the_ceiling_that_it_meets_then() -> None:
+    rules = Ruleset(auto_decision=False)
+    world = World(rules).diagnosed(A)
+    world.apply(A, 400_000, replace(FINE, de_minimis_declared_cents=29_850_000))
+    assert (world.told().asked_cents, world.told().ceiling) == (150_000, "de_minimis")
+    (file,) = world.states[A].files
+    lower = replace(file, declarations=replace(file.declarations, de_minimis_declared_cents=0))
+    world.states[A] = replace(world.states[A], files=(lower,))
+    world.do(A, inputs.GrantVoucher(file.id, "agent"))
+    assert (world.told().granted_cents, world.told().calculation) == (150_000, file.calculation)
 
 
 def test_nobody_overtakes_a_waiting_file_that_would_fit() -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 
 from vouchers.eligibility.facts import Declarations
-from vouchers.eligibility.grant import Grant, grant, rate
+from vouchers.eligibility.grant import Grant, grant, plain, rate
 from vouchers.ruleset import Ruleset
 
 RULES = Ruleset()
@@ -62,3 +62,22 @@ def test_a_ceiling_that_would_leave_enough_of_enough_spend_follows_from_the_mini
     assert codes(grant(RULES, 100_000, 50, declared(other=60_001), 0)) == ["subvention_minimum", "plafond_cumul"]
     assert codes(grant(RULES, 100_000, 60, declared(other=33_333), 0)) == ["subvention_minimum"]
     assert codes(grant(RULES, 100_000, 60, declared(other=33_334), 0)) == ["subvention_minimum", "plafond_cumul"]
+
+
+def test_the_ceiling_that_cut_the_amount_is_named() -> None:
+    whole = grant(RULES, 2_000_000, 50, declared(), 0)
+    assert (whole.ceiling, whole.sentence) == ("", "")
+    assert (
+        plain(2_000_000, 50) == "50\u00a0% de 20\u202f000,00\u00a0€ de dépenses hors taxes, soit 10\u202f000,00\u00a0€."
+    )
+    for aid, ceiling, words in (
+        (declared(), "maximum", "à 15\u202f000,00\u00a0€\u00a0: c’est le montant maximal d’un chèque."),
+        (declared(de_minimis=29_000_000), "de_minimis", "avec 290\u202f000,00\u00a0€ d’aides de minimis sur 3 ans, "),
+        (declared(other=3_000_000), "cumul", "le cumul est limité à 80\u00a0% de ces dépenses."),
+    ):
+        cut = grant(RULES, 5_000_000, 50, aid, 0)
+        assert cut.ceiling == ceiling
+        assert "soit 25\u202f000,00\u00a0€, ramenés à " in cut.sentence
+        assert words in cut.sentence
+    edge = grant(RULES, 3_000_000, 50, declared(), 0)
+    assert (edge.amount_cents, edge.ceiling) == (1_500_000, "")

@@ -109,7 +109,7 @@ async def test_every_statement_fits_the_schema(context: Context) -> None:
         for name, text in vars(module).items()
         if name.isupper() and isinstance(text, str) and text.split(maxsplit=1)[0] in {"select", "insert", "update"}
     ]
-    assert len(statements) == 9
+    assert len(statements) == 10
     async with context.reading() as connection:
         for text in statements:
             await connection.prepare(text)

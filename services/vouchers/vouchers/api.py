@@ -19,6 +19,7 @@ from common.http.problems import Problem
 from common.process.context import Context
 from france.siren import is_siren
 from vouchers.eligibility.facts import Declarations, Line
+from vouchers.eligibility.grant import plain
 from vouchers.files.inputs import ApplyForVoucher, GrantVoucher, RefuseVoucher, WithdrawVoucher
 from vouchers.files.model import VoucherFile, answer_of, unknown_envelope, unknown_file
 from vouchers.files.table import FILES
@@ -161,9 +162,11 @@ def company_of(siren: str) -> str:
         raise Problem(wrong(str(error), "siren")) from None
 
 
-def shown_file(siren: str, file: VoucherFile) -> dict[str, Any]:
-    """A file as its company and its instructor read it."""
-    shown: dict[str, Any] = msgspec.to_builtins(answer_of(siren, file))
+def shown_file(siren: str, file: VoucherFile, position: int | None = None) -> dict[str, Any]:
+    """A file as its company and its instructor read it; `position`: its rank on the waiting list now."""
+    shown: dict[str, Any] = msgspec.to_builtins(answer_of(siren, file, position))
+    shown["ceiling"] = file.ceiling
+    shown["calculation"] = file.calculation or (plain(file.base_cents, file.rate_percent) if file.asked_cents else "")
     shown["submitted_at"] = file.submitted_at
     shown["granted_on"] = file.granted_on
     shown["lines"] = file.lines
@@ -242,7 +245,11 @@ def _add_reads(router: APIRouter, context: Context) -> None:
         if state is None:
             detail = f"Rien n'est connu du SIREN {company}."
             raise Problem(Refusal("unknown", "entreprise_inconnue", "Entreprise inconnue", detail, "siren"))
-        return answered({"siren": company, "vouchers": [shown_file(company, file) for file in state.files]})
+        waiting = [file.id for file in state.files if file.status == "liste_attente"]
+        async with context.reading() as connection:
+            positions = await reads.positions_of(connection, waiting)
+        shown = [shown_file(company, file, positions.get(file.id)) for file in state.files]
+        return answered({"siren": company, "vouchers": shown})
 
     @router.get("/vouchers/{siren}/{voucher_id}", summary="Un dossier et son histoire")
     async def file(siren: str, voucher_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -252,7 +259,8 @@ def _add_reads(router: APIRouter, context: Context) -> None:
             if known.id == str(voucher_id):
                 async with context.reading() as connection:
                     history = await reads.read_history(connection, known.id)
-                return answered({**shown_file(company, known), "history": history})
+                    positions = await reads.positions_of(connection, [known.id])
+                return answered({**shown_file(company, known, positions.get(known.id)), "history": history})
         raise Problem(unknown_file(company, str(voucher_id)))
 
     @router.get("/envelopes", summary="Les enveloppes")

@@ -28,7 +28,7 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     measure_id: str
 
 
-class VoucherRequested(Event, frozen=True, kw_only=True):
+class VoucherRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A complete and eligible file was deposited.
 
     Attributes:
@@ -38,8 +38,10 @@ class VoucherRequested(Event, frozen=True, kw_only=True):
         amount_asked_cents: the grant its spend gives right to, in euro cents.
         lines: the spend.
         de_minimis_declared_cents: other de minimis aid of the last three years, as declared, in euro cents.
-        reply_by: last Paris calendar day of the reservation; without a decision the file expires after it.
+        reply_by: last Paris calendar day of the reservation, if there is one; without a decision the file expires then.
         region: INSEE code of the company's region, or "" when unknown.
+        reserved: the amount is set aside; false: the file goes to the waiting list, nothing is due by `reply_by`.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
     """
 
     siren: Siren
@@ -50,9 +52,33 @@ class VoucherRequested(Event, frozen=True, kw_only=True):
     de_minimis_declared_cents: Cents
     reply_by: date
     region: str
+    reserved: bool = True
+    calculation: str = ""
 
 
-class VoucherGranted(Event, frozen=True, kw_only=True):
+class VoucherReserved(Event, frozen=True, kw_only=True):
+    """A file that waited has its money: it is set aside while the file is decided on.
+
+    Attributes:
+        siren: the company.
+        voucher_id: UUID of the file.
+        envelope_id: the envelope that the money comes from.
+        amount_cents: what is set aside, in euro cents.
+        reply_by: last Paris calendar day of the reservation; without a decision the file expires after it.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
+        region: INSEE code of the company's region, or "" when unknown.
+    """
+
+    siren: Siren
+    voucher_id: str
+    envelope_id: str
+    amount_cents: Annotated[int, Field(gt=0)]
+    reply_by: date
+    calculation: str
+    region: str
+
+
+class VoucherGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The right to a chèque is given; this day counts for de minimis.
 
     Attributes:
@@ -64,6 +90,8 @@ class VoucherGranted(Event, frozen=True, kw_only=True):
         agreement_by: last Paris calendar day to sign the agreement.
         claim_by: last Paris calendar day of the first claim.
         region: INSEE code of the company's region, or "" when unknown.
+        ceiling: what cut the amount that the rate gives: `maximum`, `de_minimis`, `cumul`, `instructeur`; "": nothing.
+        calculation: how the amount comes about where a ceiling cut it, a French sentence; "" else.
     """
 
     siren: Siren
@@ -74,6 +102,8 @@ class VoucherGranted(Event, frozen=True, kw_only=True):
     agreement_by: date
     claim_by: date
     region: str
+    ceiling: str = ""
+    calculation: str = ""
 
 
 class VoucherRefused(Event, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from vouchers.events import (
     VoucherRefused,
     VoucherRenounced,
     VoucherRequested,
+    VoucherReserved,
     VoucherWaitlisted,
 )
 from vouchers.files.table import FILES
@@ -25,6 +26,7 @@ SERVICE: Final = Service(
     aggregates=(FILES, ENVELOPE_RULES),
     publishes=(
         VoucherRequested,
+        VoucherReserved,
         VoucherGranted,
         VoucherRefused,
         VoucherWaitlisted,

@@ -48,6 +48,7 @@ class File(NamedTuple):
 STATUS: Final = {
     "vouchers.VoucherRequested": "depose",
     "vouchers.VoucherWaitlisted": "liste_attente",
+    "vouchers.VoucherReserved": "depose",
     "vouchers.VoucherGranted": "accorde",
     "vouchers.VoucherRefused": "refuse",
     "vouchers.VoucherExpired": "expire",
@@ -58,6 +59,7 @@ STATUS: Final = {
 FIRST_ANSWERS: Final = frozenset({"matching.ConnectorMatched", "matching.NeedUnserved"})
 DELIVERIES: Final = frozenset({"notifications.NotificationSent", "notifications.NotificationFailed"})
 GRANTED: Final = "labels.LabelGranted"
+REQUESTED: Final = "vouchers.VoucherRequested"
 DIAGNOSED: Final = "diagnostic.DiagnosticCompleted"
 
 WANTED: Final = frozenset({DIAGNOSED, GRANTED, *FIRST_ANSWERS, *DELIVERIES, *STATUS, *TOLD})
@@ -149,7 +151,7 @@ class Chain:
         voucher = fact.content
         before = self.files.get(voucher.voucher_id)
         status = STATUS[fact.name] or voucher.status
-        if before is not None and (status in {before.status, "depose"}):
+        if before is not None and (status == before.status or fact.name == REQUESTED):
             self.findings.fault("duplicated", log.name, f"le chèque {voucher.voucher_id} est deux fois « {status} »")
         granted = voucher.amount_cents if status == "accorde" else 0
         self.files[voucher.voucher_id] = File(status, granted)

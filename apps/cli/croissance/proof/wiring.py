@@ -22,7 +22,7 @@ TOLD: Final = frozenset(
         *("matching.MatchAccepted", "matching.AidsRecommended", "labels.LabelApplied", "labels.LabelGranted"),
         *("labels.LabelRefused", "labels.LabelWaitlisted", "vouchers.VoucherRequested", "vouchers.VoucherGranted"),
         *("vouchers.VoucherRefused", "vouchers.VoucherWaitlisted", "vouchers.VoucherRenounced"),
-        *("vouchers.VoucherExpired", "labels.LabelExpired"),
+        *("vouchers.VoucherExpired", "vouchers.VoucherReserved", "labels.LabelExpired"),
     }
 )
 """Events that companies are told of: exactly one message each."""

@@ -17,7 +17,10 @@ from diagnostic.terms import FormKind
 
 
 class DraftSaved(msgspec.Struct, frozen=True, gc=False):
-    """How far a draft is; `missing` lists what a submission would still lack."""
+    """How far a draft is; `missing` lists what a submission would still lack.
+
+    `notice` says, in French, what became of answers to an earlier version of the questionnaire; "" when nothing did.
+    """
 
     siren: str
     diagnostic_id: str
@@ -26,6 +29,7 @@ class DraftSaved(msgspec.Struct, frozen=True, gc=False):
     referential: str
     complete: bool
     missing: tuple[str, ...]
+    notice: str = ""
 
 
 class PlanStep(msgspec.Struct, frozen=True, gc=False):
@@ -73,12 +77,25 @@ def one_decimal(value: float) -> float:
     return int(value * 10 + 0.5) / 10
 
 
-def draft_saved(siren: str, draft: Draft) -> DraftSaved:
-    """The progress of a draft."""
+MOVED: Final = (
+    "Le questionnaire a changé depuis : vos réponses sont reprises point par point, et seul ce qui est nouveau ou "
+    "demandé autrement reste à remplir."
+)
+
+
+def draft_saved(siren: str, draft: Draft, notice: str = "") -> DraftSaved:
+    """The progress of a draft of the form in force."""
     form = FORMS[draft.kind]
     lacking = tuple(missing(form, draft.sheet))
     return DraftSaved(
-        siren, draft.diagnostic_id, draft.kind, draft.stage, form.reference, complete=not lacking, missing=lacking
+        siren,
+        draft.diagnostic_id,
+        draft.kind,
+        draft.stage,
+        form.reference,
+        complete=not lacking,
+        missing=lacking,
+        notice=notice,
     )
 
 
@@ -161,6 +178,20 @@ def already_used(diagnostic_id: str) -> Refusal:
         f"L’identifiant {diagnostic_id} est celui d’un autre diagnostic de cette entreprise : choisissez-en un autre.",
         "diagnostic_id",
     )
+
+
+def closing(draft: Draft) -> str:
+    """Why a draft cannot go on, in one French sentence."""
+    return (
+        f"Le brouillon {draft.diagnostic_id} est clos : il répond au questionnaire {draft.referential}, qui n’est plus "
+        "connu ici."
+    )
+
+
+def closed(draft: Draft) -> Refusal:
+    """The draft answers a form that is not kept: it cannot go on."""
+    detail = f"{closing(draft)} Commencez un nouveau diagnostic."
+    return Refusal("illegal", "brouillon_clos", "Brouillon clos", detail, "diagnostic_id")
 
 
 def frozen(diagnostic_id: str) -> Refusal:

@@ -1,15 +1,16 @@
 """A company's diagnoses as its director reads them: history, scores with one decimal, plan, answers."""
 
-from collections.abc import Iterable
 from typing import TypeAlias
 
-from diagnostic.diagnostics.answers import draft_saved, one_decimal
+from diagnostic.diagnostics.answers import MOVED, closing, draft_saved, one_decimal
+from diagnostic.diagnostics.drafts import in_force
 from diagnostic.diagnostics.model import Completed, DiagnosticFile, Draft, Express
 from diagnostic.diagnostics.stage import valid_until, windows
 from diagnostic.measures.plan import calls_of, triggered
-from diagnostic.measures.table import PlannedMeasure, measures_of
-from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
+from diagnostic.measures.table import measures_of, shown
+from diagnostic.questionnaire.forms import COMPLET, FORMS
 from diagnostic.questionnaire.sheet import unknown_items, write
+from diagnostic.questionnaire.versions import form_of
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.scores import score
 
@@ -38,24 +39,50 @@ def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
     """One diagnosis with its answers, the score of each question and every measure it calls for; None if unknown."""
     for draft in state.drafts:
         if draft.diagnostic_id == diagnostic_id:
-            return {**_draft(state.siren, draft), "answers": write(FORMS[draft.kind], draft.sheet)}
+            moved = in_force(draft)
+            answers = {} if moved is None else write(FORMS[moved.kind], moved.sheet)
+            return {**_draft(state.siren, draft), "answers": answers}
     for done in state.completed:
         if done.diagnostic_id == diagnostic_id:
-            return {
-                **_completed(done),
-                "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
-                "answers": write(COMPLET, done.sheet),
-                "unknown_items": unknown_items(COMPLET, done.sheet),
-                "measures": _measures(triggered(calls_of(done.sheet))),
-            }
-    for form in state.express:
-        if form.diagnostic_id == diagnostic_id:
-            return {**_express(form), "answers": write(EXPRESS, form.sheet)}
+            return {**_completed(done), **_answered(done)}
+    for done in state.express:
+        if done.diagnostic_id == diagnostic_id:
+            form = form_of(done.referential, done.kind)
+            return {**_express(done), "answers": None if form is None else write(form, done.sheet)}
     return None
 
 
+def _answered(done: Completed) -> Json:
+    """The answers of a full diagnosis and what follows from them, read with the form that it was filled in by.
+
+    The score of each question and every measure called for are worked out by the form in force; of an older one its
+    answers are shown, its result and its plan stand as they were told.
+    """
+    form = form_of(done.referential, done.kind)
+    if form is not COMPLET:
+        answers = None if form is None else write(form, done.sheet)
+        unknown = () if form is None else unknown_items(form, done.sheet)
+        plan = shown(measures_of(done.plan))
+        return {"questions": None, "answers": answers, "unknown_items": unknown, "measures": plan}
+    return {
+        "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
+        "answers": write(COMPLET, done.sheet),
+        "unknown_items": unknown_items(COMPLET, done.sheet),
+        "measures": shown(triggered(calls_of(done.sheet))),
+    }
+
+
 def _draft(siren: str, draft: Draft) -> Json:
-    saved = draft_saved(siren, draft)
+    moved = in_force(draft)
+    if moved is None:
+        notes: Json = {"complete": False, "missing": (), "notice": closing(draft)}
+        return {**_opened(draft), "status": "clos", **notes}
+    saved = draft_saved(siren, moved, "" if moved is draft else MOVED)
+    notes = {"complete": saved.complete, "missing": saved.missing, "notice": saved.notice}
+    return {**_opened(draft), **notes}
+
+
+def _opened(draft: Draft) -> Json:
     return {
         "diagnostic_id": draft.diagnostic_id,
         "kind": draft.kind,
@@ -63,8 +90,6 @@ def _draft(siren: str, draft: Draft) -> Json:
         "stage": draft.stage,
         "started_at": draft.started_at,
         "saved_at": draft.saved_at,
-        "complete": saved.complete,
-        "missing": saved.missing,
     }
 
 
@@ -80,13 +105,19 @@ def _completed(done: Completed) -> Json:
         "global_score": one_decimal(done.global_score),
         "band": {"id": done.band, "label": _BANDS[done.band]},
         "scores": [
-            {"id": dimension.id, "label": dimension.label, "score": one_decimal(done.scores[dimension.id])}
-            for dimension in COMPLET.dimensions
+            {"id": name, "label": _axes(done).get(name, name), "score": one_decimal(value)}
+            for name, value in done.scores.items()
         ],
-        "gaps": [{"id": gap, "label": RULESET.gaps.labels[gap]} for gap in done.gaps],
-        "plan": _measures(measures_of(done.plan)),
+        "gaps": [{"id": gap, "label": RULESET.gaps.labels.get(gap, gap)} for gap in done.gaps],
+        "plan": shown(measures_of(done.plan)),
         "benchmark": {"taille": done.cell.size, "section": done.cell.section, "region": done.cell.region},
     }
+
+
+def _axes(done: Completed) -> dict[str, str]:
+    """The dimensions of the form that a diagnosis was filled in by: code → label."""
+    form = form_of(done.referential, done.kind) or COMPLET
+    return {dimension.id: dimension.label for dimension in form.dimensions}
 
 
 def _express(done: Express) -> Json:
@@ -100,19 +131,3 @@ def _express(done: Express) -> Json:
         "band": {"id": done.band, "label": _BANDS[done.band]},
         "basic": done.basic,
     }
-
-
-def _measures(entries: Iterable[PlannedMeasure]) -> list[Json]:
-    return [
-        {
-            "id": entry.measure.id,
-            "label": entry.measure.label,
-            "dimension": entry.measure.dimension,
-            "subject": entry.measure.subject,
-            "effort": entry.effort,
-            "effect": entry.effect,
-            "guide_url": entry.guide_url,
-            "spend_categories": entry.measure.spend_categories,
-        }
-        for entry in entries
-    ]

@@ -21,6 +21,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
         started_at: when it was started.
         saved_at: when an answer was last saved.
         sheet: packed answers, one character an item (see `questionnaire.sheet`).
+        referential: the form it is filled in by; "" for one opened before drafts named it.
     """
 
     diagnostic_id: str
@@ -29,6 +30,7 @@ class Draft(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime
     saved_at: datetime
     sheet: str
+    referential: str = ""
 
 
 class Completed(msgspec.Struct, frozen=True, gc=False):

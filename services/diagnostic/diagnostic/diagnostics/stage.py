@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from diagnostic.diagnostics.model import Completed
 from diagnostic.ruleset import RULESET
 from diagnostic.terms import Stage
-from france.days import add_months, paris_day
+from france.days import add_months, last_day_within, paris_day
 
 FIRST: Final[Stage] = "T0"
 FREE: Final[Stage] = "libre"
@@ -51,5 +51,5 @@ def stage_of(previous: Sequence[Completed], now: datetime) -> Stage:
 
 
 def valid_until(completed_at: datetime) -> date:
-    """Last day a full diagnosis counts for the label and the chèque."""
-    return add_months(paris_day(completed_at), RULESET.stages.valid_months)
+    """Last Paris day on which a full diagnosis counts for the label and the chèque: it is less than 12 months old."""
+    return last_day_within(paris_day(completed_at), RULESET.stages.valid_months)

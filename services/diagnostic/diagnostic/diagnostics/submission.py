@@ -1,21 +1,25 @@
 """Submission: answers are read, scored and frozen; the world is told, the benchmark moved."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from hashlib import sha1
 
 from msgspec.structs import replace
 
-from common.declare.decision import Cancel, Decision
+from common.declare.decision import Cancel, Decision, Refusal
 from common.declare.message import Message
 from common.declare.pool import Pools
 from diagnostic.diagnostics.answers import (
     UNKNOWN_COMPANY,
     UNKNOWN_DIAGNOSTIC,
+    DiagnosticScored,
+    ExpressScored,
+    closed,
     frozen,
     scored,
     unknown_kind,
     wrong_answers,
 )
+from diagnostic.diagnostics.drafts import in_force
 from diagnostic.diagnostics.inputs import SubmitDiagnostic
 from diagnostic.diagnostics.model import (
     BenchmarkChange,
@@ -26,12 +30,12 @@ from diagnostic.diagnostics.model import (
     expiry_name,
     found,
 )
-from diagnostic.diagnostics.stage import stage_of
+from diagnostic.diagnostics.stage import stage_of, valid_until
 from diagnostic.events import Company, DiagnosticCompleted, ExpressDiagnosticCompleted
 from diagnostic.measures.plan import calls_of, packed, plan, spend_categories
-from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS
+from diagnostic.questionnaire.forms import COMPLET, EXPRESS, FORMS, Questionnaire
 from diagnostic.questionnaire.reading import read_whole
-from diagnostic.questionnaire.sheet import blank, unknown_items
+from diagnostic.questionnaire.sheet import blank, derived_id, unknown_items
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.express import score_express
 from diagnostic.scoring.peers import cell_of
@@ -42,29 +46,54 @@ from france.days import paris_day
 def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) -> Decision[DiagnosticFile]:
     """Freeze and score a draft, or a whole diagnosis in one go; the same submission again gets the same answer."""
     item, now = message.input, message.time
-    company = state.company
-    if company is None:
-        return Decision(state, answer=UNKNOWN_COMPANY)
     origin = found(state, item.diagnostic_id) if item.diagnostic_id else None
-    if origin is None and not item.answers:
-        return Decision(state, answer=UNKNOWN_DIAGNOSTIC)
-    kind = item.kind if origin is None else origin.kind
-    form = FORMS.get(kind)
-    if form is None:
-        return Decision(state, answer=unknown_kind(kind))
-    sheet, faults = read_whole(form, item.answers, blank(form) if origin is None else origin.sheet)
+    form = FORMS.get(item.kind if origin is None else origin.kind)
+    company = state.company
+    if company is None or form is None or (origin is None and not item.answers):
+        return Decision(state, answer=_impossible(state, item, form))
+    if origin is not None and not isinstance(origin, Draft):
+        return Decision(state, answer=_again(state.siren, form, origin, item.answers))
+    draft = None if origin is None else in_force(origin)
+    if origin is not None and draft is None:
+        return Decision(state, answer=closed(origin))
+    sheet, faults = read_whole(form, item.answers, blank(form) if draft is None else draft.sheet)
     if faults:
         return Decision(state, answer=wrong_answers(faults))
-    if origin is None and not item.diagnostic_id:
-        diagnostic_id = _derived_id(state.siren, sheet, now)
-        origin = found(state, diagnostic_id)
-    else:
-        diagnostic_id = item.diagnostic_id
-    if origin is not None and not isinstance(origin, Draft):
-        return Decision(state, answer=scored(state.siren, origin) if origin.sheet == sheet else frozen(diagnostic_id))
+    diagnostic_id = item.diagnostic_id or derived_id(state.siren, sheet, paris_day(now))
+    done = None if item.diagnostic_id else found(state, diagnostic_id)
+    if done is not None:
+        return Decision(state, answer=_same(state.siren, done, sheet))
     finish = _complete if form is COMPLET else _complete_express
     decision = finish(state, company, diagnostic_id, sheet, now)
     return decision if origin is None else _close(decision, origin)
+
+
+def _impossible(state: DiagnosticFile, item: SubmitDiagnostic, form: Questionnaire | None) -> Refusal:
+    """Why nothing can be submitted: of whom, of which diagnosis, of what kind."""
+    if state.company is None:
+        return UNKNOWN_COMPANY
+    return unknown_kind(item.kind) if item.answers and form is None else UNKNOWN_DIAGNOSTIC
+
+
+def _again(
+    siren: str, form: Questionnaire, done: Completed | Express, answers: Mapping[str, object]
+) -> DiagnosticScored | ExpressScored | Refusal:
+    """A diagnosis that is submitted, submitted again: the same answers get the same result, others cannot be taken."""
+    if not answers:
+        return scored(siren, done)
+    if done.referential != form.reference:
+        return frozen(done.diagnostic_id)
+    sheet, faults = read_whole(form, answers, done.sheet)
+    if faults:
+        return wrong_answers(faults)
+    return _same(siren, done, sheet)
+
+
+def _same(siren: str, done: Draft | Completed | Express, sheet: str) -> DiagnosticScored | ExpressScored | Refusal:
+    """The result of a diagnosis that is submitted with this very sheet."""
+    if isinstance(done, Draft) or done.sheet != sheet:
+        return frozen(done.diagnostic_id)
+    return scored(siren, done)
 
 
 def _complete(
@@ -104,6 +133,7 @@ def _complete(
         unknown_items=unknown_items(COMPLET, sheet),
         company=company,
         region=company.region,
+        valid_until=valid_until(now),
         company_version=state.company_version,
         called_measures=packed(calls),
     )
@@ -142,10 +172,3 @@ def _close(decision: Decision[DiagnosticFile], draft: Draft) -> Decision[Diagnos
     cancel = Cancel(expiry_name(draft))
     kept = replace(decision.state, drafts=drafts)
     return Decision(kept, decision.events, rows=decision.rows, deadlines=(cancel,), answer=decision.answer)
-
-
-def _derived_id(siren: str, sheet: str, now: datetime) -> str:
-    """The id of a diagnosis whose client chose none: the same answers on the same day are the same diagnosis."""
-    name = f"{siren}/{paris_day(now)}/{sheet}"
-    digest = sha1(name.encode("ascii"), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

@@ -110,3 +110,20 @@ BY_ID: Final = {entry.measure.id: entry for entry in TABLE}
 def measures_of(ids: Iterable[str]) -> tuple[PlannedMeasure, ...]:
     """The measures of a stored plan; one that the table no longer has is left out."""
     return tuple(BY_ID[measure_id] for measure_id in ids if measure_id in BY_ID)
+
+
+def shown(entries: Iterable[PlannedMeasure]) -> list[dict[str, object]]:
+    """Measures as a director reads them."""
+    return [
+        {
+            "id": entry.measure.id,
+            "label": entry.measure.label,
+            "dimension": entry.measure.dimension,
+            "subject": entry.measure.subject,
+            "effort": entry.effort,
+            "effect": entry.effect,
+            "guide_url": entry.guide_url,
+            "spend_categories": entry.measure.spend_categories,
+        }
+        for entry in entries
+    ]

@@ -4,6 +4,8 @@ A sheet is what is stored, compared and scored: the level of each item as a digi
 `.` not answered yet. It takes about a hundred bytes a diagnosis, and two sheets are equal when the answers are.
 """
 
+from datetime import date
+from hashlib import sha1
 from typing import Final
 
 from diagnostic.questionnaire.forms import (
@@ -91,3 +93,10 @@ def _write_question(question: Question, codes: str) -> object:
         return {"investi": _having(question, codes, "2"), "prevu": _having(question, codes, "1"), **others}
     done = _having(question, codes, "1")
     return {"oui": done, **others} if others else done
+
+
+def derived_id(siren: str, sheet: str, day: date) -> str:
+    """The id of a diagnosis whose client chose none: the same answers on the same day are the same diagnosis."""
+    name = f"{siren}/{day}/{sheet}"
+    digest = sha1(name.encode("ascii"), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"

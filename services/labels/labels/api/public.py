@@ -12,6 +12,7 @@ from common.core import clock
 from common.declare.decision import Refusal
 from common.http.problems import Problem
 from common.process.context import Context
+from france.days import last_day
 from labels.api.identifiers import checked_siren
 from labels.applications.answers import verification_path
 from labels.ruleset import CHARTERS, ruleset_at
@@ -26,6 +27,7 @@ def public_fields(row: reads.PublicLabel, public_url: str, now: datetime) -> dic
     return {
         **row._asdict(),
         "status": "expire" if row.status == "actif" and row.expires_at <= now else row.status,
+        "valid_until": last_day(row.expires_at),
         "verification_url": public_url.rstrip("/") + verification_path(str(row.label_id)),
     }
 

@@ -7,7 +7,7 @@ the figures come from the ruleset.
 
 from datetime import date, datetime
 
-from france.days import add_months, paris_day
+from france.days import last_day_within, paris_day
 from france.typography import one_decimal, short_day
 from labels.applications.exact import exact
 from labels.applications.inputs import ApplyForLabel, Company, Engagement
@@ -31,24 +31,27 @@ _WEB = ("https://", "http://")
 def refusal_reasons(file: LabelFile, content: ApplyForLabel, ruleset: Ruleset, instant: datetime) -> tuple[Reason, ...]:
     """Every reason why this application is not admissible at `instant`, in a fixed order; empty when it is.
 
-    The company is judged on what the register or the diagnosis last said of it. Without any diagnosis nothing is
-    known of the company, and the missing diagnosis is the reason that says so.
+    The company is judged on what the register or the diagnosis last said of it. Without a diagnosis nothing is judged:
+    the caller has refused the application, see `refusals.not_judged`.
     """
     today = paris_day(instant)
     return (
         *(company_reasons(file.company, ruleset.company) if file.company is not None else ()),
-        *diagnosis_reasons(file.diagnosis, ruleset.diagnosis, today),
+        *(diagnosis_reasons(file.diagnosis, ruleset.diagnosis, today) if file.diagnosis is not None else ()),
         *charter_reasons(content, ruleset.charter, today),
         *declaration_reasons(content),
     )
 
 
 def company_reasons(company: Company, rules: CompanyRules) -> tuple[Reason, ...]:
-    """Reasons that lie in the company itself: closed, not an SME, not in France."""
+    """Reasons that lie in the company itself: closed, not an SME, not in France.
+
+    What is closed is no SME for that very reason: it is told of the closure alone.
+    """
     reasons: list[Reason] = []
     if not company.active:
         reasons.append(_CLOSED)
-    if company.sme_category == "inconnu":
+    elif company.sme_category == "inconnu":
         reasons.append(_SIZE_UNKNOWN)
     elif company.sme_category not in rules.sizes:
         reasons.append(_NOT_AN_SME)
@@ -57,13 +60,11 @@ def company_reasons(company: Company, rules: CompanyRules) -> tuple[Reason, ...]
     return tuple(reasons)
 
 
-def diagnosis_reasons(diagnosis: Diagnosis | None, rules: DiagnosisRules, today: date) -> tuple[Reason, ...]:
-    """Reasons that lie in the diagnosis: none, too old, a score that is not above its bar (strictly, exactly)."""
-    if diagnosis is None:
-        return (_NO_DIAGNOSIS,)
+def diagnosis_reasons(diagnosis: Diagnosis, rules: DiagnosisRules, today: date) -> tuple[Reason, ...]:
+    """Reasons that lie in the diagnosis: too old, a score that is not above its bar (strictly, exactly)."""
     reasons: list[Reason] = []
     day = paris_day(diagnosis.completed_at)
-    if today >= add_months(day, rules.valid_months):
+    if today > last_day_within(day, rules.valid_months):
         text = (
             f"Votre dernier diagnostic complet date du {short_day(day)} : il doit avoir moins de "
             f"{rules.valid_months} mois. Refaites le diagnostic complet, puis déposez de nouveau votre candidature."
@@ -152,8 +153,11 @@ def _french(score: float) -> str:
     return one_decimal(score).removesuffix(",0")
 
 
+CLOSED = "entreprise_fermee"
+"""Code of the reason that leaves nothing to mend: the company is closed."""
+
 _CLOSED = Reason(
-    "entreprise_fermee",
+    CLOSED,
     "L'entreprise ou son établissement est fermé d'après le répertoire SIRENE : seule une entreprise en activité "
     "peut porter le label. Si c'est une erreur, faites corriger votre situation auprès de l'Insee.",
 )
@@ -171,11 +175,6 @@ _NOT_IN_FRANCE = Reason(
     "hors_france",
     "Aucun établissement en France n'est connu pour cette entreprise : indiquez dans votre fiche l'adresse d'un "
     "établissement français.",
-)
-_NO_DIAGNOSIS = Reason(
-    "diagnostic_absent",
-    "Aucun diagnostic complet n'est connu pour cette entreprise : répondez au questionnaire complet (le diagnostic "
-    "express ne suffit pas), puis déposez de nouveau votre candidature.",
 )
 _NOT_SIGNED = Reason(
     "charte_non_signee",

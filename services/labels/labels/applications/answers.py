@@ -1,7 +1,8 @@
 """What a company is told of its application, in French."""
 
-from france.days import ONE_DAY, paris_day
+from france.days import last_day, paris_day
 from france.typography import short_day
+from labels.applications.admission import CLOSED
 from labels.applications.model import Application, ApplicationAnswer, Label, LabelAnswer, LabelFile
 
 
@@ -11,10 +12,9 @@ def verification_path(label_id: str) -> str:
 
 
 def answer_of(file: LabelFile, application: Application, position: int | None = None) -> ApplicationAnswer:
-    """The answer for an application; `position` is its place in the waiting list now, else the one it began with."""
-    waits = application.status == "liste_attente"
+    """The answer for an application; `position` is its place in the waiting list now, None where nobody counted it."""
     label = file.label if application.status == "attribue" else None
-    place = (position or application.position) if waits else None
+    place = position if application.status == "liste_attente" else None
     return ApplicationAnswer(
         siren=file.siren,
         application_id=application.application_id,
@@ -42,6 +42,7 @@ def label_answer(label: Label) -> LabelAnswer:
         rank=label.rank,
         granted_at=label.granted_at,
         expires_at=label.expires_at,
+        valid_until=last_day(label.expires_at),
         verification_path=verification_path(label.label_id),
     )
 
@@ -49,24 +50,29 @@ def label_answer(label: Label) -> LabelAnswer:
 def pending_sentence(file: LabelFile, application: Application) -> str:
     """What stands in the way of another application, in one French sentence: a valid label, else the waiting list."""
     if application.status == "attribue" and file.label is not None:
-        return f"Le label a été attribué ; il est valable jusqu'au {_last_day(file.label)} inclus."
+        return f"Le label a été attribué ; il est valable jusqu'au {_until(file.label)} inclus."
     day = short_day(paris_day(application.submitted_at))
     return f"La candidature déposée le {day} est sur liste d'attente."
 
 
 def _next_step(application: Application, label: Label | None, position: int | None) -> str:
     if application.status == "refuse":
+        if any(reason.code == CLOSED for reason in application.reasons):
+            return (
+                "Si l'entreprise est en activité, faites corriger sa situation auprès de l'Insee ; sinon, rien à faire."
+            )
         return "Corrigez chacun des points indiqués, puis déposez de nouveau votre candidature."
-    if position is not None:
+    if application.status == "liste_attente":
+        place = "" if position is None else f" en position {position}"
         return (
-            f"Votre dossier est complet et recevable. Vous êtes en position {position} sur la liste d'attente : "
-            "le label vous sera attribué dès qu'une place se libère, sans nouvelle démarche."
+            f"Votre dossier est complet et recevable. Vous êtes{place} sur la liste d'attente : "
+            "le label vous sera attribué dès qu'une place vous revient, sans nouvelle démarche."
         )
     if label is None or label.status != "actif":
         return "Votre label est arrivé à son terme : déposez une nouvelle candidature."
-    return f"Affichez votre label. Il est valable jusqu'au {_last_day(label)} inclus."
+    return f"Affichez votre label. Il est valable jusqu'au {_until(label)} inclus."
 
 
-def _last_day(label: Label) -> str:
-    """The last day of validity: `expires_at` is the midnight after it."""
-    return short_day(paris_day(label.expires_at) - ONE_DAY)
+def _until(label: Label) -> str:
+    """The last day of validity, in figures."""
+    return short_day(last_day(label.expires_at))

@@ -29,10 +29,13 @@ def its_places(message: Message[ApplyForLabel], _: LabelFile) -> tuple[Ref, Ref]
 
 
 def apply(file: LabelFile, pools: Pools, message: Message[ApplyForLabel]) -> Decision[LabelFile]:
-    """Decide an application; the same one again gets the same answer and publishes nothing."""
+    """Decide an application; the same one again gets the same answer and publishes nothing.
+
+    Without a full diagnosis nothing can be judged, for now: that is a conflict, never a refusal that is published.
+    """
     cohort, content = pools.get(COHORTS, str(programme_year(message.time))), message.input
-    if cohort is None:
-        return Decision(file, answer=refusals.not_open(message.time))
+    if cohort is None or file.diagnosis is None:
+        return Decision(file, answer=refusals.not_open(message.time) if cohort is None else refusals.not_judged(file))
     previous = file.application
     if previous is not None and _is_pending(file, previous):
         repeated = previous.content == content
@@ -45,7 +48,7 @@ def apply(file: LabelFile, pools: Pools, message: Message[ApplyForLabel]) -> Dec
         content=content,
         submitted_at=message.time,
         ruleset_version=ruleset.version,
-        diagnostic_id=file.diagnosis.diagnostic_id if file.diagnosis is not None else "",
+        diagnostic_id=file.diagnosis.diagnostic_id,
         status="refuse",
         reasons=reasons,
         region=file.region,

@@ -1,6 +1,6 @@
 """What the service knows of a company, and what it answers."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -34,6 +34,7 @@ class Application(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         content: exactly what was filed; the same content again is the same application.
+        submitted_at: when it was filed; on the waiting list, the moment its order follows from.
         diagnostic_id: the diagnosis it was decided on, "" when there was none.
         ruleset_version: version of the figures it was decided with.
         region: region of the company when it filed; its place is counted there.
@@ -97,7 +98,7 @@ class LabelFile(msgspec.Struct, frozen=True, gc=False):
 
 
 class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
-    """A label as its holder sees it."""
+    """A label as its holder sees it; `valid_until` is its last day in Paris, `expires_at` the midnight after it."""
 
     label_id: str
     status: LabelStatus
@@ -105,6 +106,7 @@ class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
     rank: int
     granted_at: datetime
     expires_at: datetime
+    valid_until: date
     verification_path: str
 
 

@@ -88,9 +88,14 @@ def waitlisted(
 ) -> Decision[LabelFile]:
     """Put a complete file at the end of the waiting list; the first one has the list served when places open."""
     region, ticket, ahead = application.region, waiting.next_ticket, waiting.count
-    position = ahead + 1
+    position, since = ahead + 1, waiting.next_time(message.time)
     application = replace(
-        application, status="liste_attente", cohort_year=cohort.year, position=position, ticket=ticket
+        application,
+        status="liste_attente",
+        submitted_at=since,
+        cohort_year=cohort.year,
+        position=position,
+        ticket=ticket,
     )
     event = LabelWaitlisted(
         siren=file.siren,
@@ -103,8 +108,8 @@ def waitlisted(
     return Decision(
         file,
         events=(*before, event),
-        draws=(WAITING.drawn(ALL, waiting.entered(region)),),
-        rows=(Queued(file.siren, ticket, region, cohort.year, message.time),),
+        draws=(WAITING.drawn(ALL, waiting.entered(region, since)),),
+        rows=(Queued(file.siren, ticket, region, cohort.year, since),),
         follow_ups=() if ahead else (await_opening(message.time),),
-        answer=answer_of(file, application),
+        answer=answer_of(file, application, position),
     )

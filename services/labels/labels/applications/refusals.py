@@ -22,6 +22,22 @@ def not_open(instant: datetime) -> Refusal:
     return Refusal("illegal", "programme_pas_ouvert", "Programme pas encore ouvert", detail)
 
 
+def not_judged(file: LabelFile) -> Refusal:
+    """No full diagnosis is here: nobody registered the company, it made none, or it is on its way."""
+    soon = "Un diagnostic qui vient d'être terminé est pris en compte en quelques secondes : réessayez."
+    if file.company is None:
+        detail = (
+            f"Rien n'est arrivé du SIREN {file.siren} : ni diagnostic complet, ni fiche d'entreprise. Vérifiez le "
+            f"numéro, inscrivez l'entreprise et faites le diagnostic complet (l'express ne suffit pas). {soon}"
+        )
+        return Refusal("illegal", "entreprise_inconnue", "Entreprise inconnue", detail, "siren")
+    detail = (
+        f"Aucun diagnostic complet n'est connu pour le SIREN {file.siren} : faites-le (l'express ne suffit pas), puis "
+        f"déposez votre candidature. {soon}"
+    )
+    return Refusal("illegal", "diagnostic_complet_requis", "Diagnostic complet requis", detail, "siren")
+
+
 def unknown_application(siren: str) -> Refusal:
     """A company that never applied."""
     detail = f"Aucune candidature n'a été déposée pour le SIREN {siren}."

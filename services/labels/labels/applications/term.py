@@ -15,5 +15,5 @@ def term_reached(file: LabelFile, _: Pools, message: Message[LabelTermReached]) 
     label = file.label
     if label is None or label.label_id != message.input.label_id or label.status != "actif":
         return Decision(file)
-    event = LabelExpired(siren=file.siren, label_id=label.label_id, expired_at=message.time, region=file.region)
+    event = LabelExpired(siren=file.siren, label_id=label.label_id, expired_at=label.expires_at, region=file.region)
     return Decision(replace(file, label=replace(label, status="expire")), events=(event,))

@@ -1,7 +1,7 @@
 """The waiting list: its head, whose turn it is, when places next open by themselves."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -15,29 +15,46 @@ ROUND: Final = 500
 """Files that are offered a place at once: what one transaction of the core decides of them."""
 
 
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of a list that nobody entered."""
+
+TICK: Final = timedelta(microseconds=1)
+"""The least that keeps two times apart."""
+
+
 class Waiting(msgspec.Struct, frozen=True, gc=False):
     """The head of the list, one for all years.
 
     Attributes:
         next_ticket: what the next file that waits gets.
         by_region: region → number of files that wait.
+        last_at: the time given to the file that entered last (UTC).
     """
 
     next_ticket: int = 1
     by_region: Mapping[str, int] = msgspec.field(default_factory=lambda: NOBODY)
+    last_at: datetime = NEVER
 
     @property
     def count(self) -> int:
         """Files that wait."""
         return sum(self.by_region.values())
 
-    def entered(self, region: str) -> "Waiting":
-        """The list with one file more at its end, which gets `next_ticket`."""
-        return Waiting(self.next_ticket + 1, self._moved(region, 1))
+    def next_time(self, instant: datetime) -> datetime:
+        """The time of a file that enters at `instant`: never before that of a file ahead of it.
+
+        Requests of several processes reach the list in another order than they came in, by milliseconds; the list and
+        the times that people are shown must tell the same.
+        """
+        return max(instant, self.last_at + TICK)
+
+    def entered(self, region: str, since: datetime) -> "Waiting":
+        """The list with one file more at its end, which gets `next_ticket`; `since`: its `next_time`."""
+        return Waiting(self.next_ticket + 1, self._moved(region, 1), since)
 
     def left(self, region: str) -> "Waiting":
         """The list with one file less."""
-        return Waiting(self.next_ticket, self._moved(region, -1))
+        return Waiting(self.next_ticket, self._moved(region, -1), self.last_at)
 
     def _moved(self, region: str, by: int) -> Mapping[str, int]:
         return {**self.by_region, region: self.by_region.get(region, 0) + by}

@@ -21,8 +21,8 @@ _LOCK_COHORTS: Final = """select year, cap, granted, granted_by_region from coho
 _SAVE_COHORTS: Final = """update cohorts c set cap = u.cap, granted = u.granted, granted_by_region = u.by_region
     from unnest($1::int[], $2::int[], $3::int[], $4::jsonb[], $5::int[]) u (year, cap, granted, by_region, before)
     where c.year = u.year and c.granted = u.before"""
-_LOCK_QUEUE: Final = "select next_ticket, waiting from waiting_queue for update"
-_SAVE_QUEUE: Final = "update waiting_queue set next_ticket = $1, waiting = $2 where next_ticket = $3"
+_LOCK_QUEUE: Final = "select next_ticket, waiting, last_at from waiting_queue for update"
+_SAVE_QUEUE: Final = "update waiting_queue set next_ticket = $1, waiting = $2, last_at = $3 where next_ticket = $4"
 _COHORT: Final = "select year, cap, granted, granted_by_region from cohorts where year = $1"
 _FIRST: Final = "select siren, region from waiting_list order by ticket limit $1"
 _FIRST_OF_REGIONS: Final = """select first.siren, first.region
@@ -73,13 +73,14 @@ class WaitingTable:
         row = await connection.fetchrow(_LOCK_QUEUE)
         if row is None:
             raise Misconfigured("waiting_queue has lost its row: the waiting list cannot be locked")
-        return dict.fromkeys(keys, Waiting(row["next_ticket"], _counts(row["waiting"])))
+        return dict.fromkeys(keys, Waiting(row["next_ticket"], _counts(row["waiting"]), row["last_at"]))
 
     async def save(self, connection: Connection, before: Mapping[str, Waiting], after: Mapping[str, Waiting]) -> None:
         """See `PoolTable.save`."""
         for key, waiting in after.items():
             counts = _text({region: count for region, count in waiting.by_region.items() if count})
-            tag = await connection.execute(_SAVE_QUEUE, waiting.next_ticket, counts, before[key].next_ticket)
+            stands = (waiting.next_ticket, counts, waiting.last_at)
+            tag = await connection.execute(_SAVE_QUEUE, *stands, before[key].next_ticket)
             _expect(tag, 1)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from france.days import last_day
 from matching import settings
 from matching.aids.catalogue import Assessment
 from matching.basis import Basis, load_of
@@ -35,6 +36,7 @@ MATCH_STATUS: Final = {
     "refuse": "Refusé",
     "expire": "Expiré",
     "libere": "Libéré : un autre connecteur a accepté",
+    "retire": "Retiré : le connecteur n'est plus actif",
 }
 VERDICTS: Final = {
     "eligible": "Vous semblez éligible",
@@ -84,6 +86,7 @@ def need_view(need: Need, connectors: Mapping[str, Connector]) -> View:
         "opened_at": need.opened_at,
         "round": need.round,
         "expires_at": need.expires_at,
+        "reply_by": None if need.expires_at is None else last_day(need.expires_at),
         "ruleset_version": need.ruleset_version,
         "matches": [match_view(match, connectors.get(match.connector_id), ruleset) for match in need.matches],
         "aids": recommended,

@@ -102,5 +102,8 @@ def response(days: float | None) -> str:
 
 @lru_cache(maxsize=4096)
 def capacity(load: int, limit: int) -> str:
-    """How free a connecteur is."""
-    return f"Disponible : {load} mise{'s' * (load > 1)} en relation sur {limit} possibles en 30 jours"
+    """How free a connecteur is, the matches it has already counted."""
+    free = max(0, limit - load)
+    if not free:
+        return f"Complet : {load} mise{'s' * (load > 1)} en relation en cours, {limit} au plus en 30 jours"
+    return f"Disponible : {free} place{'s' * (free > 1)} sur {limit} en 30 jours"

@@ -1,7 +1,7 @@
 """The answers of connecteurs: the first who accepts takes the need, a refusal frees who refused."""
 
 from datetime import timedelta
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -15,6 +15,14 @@ from matching.needs.matches import closed, delay_of, find_match, open_matches, r
 from matching.needs.model import CompanyNeeds, Match, MatchAnswer, Need
 from matching.needs.rounds import draws_of, go_on, offers_timer
 
+INACTIVE: Final = Refusal(
+    "illegal",
+    "connecteur_inactif",
+    "Connecteur inactif",
+    "Ce connecteur n'est plus actif dans l'annuaire : il ne peut pas prendre de demande, qui est proposée à d'autres.",
+    "match_id",
+)
+
 Answered: TypeAlias = Literal["accepte", "refuse"]
 
 
@@ -25,6 +33,9 @@ def accept(state: CompanyNeeds, pools: Pools, message: Message[AcceptMatch]) -> 
     if isinstance(found, Decision):
         return found
     need, match = found
+    line = pools.view(DIRECTORY).directory.connectors.get(match.connector_id)
+    if line is not None and line.status != "active":
+        return Decision(state, answer=INACTIVE)
     answer = _answer(state, need, match, "accepte")
     others = [other for other in open_matches(need) if other.match_id != match_id]
     taken = closed(need, [match], "accepte", now)
@@ -106,6 +117,7 @@ def _refused(need: Need, match: Match, wanted: Answered, message: Message[object
             "accepte": "Vous avez déjà accepté cette demande.",
             "refuse": "Vous avez déjà refusé cette demande.",
             "expire": "Le délai de réponse est dépassé : la demande a été proposée à d'autres.",
+            "retire": "Vous n'êtes plus actif dans l'annuaire : la demande a été proposée à d'autres.",
             "libere": "Un autre connecteur a accepté cette demande avant vous.",
         }
         return Refusal("illegal", "proposition_close", "Proposition close", told[match.status], "match_id")

@@ -27,7 +27,7 @@ def open_matches(need: Need) -> list[Match]:
 def closed(
     need: Need,
     matches: Sequence[Match],
-    status: Literal["accepte", "refuse", "expire", "libere"],
+    status: Literal["accepte", "refuse", "expire", "libere", "retire"],
     now: datetime,
     reason: DeclineReason | None = None,
 ) -> Need:

@@ -8,7 +8,7 @@ import msgspec
 from matching.criteria.company import Company
 from matching.events import DeclineReason, Origin, Priority
 
-MatchStatus: TypeAlias = Literal["propose", "accepte", "refuse", "expire", "libere"]
+MatchStatus: TypeAlias = Literal["propose", "accepte", "refuse", "expire", "libere", "retire"]
 NeedStatus: TypeAlias = Literal["propose", "pris_en_charge", "sans_reponse"]
 
 

@@ -97,7 +97,7 @@ def go_on(done: Decision[CompanyNeeds], need: Need, pools: Pools, message: Messa
     )
 
 
-def draws_of(loads: Loads, basis: Basis, rows: Sequence[LoadsMoved]) -> tuple[Draw, ...]:
+def draws_of(loads: Loads, basis: Basis, rows: Sequence[object]) -> tuple[Draw, ...]:
     """The loads as these rows leave them; nothing without rows."""
     return drawn(_after(loads, basis, rows)) if rows else ()
 

@@ -9,6 +9,8 @@ from matching.needs.delays import expire, free
 from matching.needs.inputs import AcceptMatch, CapacityFreed, DeclineMatch, DiagnosticCompleted, OffersExpired
 from matching.needs.model import CompanyNeeds
 from matching.needs.opening import diagnosed
+from matching.needs.withdrawing import withdraw
+from matching.places.offers import WithdrawOffers
 
 
 def no_needs(siren: str) -> CompanyNeeds:
@@ -26,5 +28,6 @@ NEEDS: Final[Aggregate[CompanyNeeds]] = Aggregate(
         on(DeclineMatch, decline, pools=every_load),
         on(OffersExpired, expire, pools=every_load),
         on(CapacityFreed, free, pools=every_load),
+        on(WithdrawOffers, withdraw, pools=every_load),
     ),
 )

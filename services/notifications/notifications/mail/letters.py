@@ -7,15 +7,46 @@ same headers. The tests read every letter back with the standard library.
 from base64 import b64encode, encodebytes
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import format_datetime, parseaddr, quote
+from email.utils import format_datetime, quote, unquote
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
 
 from notifications.mail.rendering import Rendered
 
 ENCODED_BYTES: Final = 42
 """Bytes of text in one encoded word: it stays under 75 characters, and its line under 78 with the header's name."""
+
+
+class Person(NamedTuple):
+    """A name, which may be "", and an address in ASCII."""
+
+    name: str
+    address: str
+
+
+def read_person(text: str) -> Person:
+    """Read `address` or `Name <address>`, as people write it: the name may hold commas, quoted or not.
+
+    Raises:
+        ValueError: there is no address that mail could be sent from or to.
+    """
+    text = " ".join(text.split())
+    name, address = "", text
+    if text.endswith(">"):
+        name, _, address = text[:-1].rpartition("<")
+        name = name.strip()
+        if len(name) > 1 and name[0] == name[-1] == '"':
+            name = unquote(name)
+    try:
+        valid = validate_email(address, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise ValueError("expected an address, or a name and an <address>") from None
+    if not name.isprintable():
+        raise ValueError("the name holds control characters")
+    return Person(name, valid.ascii_email or valid.normalized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +71,9 @@ class Letterhead:
         reply_to: address for answers, or "".
         address: the envelope sender.
         headers: the header lines that never change.
+
+    Raises:
+        ValueError: `sender` or `reply_to` holds no address.
     """
 
     sender: str
@@ -48,17 +82,22 @@ class Letterhead:
     headers: str = field(init=False)
 
     def __post_init__(self) -> None:
-        name, address = parseaddr(self.sender)
+        name, address = read_person(self.sender)
         lines = [f"From: {_person(name, address)}"]
         if self.reply_to:
-            lines.append(f"Reply-To: {_person(*parseaddr(self.reply_to))}")
+            lines.append(f"Reply-To: {_person(*read_person(self.reply_to))}")
         lines += ["Auto-Submitted: auto-generated", "Content-Language: fr", "MIME-Version: 1.0"]
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "headers", "\r\n".join(lines))
 
+    @property
+    def domain(self) -> str:
+        """The domain of the sender."""
+        return self.address.rpartition("@")[2]
+
     def message_id(self, mail_id: UUID) -> str:
         """The Message-ID of a mail: the same each time it is sent, so a resend after a crash is recognisable."""
-        return f"<{mail_id.hex}@{self.address.rpartition('@')[2]}>"
+        return f"<{mail_id.hex}@{self.domain}>"
 
     def write(
         self, mail_id: UUID, to: tuple[str, str], rendered: Rendered, at: datetime, unsubscribe_url: str

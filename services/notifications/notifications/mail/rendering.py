@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final, NamedTuple
@@ -14,14 +14,17 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from france.days import add_months, as_day
+from france.days import last_day
 from france.siren import in_groups
-from france.typography import NO_BREAK, long_day, long_moment, one_decimal, short_euros
+from france.typography import NO_BREAK, long_day, one_decimal, short_euros
 from notifications.messages.notices import Notice
 from notifications.messages.planning import Mail, Waiting
 from notifications.messages.table import BY_TEMPLATE
 
 _PACKAGE: Final = files("notifications")
+CLOSED: Final = frozenset({"entreprise_fermee", "entreprise_inactive"})
+"""Codes of a refusal for a company that is closed."""
+
 _TYPOGRAPHY: Final = re.compile(r" (?=[:;!?»€]|%(?!\}))|(?<=«) ")
 
 
@@ -36,15 +39,19 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where links of mails lead.
+    """Where links of mails lead, and whom people may write to.
 
     Attributes:
         public_url: address of the platform, without a final slash.
-        diagnostic_valid_months: how long a diagnosis opens the label and the chèque.
+        appeal_to: address that takes the appeals against a decision.
+        appeal_months: how long after its reception a decision may be appealed against.
+        help_to: address that answers questions, "" when there is none.
     """
 
     public_url: str
-    diagnostic_valid_months: int
+    appeal_to: str
+    appeal_months: int
+    help_to: str = ""
 
 
 class RenderingError(Exception):
@@ -60,7 +67,7 @@ def render(site: Site, mail: Mail, unsubscribe_url: str) -> Rendered:
         unsubscribe_url: one-click address; "" for a legal act, which has none.
 
     Raises:
-        RenderingError: a fact does not decode, or a template uses what it does not have.
+        RenderingError: a fact does not decode, a template uses what it does not have, a figure cannot be shown.
     """
     try:
         contexts = [_context(site, mail, message) for message in mail.messages]
@@ -80,7 +87,7 @@ def render(site: Site, mail: Mail, unsubscribe_url: str) -> Rendered:
             _template("layout.txt").render(frame, sections=text),
             _template("layout.html").render(frame, sections=html),
         )
-    except (jinja2.TemplateError, msgspec.MsgspecError, KeyError) as error:
+    except Exception as error:  # whatever it is, it is this mail's fault: the others of its turn must leave
         raise RenderingError(f"{type(error).__name__}: {error}") from error
 
 
@@ -138,9 +145,14 @@ def axes(scores: Mapping[str, float], prefix: str) -> list[tuple[str, float]]:
     return sorted((code, value) for code, value in scores.items() if code.startswith(prefix))
 
 
-def plus_months(value: date, months: int) -> date:
-    """The same day `months` later, or the last of that month; an instant counts as its day in Paris."""
-    return add_months(as_day(value), months)
+def until(end: datetime) -> str:
+    """The last day of what lasts until an instant, in words."""
+    return long_day(last_day(end))
+
+
+def is_closed(codes: Sequence[str]) -> bool:
+    """Whether a refusal says that the company is closed: then nothing else helps it."""
+    return not CLOSED.isdisjoint(codes)
 
 
 def link(url: str) -> str:
@@ -164,11 +176,11 @@ _FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "word": word,
     "remedy": remedy,
     "day": long_day,
-    "moment": long_moment,
+    "until": until,
+    "closed": is_closed,
     "euros": short_euros,
     "score": one_decimal,
     "siren": in_groups,
-    "plus_months": plus_months,
     "link": link,
 }
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from common.declare.inputs import Command, Consumed
-from france.days import as_day
+from france.days import last_day
 
 
 class Fact(Consumed, frozen=True):
@@ -43,6 +43,7 @@ class DiagnosticCompleted(Fact, frozen=True):
     global_score: float
     band: str
     measures: tuple[Measure, ...]
+    valid_until: date | None = None
 
 
 # --- matching --------------------------------------------------------------------------------------------------------
@@ -68,8 +69,8 @@ class ConnectorMatched(Fact, frozen=True):
 
     @property
     def deadline(self) -> date:
-        """The day on which the offers end."""
-        return as_day(self.expires_at)
+        """The last day to answer the offers."""
+        return last_day(self.expires_at)
 
 
 class NeedUnserved(Fact, frozen=True):
@@ -161,8 +162,8 @@ class LabelGranted(Fact, frozen=True):
 
     @property
     def deadline(self) -> date:
-        """The day on which the label ends."""
-        return as_day(self.expires_at)
+        """The last day of the label."""
+        return last_day(self.expires_at)
 
 
 class LabelRefused(Fact, frozen=True):
@@ -199,13 +200,32 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class VoucherRequested(Fact, frozen=True):
-    """A complete and eligible file was deposited; the decision comes at the latest on `reply_by` (Paris day)."""
+    """A complete and eligible file was deposited; `calculation` says in French what cut the amount, "" for nothing.
+
+    `reply_by` is the last Paris day to decide if the money is `reserved`; a file that waits has no such day.
+    """
 
     voucher_id: str
     amount_asked_cents: int
     lines: tuple[Line, ...]
     de_minimis_declared_cents: int
     reply_by: date
+    reserved: bool = True
+    calculation: str = ""
+
+    @property
+    def deadline(self) -> date | None:
+        """The last day to decide; none for a file that waits."""
+        return self.reply_by if self.reserved else None
+
+
+class VoucherReserved(Fact, frozen=True):
+    """A file that waited has its money; the decision comes at the latest on `reply_by` (Paris day)."""
+
+    voucher_id: str
+    amount_cents: int
+    reply_by: date
+    calculation: str
 
     @property
     def deadline(self) -> date:
@@ -221,6 +241,7 @@ class VoucherGranted(Fact, frozen=True):
     rate_percent: int
     agreement_by: date
     claim_by: date
+    calculation: str = ""
 
     @property
     def deadline(self) -> date:
@@ -247,6 +268,7 @@ class VoucherRenounced(Fact, frozen=True):
     """The company gave its file or its chèque up (`retire` before the decision, `renonce` after it)."""
 
     voucher_id: str
+    released_cents: int
     status: str
 
 
@@ -254,6 +276,7 @@ class VoucherExpired(Fact, frozen=True):
     """No decision was taken in time: the reservation is released."""
 
     voucher_id: str
+    released_cents: int
     reason: str
 
 

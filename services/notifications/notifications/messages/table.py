@@ -22,6 +22,7 @@ from notifications.messages.inputs import (
     VoucherRefused,
     VoucherRenounced,
     VoucherRequested,
+    VoucherReserved,
     VoucherWaitlisted,
 )
 from notifications.messages.notices import Notice
@@ -51,16 +52,21 @@ MESSAGES: Final[Aggregate[Nothing]] = Aggregate(
         on(LabelApplied, Notice("label_applied", "Candidature au label reçue", "label", legal=True), of="labels"),
         on(LabelGranted, Notice("label_granted", "Label attribué", "label", legal=True), of="labels"),
         on(LabelRefused, Notice("label_refused", "Candidature au label refusée", "label", legal=True), of="labels"),
-        on(LabelWaitlisted, Notice("label_waitlisted", "Label : liste d’attente", "label"), of="labels"),
+        on(LabelWaitlisted, Notice("label_waitlisted", "Label : liste d’attente", "label", legal=True), of="labels"),
         on(LabelExpired, Notice("label_expired", "Label expiré", "label", legal=True), of="labels"),
         on(
             VoucherRequested,
             Notice("voucher_requested", "Demande de chèque reçue", "cheque", legal=True),
             of="vouchers",
         ),
+        on(VoucherReserved, Notice("voucher_reserved", "Chèque : somme réservée", "cheque", legal=True), of="vouchers"),
         on(VoucherGranted, Notice("voucher_granted", "Chèque accordé", "cheque", legal=True), of="vouchers"),
         on(VoucherRefused, Notice("voucher_refused", "Demande de chèque refusée", "cheque", legal=True), of="vouchers"),
-        on(VoucherWaitlisted, Notice("voucher_waitlisted", "Chèque : liste d’attente", "cheque"), of="vouchers"),
+        on(
+            VoucherWaitlisted,
+            Notice("voucher_waitlisted", "Chèque : liste d’attente", "cheque", legal=True),
+            of="vouchers",
+        ),
         on(
             VoucherRenounced, Notice("voucher_renounced", "Renonciation au chèque", "cheque", legal=True), of="vouchers"
         ),
@@ -68,7 +74,7 @@ MESSAGES: Final[Aggregate[Nothing]] = Aggregate(
         on(RecordDelivery, record, pools=its_messages),
     ),
 )
-"""Legal acts, by our default: proofs of deposit, decisions, and what ends a file."""
+"""Legal acts: proofs of deposit, decisions, and every other change of the state of a file."""
 
 BY_TEMPLATE: Final[Mapping[str, tuple[type[Any], Notice]]] = {
     rule.decide.template: (rule.input, rule.decide) for rule in MESSAGES.rules if isinstance(rule.decide, Notice)

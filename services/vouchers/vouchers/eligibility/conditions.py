@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from france.days import add_months, paris_day
+from france.days import add_months, last_day_within, paris_day
 from france.siren import is_siren
 from france.typography import euros, short_day
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Profile, Reason
@@ -99,7 +99,7 @@ def missing(profile: Profile) -> Iterator[Reason]:
 def _company(ruleset: Ruleset, profile: Profile, today: date) -> Iterator[Reason]:
     if not profile.active:
         yield INACTIVE
-    if profile.sme_category not in ruleset.sme_categories and profile.sme_category != "inconnu":
+    elif profile.sme_category not in ruleset.sme_categories and profile.sme_category != "inconnu":
         yield Reason("hors_pme", "L'entreprise n'est pas une PME au sens européen (recommandation 2003/361/CE).")
     if profile.created_on is not None:
         since = add_months(profile.created_on, ruleset.min_age_months)
@@ -125,11 +125,11 @@ def _declared(declarations: Declarations) -> Iterator[Reason]:
 
 
 def _diagnostic(ruleset: Ruleset, diagnostic: Diagnostic, today: date) -> Iterator[Reason]:
-    until = add_months(paris_day(diagnostic.completed_at), ruleset.diagnostic_valid_months)
-    if until <= today:
+    until = last_day_within(paris_day(diagnostic.completed_at), ruleset.diagnostic_valid_months)
+    if today > until:
         yield Reason(
             "diagnostic_perime",
-            f"Le diagnostic n'est plus valable depuis le {short_day(until)}: refaites un diagnostic complet.",
+            f"Le diagnostic était valable jusqu'au {short_day(until)} inclus: refaites un diagnostic complet.",
         )
 
 

@@ -1,10 +1,16 @@
 """The amount of a grant: rate, ceilings, de minimis. All in euro cents, rounded down."""
 
+from operator import itemgetter
+from typing import Literal, TypeAlias
+
 import msgspec
 
-from france.typography import euros
+from france.typography import NO_BREAK, euros
 from vouchers.eligibility.facts import Declarations, Reason
 from vouchers.ruleset import Ruleset
+
+Ceiling: TypeAlias = Literal["", "maximum", "de_minimis", "cumul", "instructeur"]
+"""What can cut the amount that the rate gives: the largest grant, the ceilings of aid, an instructor."""
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
@@ -14,11 +20,15 @@ class Grant(msgspec.Struct, frozen=True, gc=False):
         amount_cents: the grant, 0 when not admissible.
         rate_percent: the rate applied.
         reasons: every reason why it is not admissible; none: it is.
+        ceiling: what cut the amount that the rate gives; "" when nothing did.
+        sentence: how the amount comes about where a ceiling cut it, in French; "" else.
     """
 
     amount_cents: int
     rate_percent: int
     reasons: tuple[Reason, ...] = ()
+    ceiling: Ceiling = ""
+    sentence: str = ""
 
 
 def rate(ruleset: Ruleset, sme_category: str, *, labelled: bool) -> int:
@@ -65,7 +75,42 @@ def grant(ruleset: Ruleset, base_cents: int, percent: int, declarations: Declara
         reasons.append(Reason("plafond_cumul", sentence))
     if reasons:
         return Grant(0, percent, tuple(reasons))
-    return Grant(min(by_rate, ruleset.max_grant_cents, left, room), percent)
+    ceilings: tuple[tuple[int, Ceiling], ...] = (
+        (ruleset.max_grant_cents, "maximum"),
+        (left, "de_minimis"),
+        (room, "cumul"),
+    )
+    most, ceiling = min(ceilings, key=itemgetter(0))
+    if by_rate <= most:
+        return Grant(by_rate, percent)
+    why = _why(ruleset, ceiling, used, other)
+    return Grant(most, percent, (), ceiling, cut(base_cents, percent, most, why))
+
+
+def _why(ruleset: Ruleset, ceiling: Ceiling, used_cents: int, other_cents: int) -> str:
+    """What a ceiling is, in French; `used_cents` of de minimis aid, `other_cents` of public aid on the same spend."""
+    if ceiling == "de_minimis":
+        return (
+            f"avec {euros(used_cents)} d’aides de minimis sur {ruleset.de_minimis_years} ans, c’est ce qui reste sous "
+            f"leur plafond de {euros(ruleset.de_minimis_ceiling_cents)}"
+        )
+    if ceiling == "cumul":
+        return (
+            f"avec {euros(other_cents)} d’autres aides publiques sur les mêmes dépenses, le cumul est limité à "
+            f"{ruleset.public_aid_ceiling_percent}{NO_BREAK}% de ces dépenses"
+        )
+    return "c’est le montant maximal d’un chèque"
+
+
+def cut(base_cents: int, percent: int, amount_cents: int, why: str) -> str:
+    """How an amount below the one of the rate comes about, in French; `why` names what cut it."""
+    return f"{plain(base_cents, percent).removesuffix('.')}, ramenés à {euros(amount_cents)}{NO_BREAK}: {why}."
+
+
+def plain(base_cents: int, percent: int) -> str:
+    """How an amount that nothing cut comes about, in French: the rate on the spend, rounded down to the cent."""
+    by_rate = euros(base_cents * percent // 100)
+    return f"{percent}{NO_BREAK}% de {euros(base_cents)} de dépenses hors taxes, soit {by_rate}."
 
 
 def _room(ruleset: Ruleset, base_cents: int, other_cents: int) -> int:

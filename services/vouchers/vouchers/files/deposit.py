@@ -79,7 +79,7 @@ def _closed(handling: Handling, envelope: Envelope) -> str:
     if envelope.opens_on is not None and today < envelope.opens_on:
         return f"Les dépôts ouvrent le {short_day(envelope.opens_on)}."
     if envelope.closes_on is not None and today > envelope.closes_on:
-        return f"Les dépôts sont clos depuis le {short_day(envelope.closes_on)}."
+        return f"Les dépôts sont clos: ils étaient possibles jusqu'au {short_day(envelope.closes_on)} inclus."
     return ""
 
 
@@ -118,6 +118,8 @@ def _file(
         ruleset=ruleset.version,
         reply_by=None if reasons else handling.today + timedelta(days=ruleset.reservation_days),
         reasons=reasons,
+        ceiling=verdict.grant.ceiling,
+        calculation=verdict.grant.sentence,
     )
 
 
@@ -139,6 +141,7 @@ def _refuse(handling: Handling, file: VoucherFile) -> Decision[Applicant]:
 
 def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: VoucherFile) -> Decision[Applicant]:
     """Eligible: money is reserved at once if there is some, else the file waits in order of deposit."""
+    has_room = envelope.has_room(file.asked_cents)
     requested = events.VoucherRequested(
         siren=handling.state.siren,
         voucher_id=file.id,
@@ -150,12 +153,14 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
         de_minimis_declared_cents=file.declarations.de_minimis_declared_cents,
         reply_by=file.reply_by or handling.today,
         region=handling.region,
+        reserved=has_room,
+        calculation=file.calculation,
     )
     book = handling.book(envelope, file)
-    if envelope.has_room(file.asked_cents):
+    if has_room:
         return handling.serve(book, ruleset, file, "depose", (requested,))
-    place, position = book.join_queue(file.asked_cents)
-    waiting = replace(file, status="liste_attente", place=place, position=position)
+    place, position, since = book.join_queue(file.asked_cents)
+    waiting = replace(file, status="liste_attente", submitted_at=since, place=place, position=position, reply_by=None)
     waitlisted = events.VoucherWaitlisted(
         siren=handling.state.siren,
         voucher_id=file.id,
@@ -163,5 +168,5 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
         position=position,
         region=handling.region,
     )
-    row = handling.transition(waiting, None, "liste_attente", "enveloppe insuffisante")
+    row = replace(handling.transition(waiting, None, "liste_attente", "enveloppe insuffisante"), at=since)
     return handling.changed(waiting, book, (row,), before=(requested, waitlisted))

@@ -12,7 +12,7 @@ from common.declare.message import Message
 from common.declare.pool import Pools
 from france.days import add_months, end_of_day, paris_day
 from vouchers.eligibility.facts import Reason
-from vouchers.events import VoucherGranted, VoucherRefused
+from vouchers.events import VoucherGranted, VoucherRefused, VoucherReserved
 from vouchers.files.inputs import ReservationDue
 from vouchers.files.model import (
     ACTIVE,
@@ -120,7 +120,7 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
 
         Money that a waiting file could take is offered: the envelope is told, unless it has been already.
         """
-        state, answer = _with_file(self.state, file), answer_of(self.state.siren, file)
+        state, answer = _with_file(self.state, file), answer_of(self.state.siren, file, file.position)
         if book is None:
             return Decision(state, events=(*before, *after), rows=rows, deadlines=deadlines, answer=answer)
         envelope = book.close()
@@ -152,7 +152,20 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
         row = self.transition(kept, from_status, "depose", reason)
         due = end_of_day(kept.reply_by or self.today)
         timer = Schedule(timer_of(kept), due, ReservationDue(kept.id))
-        return self.changed(kept, book, (row,), before=before, deadlines=(timer,))
+        after = () if from_status is None else (self._reserved(kept),)
+        return self.changed(kept, book, (row,), before=before, after=after, deadlines=(timer,))
+
+    def _reserved(self, file: VoucherFile) -> VoucherReserved:
+        """The event of a file that waited and has its money now, to be decided on by a person."""
+        return VoucherReserved(
+            siren=self.state.siren,
+            voucher_id=file.id,
+            envelope_id=file.envelope_id,
+            amount_cents=file.held_cents,
+            reply_by=file.reply_by or self.today,
+            calculation=file.calculation,
+            region=self.region,
+        )
 
     def grant(
         self, book: Book, ruleset: Ruleset, file: VoucherFile, reserved_cents: int, amount_cents: int
@@ -179,6 +192,8 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
             agreement_by=agreement_by,
             claim_by=claim_by,
             region=self.region,
+            ceiling=file.ceiling,
+            calculation=file.calculation,
         )
         return granted, event
 

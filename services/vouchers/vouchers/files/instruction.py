@@ -10,7 +10,7 @@ from common.declare.pool import Pools, Ref
 from france.typography import euros
 from vouchers.eligibility.conditions import INACTIVE
 from vouchers.eligibility.facts import Reason
-from vouchers.eligibility.grant import Grant, grant
+from vouchers.eligibility.grant import Grant, cut, grant
 from vouchers.events import VoucherExpired, VoucherRenounced
 from vouchers.files.handling import PLATFORM, Handling, timer_of
 from vouchers.files.inputs import GrantVoucher, RefuseVoucher, ReservationDue, WithdrawVoucher
@@ -52,8 +52,13 @@ def grant_file(state: Applicant, pools: Pools, message: Message[GrantVoucher]) -
         return handling.cannot(
             Refusal("invalid", "montant_hors_limites", "Montant hors limites", detail, "amount_cents")
         )
+    told = _told(file, again, most)
+    if amount < most:
+        why = "c’est le montant fixé par l’instructeur"
+        sentence = cut(file.base_cents, file.rate_percent, amount, why)
+        told = replace(told, ceiling="instructeur", calculation=sentence)
     book = handling.book(envelope, file)
-    granted, event = handling.grant(book, ruleset, file, file.held_cents, amount)
+    granted, event = handling.grant(book, ruleset, told, file.held_cents, amount)
     row = handling.transition(granted, "depose", "accorde", command.reason, actor=command.actor)
     return handling.changed(granted, book, (row,), after=(event,), deadlines=(Cancel(timer_of(file)),))
 
@@ -135,7 +140,15 @@ def offer_release(state: Applicant, pools: Pools, message: Message[OfferRelease]
     book = handling.book(envelope, file)
     book.leave_queue()
     reply_by = handling.today + timedelta(days=ruleset.reservation_days)
-    return handling.serve(book, ruleset, replace(file, asked_cents=amount, reply_by=reply_by), "liste_attente", ())
+    asked = replace(_told(file, again, amount), asked_cents=amount, reply_by=reply_by)
+    return handling.serve(book, ruleset, asked, "liste_attente", ())
+
+
+def _told(file: VoucherFile, again: Grant, amount_cents: int) -> VoucherFile:
+    """The file with the calculation of an amount: the one counted again, or the one of its deposit if that was less."""
+    if amount_cents != again.amount_cents:
+        return file
+    return replace(file, ceiling=again.ceiling, calculation=again.sentence)
 
 
 def _judge_again(handling: Handling, ruleset: Ruleset, file: VoucherFile) -> Grant:

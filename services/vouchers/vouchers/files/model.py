@@ -10,6 +10,7 @@ import msgspec
 from common.declare.decision import Refusal
 from france.days import add_months
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Profile, Reason
+from vouchers.eligibility.grant import Ceiling
 from vouchers.ledger.accounts import Account
 from vouchers.ruleset import Ruleset
 
@@ -25,7 +26,7 @@ KEPT_CLOSED: Final = 20
 """Closed files without money kept in the state of a company; the table `files` keeps all of them."""
 
 
-class VoucherFile(msgspec.Struct, frozen=True, gc=False):
+class VoucherFile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One application and what became of it.
 
     Attributes:
@@ -33,16 +34,18 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
         envelope_id: the envelope it asks money from.
         programme: a company has at most one active file in it.
         status: where it stands.
-        submitted_at: when it was deposited.
+        submitted_at: when it was deposited; on the waiting list, the moment its order follows from.
         submitted_on: the Paris calendar day of it.
         lines: the spend.
         declarations: what was declared.
         asked_cents: the grant computed at deposit, 0 if refused then.
         rate_percent: the rate applied.
+        ceiling: what cut the amount, "" when nothing did.
+        calculation: how the amount comes about where something cut it, a French sentence; "" else.
         held_cents: what the ledger holds for it now (reserved or granted).
         granted_on: Paris calendar day of the grant, which is the day of the aid.
         ruleset: version of the rules that judged it.
-        reply_by: last day of its reservation.
+        reply_by: last day of its reservation; None while it waits: nothing is reserved.
         agreement_by: last day to sign the agreement, once granted.
         claim_by: last day of the first claim, once granted.
         place: number given on the waiting list, in order of deposit; 0 if it never waited.
@@ -69,6 +72,13 @@ class VoucherFile(msgspec.Struct, frozen=True, gc=False):
     place: int = 0
     position: int = 0
     reasons: tuple[Reason, ...] = ()
+    ceiling: Ceiling = ""
+    calculation: str = ""
+
+    @property
+    def base_cents(self) -> int:
+        """The spend that the rate applies to, before VAT."""
+        return sum(line.amount_cents for line in self.lines)
 
 
 class Applicant(msgspec.Struct, frozen=True, gc=False):
@@ -82,7 +92,10 @@ class Applicant(msgspec.Struct, frozen=True, gc=False):
 
 
 class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
-    """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next."""
+    """What the caller of a command gets back: where the file stands (`state`, its status) and what comes next.
+
+    `ceiling` and `calculation` say what cut the amount; they are left out where nothing did.
+    """
 
     siren: str
     voucher_id: str
@@ -97,10 +110,12 @@ class VoucherAnswer(msgspec.Struct, frozen=True, gc=False):
     agreement_by: date | None
     claim_by: date | None
     ruleset_version: str
+    ceiling: Ceiling | msgspec.UnsetType = msgspec.UNSET
+    calculation: str | msgspec.UnsetType = msgspec.UNSET
 
 
-def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
-    """A file as its company sees it."""
+def answer_of(siren: str, file: VoucherFile, position: int | None = None) -> VoucherAnswer:
+    """A file as its company sees it; `position`: its rank on the waiting list now, None where nobody counted it."""
     granted = file.status == "accorde"
     return VoucherAnswer(
         siren,
@@ -110,12 +125,14 @@ def answer_of(siren: str, file: VoucherFile) -> VoucherAnswer:
         file.asked_cents,
         file.held_cents if granted else 0,
         file.rate_percent,
-        file.position if file.status == "liste_attente" else None,
+        position if file.status == "liste_attente" else None,
         file.reasons,
         file.reply_by,
         file.agreement_by,
         file.claim_by,
         file.ruleset,
+        file.ceiling or msgspec.UNSET,
+        file.calculation or msgspec.UNSET,
     )
 
 

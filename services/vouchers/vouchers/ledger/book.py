@@ -1,12 +1,16 @@
 """The money side of one decision: movements of one file on one envelope, and the events they lead to."""
 
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from common.declare.event import Event
 from common.declare.message import Message
 from vouchers.events import BudgetReleased, BudgetReserved, EnvelopeExhausted
 from vouchers.ledger.accounts import Account, Entry, Movement, chained, post
 from vouchers.ledger.envelope import Envelope
+
+TICK: Final = timedelta(microseconds=1)
+"""The least that keeps two times apart."""
 
 
 class Book:
@@ -34,6 +38,7 @@ class Book:
         "_siren",
         "_smallest",
         "_voucher_id",
+        "_waited_at",
         "_waiting",
         "entries",
         "events",
@@ -57,6 +62,7 @@ class Book:
         self._waiting = envelope.waiting
         self._places = envelope.places
         self._smallest = envelope.smallest_waiting_cents
+        self._waited_at = envelope.waited_at
         self._min_grant = min_grant_cents
         self._siren = siren
         self._region = region
@@ -97,12 +103,17 @@ class Book:
             )
         )
 
-    def join_queue(self, amount_cents: int) -> tuple[int, int]:
-        """Put the file on the waiting list; returns its place (order of deposit) and its rank now."""
+    def join_queue(self, amount_cents: int) -> tuple[int, int, datetime]:
+        """Put the file on the waiting list; returns its place (order of deposit), its rank now, and its time.
+
+        The time is that of the deposit, never before that of a file ahead of it: requests of several processes reach
+        the list in another order than they came in, by milliseconds.
+        """
         self._waiting += 1
         self._places += 1
+        self._waited_at = max(self._message.time, self._waited_at + TICK)
         self._smallest = amount_cents if self._smallest is None else min(self._smallest, amount_cents)
-        return self._places, self._waiting
+        return self._places, self._waiting, self._waited_at
 
     def leave_queue(self) -> None:
         """Take the file off the waiting list; the smallest amount that waits stays known as a lower bound."""
@@ -130,6 +141,7 @@ class Book:
             envelope.movements + len(self.entries),
             self._chain,
             envelope.offering or (smallest is not None and smallest <= left),
+            self._waited_at,
         )
 
     def _move(self, source: Account, target: Account, amount_cents: int) -> None:

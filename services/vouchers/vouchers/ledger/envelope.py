@@ -1,6 +1,6 @@
 """An envelope: money that many companies ask for, a pool of the service."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,6 +8,9 @@ import msgspec
 from common.declare.pool import Pool
 from vouchers.ledger.accounts import Balances
 from vouchers.ruleset import Ruleset
+
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""The time of a waiting list that nobody joined."""
 
 
 class Mark(NamedTuple):
@@ -35,6 +38,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
         movements: entries of its ledger.
         chain: hash of the last of them.
         offering: a `ServeWaiting` of it is on its way, so that no decision needs to send another one.
+        waited_at: the time given to the file that joined its waiting list last (UTC).
     """
 
     id: str
@@ -50,6 +54,7 @@ class Envelope(msgspec.Struct, frozen=True, gc=False):
     movements: int = 0
     chain: str = ""
     offering: bool = False
+    waited_at: datetime = NEVER
 
     @property
     def mark(self) -> Mark:

@@ -12,7 +12,7 @@ from vouchers.waiting.head import BOUND, Head, Waiting
 
 _LOCK: Final = """select id, programme, opens_on, closes_on,
         disponible_cents, reserve_cents, engage_cents, ordonnance_cents, paye_cents, recouvre_cents,
-        exhausted, waiting, places, movements, chain, offering,
+        exhausted, waiting, places, movements, chain, offering, waited_at,
         (select json_agg(json_build_array(r.valid_from, r.rules))::text from rulesets r where r.envelope_id = e.id)
             as rulesets
     from envelopes e where id = any($1::text[]) order by id for update of e"""
@@ -22,8 +22,8 @@ _SMALLEST_WAITING: Final = """select w.envelope_id, (select asked_cents from fil
     from unnest($1::text[]) w (envelope_id)"""
 _SAVE_ENVELOPE: Final = """update envelopes set disponible_cents = $2, reserve_cents = $3, engage_cents = $4,
         ordonnance_cents = $5, paye_cents = $6, recouvre_cents = $7, exhausted = $8, waiting = $9, places = $10,
-        movements = $11, chain = $12, offering = $13
-    where id = $1 and movements = $14"""
+        movements = $11, chain = $12, offering = $13, waited_at = $14
+    where id = $1 and movements = $15"""
 
 # The first files in order of deposit, then the first of all that fits alone, for when none of those does.
 _HEAD: Final = """select w.siren, w.region, w.id::text, w.asked_cents from (
@@ -68,6 +68,7 @@ class EnvelopeTable:
                 movements=row["movements"],
                 chain=row["chain"],
                 offering=row["offering"],
+                waited_at=row["waited_at"],
             )
             for row in rows
         }
@@ -85,7 +86,7 @@ class EnvelopeTable:
             if old is None or new is None:
                 raise Conflict(f"envelope {key} is opened and closed by an administrator, never by a rule")
             accounts = (getattr(new.balances, account) for account in Balances.__struct_fields__)
-            stands = (new.exhausted, new.waiting, new.places, new.movements, new.chain, new.offering)
+            stands = (new.exhausted, new.waiting, new.places, new.movements, new.chain, new.offering, new.waited_at)
             tag = await connection.execute(_SAVE_ENVELOPE, key, *accounts, *stands, old.movements)
             if tag != "UPDATE 1":
                 raise Conflict(f"envelope {key} changed since it was locked")
