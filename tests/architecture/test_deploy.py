@@ -512,7 +512,7 @@ def test_who_sends_mail_may_reach_a_mail_server() -> None:
     assert not selected.items() <= pod.items()
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="machine: no kubectl; the files are read either way")
 def test_kustomize_names_everything_after_its_service() -> None:
     command = ["kubectl", "kustomize", str(K8S / "overlays" / "production")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
