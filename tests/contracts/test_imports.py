@@ -111,7 +111,7 @@ def test_each_refused_line_is_in_the_report(door: str, tmp_path: Path, suffix: s
     assert "2 refusées" in result.stdout
     if suffix == "csv":
         with report.open(encoding="utf-8", newline="") as lines:
-            refused = list(csv.DictReader(lines))
+            refused = list(csv.DictReader(lines, ("file", "line", "identifier", "field", "reason"), delimiter=";"))[1:]
     else:
         refused = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     assert [int(line["line"]) for line in refused] == [3, 4]

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from croissance.sirene.company import Found, Refused, Unusable, siren_of
+from croissance.sirene.opening import shown
 from croissance.sirene.rows import OFFICES, UNIT_NAMES, UNITS, Fields, Office, company_of_unit, office_of
 from croissance.sirene.table import check_header, is_sorted, rows
 
@@ -146,10 +147,10 @@ def _representatives(path: Path) -> Iterator[Office | Refused]:
 
 def _company(path: Path, number: int, fields: Fields, office: Office | None) -> Found | Refused:
     try:
-        return Found(path.name, number, UNIT_NAMES, company_of_unit(fields, office))
+        return Found(shown(path), number, UNIT_NAMES, company_of_unit(fields, office))
     except Unusable as fault:
         return _refused(path, number, fields, fault)
 
 
 def _refused(path: Path, number: int, fields: Fields, fault: Unusable) -> Refused:
-    return Refused(path.name, number, fields[0][:14], fault.field, fault.reason)
+    return Refused(shown(path), number, fields[0][:14], fault.field, fault.reason)
