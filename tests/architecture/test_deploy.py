@@ -25,7 +25,7 @@ from common.process import main
 from common.process.app import installed_apps, installed_services
 from common.process.settings import Settings, read_settings
 from common.process.telemetry import Metrics, configure_logs
-from embedded import kafka, postgres
+from embedded import jars, kafka, postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY, K8S = ROOT / "deploy", ROOT / "deploy" / "k8s"
@@ -501,6 +501,49 @@ def test_pods_are_restricted(file: str) -> None:
     assert pod["securityContext"]["runAsUser"] == int(user[1])
 
 
+def test_the_brokers_lie_apart_and_are_of_the_version_that_is_tested(system: dict[str, Any]) -> None:
+    pool, cluster = documents(K8S / "base" / "kafka.yaml")
+    pod, broker = pool["spec"]["template"]["pod"], cluster["spec"]["kafka"]
+    labels = {
+        "strimzi.io/cluster": cluster["metadata"]["name"],
+        "strimzi.io/pool-name": pool["metadata"]["name"],
+    }
+    (apart,) = pod["affinity"]["podAntiAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    (spread,) = pod["topologySpreadConstraints"]
+    assert apart == {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": labels}}
+    assert (spread["topologyKey"], spread["labelSelector"]) == (broker["rack"]["topologyKey"], {"matchLabels": labels})
+    assert broker["version"] == jars.KAFKA_VERSION == system["kafka"]["image"].rpartition(":")[2]
+    assert broker["metadataVersion"].startswith(jars.KAFKA_VERSION.rpartition(".")[0] + "-IV")
+
+
+def test_who_may_knock_at_the_broker_and_at_the_database() -> None:
+    policies = {document["metadata"]["name"]: document["spec"] for document in documents(K8S / "base" / "network.yaml")}
+    pods = [K8S / "service" / "deployment.yaml", K8S / "base" / "provision.yaml"]
+    ours = {"matchLabels": {"app.kubernetes.io/part-of": "croissance"}}
+    for file in pods:
+        labels = documents(file)[0]["spec"]["template"]["metadata"]["labels"]
+        assert ours["matchLabels"].items() <= labels.items()
+    (listener,) = documents(K8S / "base" / "kafka.yaml")[1]["spec"]["kafka"]["listeners"]
+    keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
+    assert listener["networkPolicyPeers"] == [{"podSelector": ours}, keda]
+    database = policies["croissance-db"]
+    (cluster,) = documents(K8S / "base" / "postgres.yaml")
+    own = {"matchLabels": {"cnpg.io/cluster": cluster["metadata"]["name"]}}
+    assert (database["podSelector"], database["policyTypes"]) == (own, ["Ingress"])
+    sources = {port["port"]: rule["from"] for rule in database["ingress"][:1] for port in rule["ports"]}
+    assert sources == {5432: [{"podSelector": ours}]}
+    assert all("from" in rule and "ports" in rule for rule in database["ingress"])
+
+
+def test_only_who_sends_mail_has_the_password_of_the_mail_server(system: dict[str, Any]) -> None:
+    senders = {name for name, service in system.items() if "CROISSANCE_SMTP__URL" in (service.get("environment") or {})}
+    assert senders == {"notifications"}
+    files = {file for file in K8S.rglob("*.yaml") if "SMTP" in file.read_text("utf-8")}
+    assert files == {K8S / "mail" / "kustomization.yaml"}
+    users = {file.parent.name for file in K8S.rglob("kustomization.yaml") if "../../mail" in file.read_text("utf-8")}
+    assert users == senders
+
+
 def test_who_sends_mail_may_reach_a_mail_server() -> None:
     policies = {document["metadata"]["name"]: document["spec"] for document in documents(K8S / "base" / "network.yaml")}
     selected: dict[str, str] = policies["croissance-mail"]["podSelector"]["matchLabels"]
@@ -512,7 +555,7 @@ def test_who_sends_mail_may_reach_a_mail_server() -> None:
     assert not selected.items() <= pod.items()
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="machine: no kubectl; the files are read either way")
 def test_kustomize_names_everything_after_its_service() -> None:
     command = ["kubectl", "kustomize", str(K8S / "overlays" / "production")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -128,7 +128,7 @@ def test_compose_runs_one_more_service(tree: Path) -> None:
     assert {key for key in mine if mine[key] != other[key]} == {"build", "image"}
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="machine: no kubectl; the files are read either way")
 def test_kubernetes_runs_one_more_service(tree: Path) -> None:
     write_deploy.write(tree, with_orchard(tree))
     command = ["kubectl", "kustomize", str(tree / "deploy/k8s/overlays/production")]
@@ -146,7 +146,7 @@ def test_kubernetes_runs_one_more_service(tree: Path) -> None:
     assert topics["croissance.orchard.v1"] == topics["croissance.labels.v1"]
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is")
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="machine: no kubectl")
 def test_images_may_come_from_a_registry_as_the_readme_says(tree: Path) -> None:
     overlay = tree / "deploy/k8s/overlays/production/kustomization.yaml"
     options = re.search(r"`options: (\{delimiter[^`]*\})`", (ROOT / "deploy/README.md").read_text("utf-8"))

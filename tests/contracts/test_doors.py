@@ -4,7 +4,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import msgspec
-import pytest
 
 from common.core.commands import Ask
 from companies.api import CompanyBody
@@ -36,21 +35,19 @@ from matching.api.bodies import ConnectorBody
 from notifications.api import ContactItem
 from vouchers.api import ApplicationBody as VoucherBody
 
-SAMPLES = Path(__file__).parents[2].parent / "shared" / "data"
-needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample records (../shared/data) are absent")
 ABOVE = Score(62.0, {"D2": 40.0, "D3": 55.0, "D4": 70.0}, ("Q3.vente_en_ligne", "Q8.plan_continuite"))
 CATEGORIES = {"Q3.vente_en_ligne": ("visibilite", "site_ecommerce"), "Q8.plan_continuite": ("cybersecurite",)}
 
 SMES = {
-    "414971929",
-    "423208180",
-    "479285801",
-    "491470597",
-    "800069130",
-    "817883150",
-    "843701079",
-    "852504034",
-    "908595879",
+    "999901192",
+    "999901333",
+    "999901408",
+    "999901549",
+    "999901689",
+    "999901960",
+    "999902174",
+    "999902240",
+    "999902380",
 }
 REASONS = {
     "administration": 13,
@@ -111,10 +108,9 @@ def test_answers_are_complete_and_one_company_in_eight_passes() -> None:
     assert share["large"] > 1.5 * share["small"]
 
 
-@needs_samples
-def test_the_34_sample_organisations() -> None:
+def test_the_34_sample_organisations(samples: Path) -> None:
     """Which are SMEs, and why the others are not."""
-    files = SAMPLES / "StockUniteLegale_sample.csv", SAMPLES / "StockEtablissement_sample.csv"
+    files = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
     companies = [command_of(found.company) for found in read_sirene(*files) if isinstance(found, Found)]
     verdicts = {company.siren: classer_pme(company) for company in companies}
     assert len(verdicts) == 34
@@ -122,12 +118,12 @@ def test_the_34_sample_organisations() -> None:
     assert {verdicts[siren].category for siren in SMES} == {"micro"}
     others = [code for siren, verdict in verdicts.items() if siren not in SMES for code in verdict.codes]
     assert {code: others.count(code) for code in set(others)} == REASONS
-    assert verdicts["552032534"].codes == ("groupe_ge", "effectif_250")  # a large listed group
-    assert verdicts["487444697"].codes == ("groupe_eti",)  # 20 to 49 people, in a larger group
-    assert verdicts["198100125"].codes == ("administration",)  # a public school that INSEE counts as PME
-    assert verdicts["801364258"].codes == ("cessee", "groupe_ge")
+    assert verdicts["999901614"].codes == ("groupe_ge", "effectif_250")  # a large listed group
+    assert verdicts["999901473"].codes == ("groupe_eti",)  # 20 to 49 people, in a larger group
+    assert verdicts["999900079"].codes == ("administration",)  # a public school that INSEE counts as PME
+    assert verdicts["999901820"].codes == ("cessee", "groupe_ge")
     assert all(company.departement for company in companies)
-    paris = next(company for company in companies if company.siren == "130025265")
-    assert (paris.siret, paris.commune, paris.departement) == ("13002526500013", "75107", "75")
-    assert paris.observed_at == datetime(2025, 12, 6, 9, 36, 42, tzinfo=UTC)
-    assert paris.created_on == date(2017, 5, 24)
+    paris = next(company for company in companies if company.siren == "999900145")
+    assert (paris.siret, paris.commune, paris.departement) == ("99990014500031", "75107", "75")
+    assert paris.observed_at == datetime(2025, 12, 6, 6, 14, 22, tzinfo=UTC)
+    assert paris.created_on == date(2016, 8, 12)

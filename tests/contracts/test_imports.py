@@ -22,10 +22,7 @@ from companies.register.model import initial
 from companies.service import SERVICE
 from croissance.main import app
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 RUNNER = CliRunner()
-
-needs_samples = pytest.mark.skipif(not SHARED.exists(), reason="the folder ../shared/data of sample files is absent")
 
 
 class Door(BaseHTTPRequestHandler):
@@ -73,9 +70,8 @@ def run(*arguments: str) -> Any:
     return RUNNER.invoke(app, ["import", *arguments])
 
 
-@needs_samples
-def test_the_sample_files_say_who_is_an_sme_and_why(door: str) -> None:
-    files = [str(SHARED / "StockUniteLegale_sample.csv"), str(SHARED / "StockEtablissement_sample.csv")]
+def test_the_sample_files_say_who_is_an_sme_and_why(door: str, samples: Path) -> None:
+    files = [str(samples / "StockUniteLegale_sample.csv"), str(samples / "StockEtablissement_sample.csv")]
     result = run("sirene", files[0], "--etablissements", files[1], "--http", door, "--json")
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
@@ -88,10 +84,9 @@ def test_the_sample_files_say_who_is_an_sme_and_why(door: str) -> None:
     assert "inchangee" in again.stdout
 
 
-@needs_samples
 @pytest.mark.parametrize("name", ["recherche-entreprises.json", "insee-siret.json", "insee-sirets-many.json"])
-def test_saved_answers_of_the_public_apis(door: str, name: str) -> None:
-    result = run("api", str(SHARED / name), "--http", door, "--json")
+def test_saved_answers_of_the_public_apis(door: str, samples: Path, name: str) -> None:
+    result = run("api", str(samples / name), "--http", door, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["imported"] > 0
 
@@ -116,7 +111,7 @@ def test_each_refused_line_is_in_the_report(door: str, tmp_path: Path, suffix: s
     assert "2 refusées" in result.stdout
     if suffix == "csv":
         with report.open(encoding="utf-8", newline="") as lines:
-            refused = list(csv.DictReader(lines))
+            refused = list(csv.DictReader(lines, ("file", "line", "identifier", "field", "reason"), delimiter=";"))[1:]
     else:
         refused = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     assert [int(line["line"]) for line in refused] == [3, 4]

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),  # that is what detached means
 ]
 RUNNER = CliRunner()
-SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 
 
 def environment() -> dict[str, str | None]:
@@ -239,10 +238,8 @@ def test_real_companies_go_through_a_system_named_by_its_addresses(data: Path, t
     assert "Audit ✔" in told.stdout
 
 
-def test_the_samples_are_sorted_with_reasons(data: Path) -> None:
-    if not SAMPLES.is_dir():
-        pytest.skip("the sample records (../shared/data) are not beside this repository")
-    units, sites = SAMPLES / "StockUniteLegale_sample.csv", SAMPLES / "StockEtablissement_sample.csv"
+def test_the_samples_are_sorted_with_reasons(data: Path, samples: Path) -> None:
+    units, sites = samples / "StockUniteLegale_sample.csv", samples / "StockEtablissement_sample.csv"
     command = ("import", "sirene", str(units), "--data", str(data), "--json")
 
     assert json.loads(croissance(*command, "--etablissements", str(sites)).stdout)["read"] == 34

@@ -1,13 +1,11 @@
 """`croissance import`: real companies, from INSEE's files or from saved answers of the public APIs."""
 
 import asyncio
-import csv
-import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Annotated, Any, Final, Protocol
+from typing import Annotated, Final
 
 import msgspec
 import typer
@@ -15,8 +13,9 @@ import typer
 from croissance.addresses import Addresses, Http, doors_of, find, of_state
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from croissance.import_report import RefusalReport, would_overwrite, writer_to, writing
 from croissance.import_tally import LISTED, Tally, document, show
-from croissance.sirene import Found, Refused, UnreadableFile, read_api, read_sirene, to_batch_body
+from croissance.sirene import Found, Refused, UnreadableFile, fault_of, read_api, read_sirene, to_batch_body
 from embedded.state import state_of
 from france.typography import number
 
@@ -32,7 +31,8 @@ EVERY: Final = 20_000
 
 
 Report = Annotated[
-    Path | None, typer.Option("--report", help="Fichier des refus: .csv, ou .jsonl (une ligne JSON par refus).")
+    Path | None,
+    typer.Option("--report", help="Fichier des refus: .csv (pour un tableur), ou .jsonl (une ligne JSON par refus)."),
 ]
 
 
@@ -46,31 +46,6 @@ class _Registered(msgspec.Struct):
     sme_reasons: tuple[str, ...] = ()
     detail: str = ""
     field: str = ""
-
-
-class RefusalReport(Protocol):
-    """Writes refused lines."""
-
-    def add(self, refused: Refused) -> None:
-        """Write one."""
-        ...
-
-
-class _Csv:
-    def __init__(self, file: IO[str]) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(Refused.__slots__)
-
-    def add(self, refused: Refused) -> None:
-        self._writer.writerow([getattr(refused, name) for name in Refused.__slots__])
-
-
-class _JsonLines:
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def add(self, refused: Refused) -> None:
-        self._file.write(msgspec.json.encode(refused).decode() + "\n")
 
 
 @app.command()
@@ -97,7 +72,7 @@ def sirene(
 
     Code de sortie: 0 le fichier a été lu (même avec des lignes refusées); 1 rien n’a pu être importé.
     """  # noqa: D301
-    _import(data, http, report, lambda: read_sirene(unites, etablissements), as_json=as_json)
+    _import(data, http, report, (unites, etablissements), lambda: read_sirene(unites, etablissements), as_json=as_json)
 
 
 @app.command()
@@ -118,12 +93,22 @@ def api(
 
     Code de sortie: 0 le fichier a été lu (même avec des refus); 1 rien n’a pu être importé.
     """  # noqa: D301
-    _import(data, http, report, lambda: read_api(file), as_json=as_json)
+    _import(data, http, report, (file,), lambda: read_api(file), as_json=as_json)
 
 
-def _import(data: Path, http: list[str] | None, report: Path | None, read: Any, *, as_json: bool) -> None:
+def _import(
+    data: Path,
+    http: list[str] | None,
+    report: Path | None,
+    files: Iterable[Path | None],
+    read: Callable[[], Iterator[Found | Refused]],
+    *,
+    as_json: bool,
+) -> None:
     if report is not None and report.suffix not in {".csv", ".jsonl"}:
         raise typer.BadParameter(f"{report}: le rapport est un .csv ou un .jsonl")
+    if would_overwrite(report, files):
+        raise typer.BadParameter(f"{report}: le rapport écraserait le fichier à importer")
     here = Addresses("", "", "", doors_of(http)) if http else find(data)
     try:
         records = read()
@@ -134,8 +119,10 @@ def _import(data: Path, http: list[str] | None, report: Path | None, read: Any, 
         tally = asyncio.run(_run(here, data, records, report, bool(http)))
     except (UnavailableError, RefusedError) as error:
         fail(f"les entreprises n’ont pas pu être inscrites: {error}", "croissance status dit si le service tourne.")
-    except (UnreadableFile, OSError) as error:
+    except UnreadableFile as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{report or data}: {fault_of(error)}")
     seconds = time.monotonic() - began
     if as_json:
         print_json(document(tally, seconds))
@@ -156,8 +143,8 @@ async def _run(
 
     tally, began = Tally(), time.monotonic()
     under_way: set[asyncio.Task[None]] = set()
-    with report.open("w", encoding="utf-8", newline="") if report else _open_nothing() as file:
-        writer = _writer(report, file)
+    with writing(report) as file:
+        writer = writer_to(report, file)
         async with Doors(locate) as doors:
             for batch in _batches(records, tally, writer):
                 under_way.add(asyncio.create_task(_register(doors, batch, tally, writer)))
@@ -169,15 +156,6 @@ async def _run(
             for task in under_way:
                 await task
     return tally
-
-
-def _open_nothing() -> IO[str]:
-    """A file that keeps nothing."""
-    return Path(os.devnull).open("w", encoding="utf-8")
-
-
-def _writer(report: Path | None, file: IO[str]) -> RefusalReport:
-    return _JsonLines(file) if report is not None and report.suffix == ".jsonl" else _Csv(file)
 
 
 def _batches(records: Iterable[Found | Refused], tally: Tally, writer: RefusalReport) -> Iterator[list[Found]]:

@@ -1,4 +1,8 @@
-"""Commune → EPCI, département → region, by INSEE codes (code officiel géographique 2026)."""
+"""Commune → EPCI, département → region, by INSEE codes (code officiel géographique 2026).
+
+`read_commune`, `read_departement` and `read_postal_code` take what people and files write, and give the code of today,
+"" for what is in no list.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,12 +44,29 @@ class _Groupings(msgspec.Struct):
     epci: dict[str, str]
 
 
+class _Communes(msgspec.Struct):
+    """What the groupings do not say of communes.
+
+    Attributes:
+        unattached: those that are members of no grouping.
+        former: code of today → the codes that went up in it.
+        abroad: first-last codes of runs of countries and territories, former ones included.
+    """
+
+    unattached: str
+    former: dict[str, str]
+    abroad: str
+
+
 _DATA: Final = files("france") / "data"
 
 GEOGRAPHY: Final = msgspec.json.decode((_DATA / "geography.json").read_bytes(), type=Geography)
 REGIONS: Final = tuple(GEOGRAPHY.regions)
 _REGION_OF: Final = {code: departement.region for code, departement in GEOGRAPHY.departements.items()}
 _COMMUNE_DIGITS: Final = 5
+_NOWHERE: Final = ("00", "980")
+"""First digits of postal codes that lie in no département: the armies, Monaco."""
+
 _CITIES: Final = (("751", "75056"), ("6938", "69123"), ("132", "13055"))
 """First digits of the arrondissements of Paris, Lyon and Marseille → the commune."""
 
@@ -56,6 +77,36 @@ _ARRONDISSEMENTS: Final = {
     **{f"6900{n}": f"6938{n}" for n in range(1, 10)},
     **{f"130{n:02}": f"132{n:02}" for n in range(1, 17)},
 }
+
+
+def read_commune(raw: str) -> str:
+    """The INSEE code of today of a commune, an arrondissement or a country (`99109`); "" when it is in no list.
+
+    A leading zero that a spreadsheet ate is put back (`1004`), a former code gives the commune that it went up in
+    (`97127`, Saint-Martin before 2007, gives `97801`).
+    """
+    code = raw.strip().upper()
+    code = f"0{code}" if len(code) == _COMMUNE_DIGITS - 1 else code
+    return _communes().get(code, "")
+
+
+def read_departement(raw: str) -> str:
+    """The code of a département, its leading zero put back (`1`); "" when it is in no list."""
+    code = raw.strip().upper()
+    return known_departement(f"0{code}" if len(code) == 1 else code)
+
+
+def read_postal_code(raw: str) -> str:
+    """A postal code of France, its leading zero put back (`1000`); "" when none begins so.
+
+    That of an army post (`00…`) or of Monaco (`980…`) is one, but tells no département.
+    """
+    code = raw.replace(" ", "")
+    code = f"0{code}" if len(code) == _COMMUNE_DIGITS - 1 else code
+    if departement_of_postal_code(code):
+        return code
+    plain = len(code) == _COMMUNE_DIGITS and code.isascii() and code.isdigit()
+    return code if plain and code.startswith(_NOWHERE) and int(code) else ""
 
 
 def departement_of_commune(commune: str) -> str:
@@ -79,8 +130,8 @@ def city_of(commune: str) -> str:
 
 
 def is_abroad(commune: str) -> bool:
-    """Whether a code stands for a place outside France (`99` and the country)."""
-    return len(commune) == _COMMUNE_DIGITS and commune.startswith("99") and commune.isascii() and commune.isdigit()
+    """Whether a code of the list stands for a place outside France (`99` and the country)."""
+    return commune.startswith("99")
 
 
 def departement_of_postal_code(postal_code: str) -> str:
@@ -124,3 +175,14 @@ def epci_by_commune() -> Mapping[str, str]:
     """Commune → SIREN of the intermunicipality (EPCI) it is a member of; `data/epci.json` is read when first asked."""
     document = msgspec.json.decode((_DATA / "epci.json").read_bytes(), type=_Groupings)
     return {commune: code for code, communes in document.epci.items() for commune in communes.split()}
+
+
+@lru_cache(maxsize=1)
+def _communes() -> Mapping[str, str]:
+    """Every code in use or formerly so → the code of today; `data/communes.json` is read when first asked."""
+    document = msgspec.json.decode((_DATA / "communes.json").read_bytes(), type=_Communes)
+    today = (*epci_by_commune(), *document.unattached.split(), *_ARRONDISSEMENTS.values())
+    codes = {code: code for code in today}
+    runs = (run.split("-") for run in document.abroad.split())
+    codes |= {str(code): str(code) for first, last in runs for code in range(int(first), int(last) + 1)}
+    return codes | {old: code for code, former in document.former.items() for old in former.split()}

@@ -17,12 +17,12 @@ from france.geography import (
     departement_part,
     epci_by_commune,
     is_abroad,
-    known_departement,
+    read_commune,
+    read_departement,
+    read_postal_code,
     region_of,
     regions_by_departement,
 )
-
-SAMPLES = Path(__file__).parents[3].parent / "shared" / "data"
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,9 @@ def test_a_postal_code_names_an_arrondissement(postal_code: str, commune: str) -
     assert commune_of_postal_code(postal_code) == commune
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample records (../shared/data) are not beside this repository")
-def test_the_code_list_is_that_of_the_administration() -> None:
-    published = json.loads((SAMPLES / "reference" / "departements.json").read_text())
-    regions = json.loads((SAMPLES / "reference" / "regions.json").read_text())
+def test_the_code_list_is_that_of_the_administration(samples: Path) -> None:
+    published = json.loads((samples / "reference" / "departements.json").read_text())
+    regions = json.loads((samples / "reference" / "regions.json").read_text())
     assert set(REGIONS) == set(regions)
     assert set(GEOGRAPHY.departements) == set(published)
     assert {d.region for d in GEOGRAPHY.departements.values()} == {*regions, ""}
@@ -89,13 +88,80 @@ def test_the_code_list_is_that_of_the_administration() -> None:
 
 @given(st.text(max_size=6))
 def test_places_are_total(text: str) -> None:
-    for code in (departement_of_commune(text), departement_of_postal_code(text), known_departement(text)):
+    for code in (departement_of_commune(text), departement_of_postal_code(text), read_departement(text)):
         assert code in {"", *GEOGRAPHY.departements}
 
 
-@pytest.mark.parametrize(("commune", "abroad"), [("99100", True), ("75102", False), ("9910", False), ("99A00", False)])
-def test_99_and_a_country_is_abroad(commune: str, *, abroad: bool) -> None:
-    assert is_abroad(commune) is abroad
+@pytest.mark.parametrize(
+    ("raw", "commune"),
+    [
+        ("75102", "75102"),
+        ("75056", "75056"),  # the city and its arrondissements are both in use
+        ("2a004", "2A004"),
+        (" 59350 ", "59350"),
+        ("1004", "01004"),  # a spreadsheet ate the zero
+        ("22016", "22016"),  # an island, member of no EPCI
+        ("97501", "97501"),
+        ("98818", "98818"),
+        ("97701", "97701"),
+        ("97123", "97701"),  # Saint-Barthélemy and Saint-Martin, in Guadeloupe until 2007
+        ("97127", "97801"),
+        ("20004", "2A004"),  # Corsica before 1976
+        ("01126", "01033"),  # merged
+        ("39012", "25527"),  # merged across a border
+        ("99109", "99109"),
+        ("99999", ""),
+        ("99000", ""),
+        ("75999", ""),
+        ("75121", ""),
+        ("00000", ""),
+        ("751O2", ""),
+        ("²5102", ""),
+        ("", ""),
+    ],
+)
+def test_a_commune_is_one_of_the_list_of_today_or_none(raw: str, commune: str) -> None:
+    assert read_commune(raw) == commune
+
+
+def test_every_commune_of_the_list_lies_in_a_departement_or_abroad() -> None:
+    known = {read_commune(f"{part}{rest:03}") for part in (f"{n:02}" for n in range(100)) for rest in range(1000)}
+    known |= {read_commune(f"2{letter}{rest:03}") for letter in "AB" for rest in range(1000)}
+    known -= {""}
+    assert len(known) == 34_969 + 45 + 255  # communes, arrondissements, countries
+    assert all(bool(departement_of_commune(commune)) is not is_abroad(commune) for commune in known)
+    assert all(read_commune(commune) == commune for commune in known)
+    assert set(epci_by_commune()) < known
+
+
+@pytest.mark.parametrize(
+    ("raw", "departement"),
+    [("75", "75"), ("1", "01"), ("2a", "2A"), ("978", "978"), ("20", ""), ("96", ""), ("99Z", ""), ("0", ""), ("", "")],
+)
+def test_a_departement_is_one_of_the_list_or_none(raw: str, departement: str) -> None:
+    assert read_departement(raw) == departement
+
+
+@pytest.mark.parametrize(
+    ("raw", "postal_code"),
+    [
+        ("75007", "75007"),
+        ("75 007", "75007"),
+        ("1000", "01000"),
+        ("20200", "20200"),
+        ("97150", "97150"),
+        ("00200", "00200"),
+        ("98000", "98000"),
+        ("00000", ""),
+        ("96000", ""),
+        ("99999", ""),
+        ("100", ""),
+        ("ABCDE", ""),
+        ("", ""),
+    ],
+)
+def test_a_postal_code_begins_as_one_of_france_does_or_is_none(raw: str, postal_code: str) -> None:
+    assert read_postal_code(raw) == postal_code
 
 
 @pytest.mark.parametrize(

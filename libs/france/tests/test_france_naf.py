@@ -1,20 +1,15 @@
-"""NAF sections in both nomenclatures."""
-
-import json
-from pathlib import Path
+"""NAF codes in both nomenclatures: shape, list, section."""
 
 import pytest
 
-from france.naf import NAF2025, REV2, naf_code, section
-
-SAMPLES = Path(__file__).parents[3].parent / "shared" / "data"
+from france.naf import NAF2025, REV2, activity, known_codes, naf_code, section
 
 
 @pytest.mark.parametrize(
     ("nomenclature", "naf", "letter"),
     [
         (REV2, "62.01Z", "J"),
-        (NAF2025, "62.01Y", "K"),
+        (NAF2025, "62.10Y", "K"),
         (REV2, "45.11Z", "G"),
         (NAF2025, "45.11Z", ""),  # division 45 is gone
         (REV2, "84.11Z", "O"),
@@ -27,12 +22,12 @@ def test_the_section_depends_on_the_nomenclature(nomenclature: str, naf: str, le
     assert section(nomenclature, naf) == letter
 
 
-@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the sample records (../shared/data) are not beside this repository")
-@pytest.mark.parametrize(("nomenclature", "file"), [(REV2, "codes-NAF.json"), (NAF2025, "codes-NAF-2025.json")])
-def test_every_published_code_has_a_section(nomenclature: str, file: str) -> None:
-    codes = json.loads((SAMPLES / "reference" / file).read_text())
-    assert len(codes) > 700
-    assert all(naf_code(code) == code and section(nomenclature, code) for code in codes)
+@pytest.mark.parametrize(("nomenclature", "published"), [(REV2, 732), (NAF2025, 747)])
+def test_every_published_code_has_a_section_and_tells_its_list(nomenclature: str, published: int) -> None:
+    codes = known_codes(nomenclature)
+    assert len(codes) == published
+    assert all(codes.values())
+    assert all(naf_code(code) == code and activity(code, "") == (code, nomenclature, "") for code in codes)
 
 
 @pytest.mark.parametrize(
@@ -41,3 +36,37 @@ def test_every_published_code_has_a_section(nomenclature: str, file: str) -> Non
 )
 def test_a_naf_code_has_one_shape(raw: str, code: str) -> None:
     assert naf_code(raw) == code
+
+
+@pytest.mark.parametrize(
+    "spelling", ["NAF2025", "NAF 2025", "naf2025", "NAF-2025", "NAF25", "NAFRev2025", "Naf rév. 2025", "", "NAFRev9"]
+)
+def test_naf_2025_in_any_spelling(spelling: str) -> None:
+    assert activity("62.10Y", spelling) == ("62.10Y", NAF2025, "")
+
+
+@pytest.mark.parametrize("spelling", ["NAFRev2", "NAF rév. 2", "NAF RÉV.2", "naf_rev2", "NAF2008", ""])
+def test_naf_rev_2_in_any_spelling(spelling: str) -> None:
+    assert activity("6201Z", spelling) == ("62.01Z", REV2, "")
+
+
+@pytest.mark.parametrize(
+    ("naf", "spelling", "fault"),
+    [
+        ("99.99Z", REV2, "naf"),
+        ("99.99Z", "", "naf"),
+        ("62", REV2, "naf"),
+        ("62.01Y", NAF2025, "naf"),
+        ("62.01Z", NAF2025, "naf_nomenclature"),
+        ("62.10Y", REV2, "naf_nomenclature"),
+    ],
+)
+def test_what_is_in_no_list_is_named(naf: str, spelling: str, fault: str) -> None:
+    assert activity(naf, spelling) == ("", "", fault)
+
+
+@pytest.mark.parametrize(
+    ("naf", "spelling"), [("", REV2), ("72.1Z", "NAFRev1"), ("7703", "NAP"), ("74.1G", "NAF1993"), ("00.00Z", REV2)]
+)
+def test_lists_of_before_2008_and_an_unassigned_activity_tell_nothing(naf: str, spelling: str) -> None:
+    assert activity(naf, spelling) == ("", "", "")

@@ -23,7 +23,7 @@ from companies.register.sme import sentences
 from companies.register.table import REGISTER
 from companies.ruleset import SmeCategory
 from france.geography import REGIONS, region_of
-from france.naf import NAF2025, REV2, section
+from france.naf import section
 from france.siren import check_siren, check_siret, clean, vat_number
 
 _CLASSES: Final = ("micro", "petite", "moyenne", "hors_pme", "inconnu")
@@ -53,7 +53,7 @@ class CompanyBody(BaseModel):
     siren: Annotated[str, Field(max_length=40, title="SIREN, s'il est donné: celui du SIRET")] = ""
     name: Annotated[str | None, Field(max_length=300, title="Raison sociale ou nom commercial")] = None
     naf: Annotated[Short, Field(title="Activité principale (62.01Z)")] = ""
-    naf_nomenclature: Annotated[Short, Field(title="NAFRev2 ou NAF2025")] = ""
+    naf_nomenclature: Annotated[Short, Field(title="NAFRev2 ou NAF2025; sinon, celle du code")] = ""
     legal_form: Annotated[Short, Field(title="Catégorie juridique Insee")] = ""
     headcount_code: Annotated[Short, Field(title="Tranche d'effectif Insee")] = ""
     insee_category: Annotated[Short, Field(title="Catégorie d'entreprise Insee: PME, ETI, GE")] = ""
@@ -85,7 +85,7 @@ def to_ask(body: CompanyBody, now: datetime) -> Ask | Refusal:
             siret=body.siret,
             name=body.name or "",
             naf=body.naf,
-            nomenclature=_nomenclature(body.naf_nomenclature),
+            nomenclature=body.naf_nomenclature,
             legal_form=body.legal_form,
             headcount_code=body.headcount_code,
             insee_category=body.insee_category,
@@ -97,6 +97,7 @@ def to_ask(body: CompanyBody, now: datetime) -> Ask | Refusal:
             diffusible=body.diffusible,
             source=body.source,
             observed_at=body.observed_at or now,
+            now=now,
             accounts=None
             if accounts is None
             else Accounts(
@@ -108,17 +109,6 @@ def to_ask(body: CompanyBody, now: datetime) -> Ask | Refusal:
             "invalid", "entreprise_refusee", "Entreprise refusée", f"{fault.field}: {fault.reason}", fault.field
         )
     return Ask(command, command.siren, region_of(command.departement))
-
-
-def _nomenclature(given: str) -> str:
-    """The NAF list, as given.
-
-    Raises:
-        Unusable: it is none of the two in use.
-    """
-    if given not in {"", REV2, NAF2025}:
-        raise Unusable("naf_nomenclature", f"{REV2} ou {NAF2025} attendu, reçu « {given} »")
-    return given
 
 
 def company_view(state: CompanyState) -> dict[str, Any]:

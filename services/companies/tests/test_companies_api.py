@@ -106,7 +106,7 @@ async def test_the_sample_files_through_the_batch_door_twice(
     assert await counted(context) == {"CompanyRegistered": 34}
     regions = {event.region for event in await published(context.pool)}
     assert sorted(regions) == ["04", "11", "52", "75", "76", "84", "93"]
-    read = (await client.get("/v1/companies/552032534")).json()
+    read = (await client.get("/v1/companies/999901614")).json()
     assert read["sme_reasons"][0].startswith("Classée grande entreprise")
     one = await client.post("/v1/companies", content=to_body(commands[0]), headers={"content-type": "application/json"})
     assert one.json()["outcome"] == "inchangee"
@@ -131,7 +131,7 @@ async def test_listing_by_region_and_class_page_by_page(client: httpx.AsyncClien
     assert await listed(limit=7) == everything
     assert await listed(limit=34) == everything
     paris = sorted(
-        command.siren for command in commands if (command.commune or command.postal_code)[:2] in {"75", "77", "93"}
+        command.siren for command in commands if (command.commune or command.postal_code)[:2] in {"75", "91", "95"}
     )
     assert await listed(region="11", limit=3) == paris
     micro = await listed(sme_category="micro", limit=4)
@@ -158,9 +158,15 @@ async def test_a_company_that_moves_is_listed_in_its_new_place_only(client: http
         ({"siren": "356000000"}, "siret", "n'appartient pas au SIREN 356000000"),
         ({"siren": "123456789"}, "siren", "clé de contrôle"),
         ({"naf": "62"}, "naf", "code NAF attendu"),
-        ({"naf_nomenclature": "NAP"}, "naf_nomenclature", "NAFRev2 ou NAF2025"),
+        ({"naf": "99.99Z"}, "naf", "code NAF attendu"),
+        ({"naf_nomenclature": "NAF2025"}, "naf_nomenclature", "NAFRev2 ou NAF2025"),
         ({"headcount_code": "99"}, "headcount_code", "valeurs possibles: NN"),
         ({"commune": "00000"}, "commune", "code commune Insee attendu"),
+        ({"commune": "", "postal_code": "96000"}, "postal_code", "code postal français attendu"),
+        ({"commune": "", "departement": "99Z"}, "departement", "code de département attendu"),
+        ({"legal_form": "9999"}, "legal_form", "liste Insee"),
+        ({"created_on": "9999-12-31"}, "created_on", "invraisemblable"),
+        ({"observed_at": "0001-01-01T00:00:00+14:00"}, "observed_at", "avant 1970"),
         ({"legal_form": "SARL"}, "legal_form", "4 chiffres"),
         ({"insee_category": "TPE"}, "insee_category", "PME, ETI, GE"),
         ({"source": "rumeur"}, "source", "valeurs possibles"),

@@ -10,25 +10,25 @@ from croissance.sirene.company import (
     Unusable,
     activity,
     day,
-    given,
     instant,
     is_active,
     is_diffusible,
-    public_name,
+    named,
     siren_of,
     siret_of,
 )
-from france.naf import REV2, naf_code
+from croissance.sirene.rows import ACTIVE, CLOSED, HEAD_OFFICES, OPEN_OFFICE, UNKNOWN
+from france.naf import naf_code
+from france.sirene import given
 
 Text: TypeAlias = str | None
-OLD_LIST: Final = "ancienne"
 
 
 class InseeUnit(msgspec.Struct, frozen=True):
     """`uniteLegale` of an establishment in Sirene 3.11."""
 
-    etatAdministratifUniteLegale: str  # noqa: N815  INSEE's names
-    statutDiffusionUniteLegale: str  # noqa: N815
+    statutDiffusionUniteLegale: str  # noqa: N815  INSEE's names
+    etatAdministratifUniteLegale: Text = None  # noqa: N815
     denominationUniteLegale: Text = None  # noqa: N815
     denominationUsuelle1UniteLegale: Text = None  # noqa: N815
     categorieJuridiqueUniteLegale: Text = None  # noqa: N815
@@ -39,6 +39,26 @@ class InseeUnit(msgspec.Struct, frozen=True):
     categorieEntreprise: Text = None  # noqa: N815
     dateCreationUniteLegale: Text = None  # noqa: N815
     dateDernierTraitementUniteLegale: Text = None  # noqa: N815
+    nomUniteLegale: Text = None  # noqa: N815
+    nomUsageUniteLegale: Text = None  # noqa: N815
+    pseudonymeUniteLegale: Text = None  # noqa: N815
+    prenom1UniteLegale: Text = None  # noqa: N815
+    prenom2UniteLegale: Text = None  # noqa: N815
+    prenom3UniteLegale: Text = None  # noqa: N815
+    prenom4UniteLegale: Text = None  # noqa: N815
+    prenomUsuelUniteLegale: Text = None  # noqa: N815
+
+    @property
+    def person(self) -> tuple[Text, ...]:
+        """What a natural person is called; empty for a legal one."""
+        last = (self.nomUniteLegale, self.nomUsageUniteLegale, self.pseudonymeUniteLegale, self.prenomUsuelUniteLegale)
+        return (
+            *last,
+            self.prenom1UniteLegale,
+            self.prenom2UniteLegale,
+            self.prenom3UniteLegale,
+            self.prenom4UniteLegale,
+        )
 
 
 class InseeAddress(msgspec.Struct, frozen=True):
@@ -82,6 +102,7 @@ class SearchOffice(msgspec.Struct, frozen=True):
     departement: Text = None
     statut_diffusion_etablissement: Text = None
     date_mise_a_jour_insee: Text = None
+    etat_administratif: Text = None
 
 
 class SearchResult(msgspec.Struct, frozen=True):
@@ -89,8 +110,8 @@ class SearchResult(msgspec.Struct, frozen=True):
 
     siren: str
     siege: SearchOffice
-    etat_administratif: str
     statut_diffusion: str
+    etat_administratif: Text = None
     nom_raison_sociale: Text = None
     nature_juridique: Text = None
     activite_principale: Text = None
@@ -128,9 +149,14 @@ def company_of_office(office: InseeOffice) -> Company:
     open_office = is_diffusible("statutDiffusionEtablissement", office.statutDiffusionEtablissement)
     open_unit = is_diffusible("uniteLegale.statutDiffusionUniteLegale", unit.statutDiffusionUniteLegale)
     treated = max(unit.dateDernierTraitementUniteLegale or "", office.dateDernierTraitementEtablissement or "")
-    brand = office.current.enseigne1Etablissement
     siret = siret_of("siret", office.siret)
-    name = unit.denominationUniteLegale or unit.denominationUsuelle1UniteLegale or brand or ""
+    name = named(
+        unit.categorieJuridiqueUniteLegale or "",
+        (unit.denominationUniteLegale, unit.denominationUsuelle1UniteLegale),
+        office.current.enseigne1Etablissement,
+        unit.person,
+    )
+    state = office.current.etatAdministratifEtablissement if office.etablissementSiege else ""
     code, in_list = activity(
         unit.activitePrincipaleUniteLegale or "",
         unit.nomenclatureActivitePrincipaleUniteLegale or "",
@@ -139,7 +165,7 @@ def company_of_office(office: InseeOffice) -> Company:
     return Company(
         siren=siret[:9],
         siret=siret,
-        name=public_name(name, diffusible=open_office and open_unit),
+        name=(name or None) if open_office and open_unit else None,
         naf=code,
         naf_nomenclature=in_list,
         legal_form=given(unit.categorieJuridiqueUniteLegale),
@@ -149,7 +175,9 @@ def company_of_office(office: InseeOffice) -> Company:
         postal_code=given(address.codePostalEtablissement),
         departement="",
         created_on=day("uniteLegale.dateCreationUniteLegale", unit.dateCreationUniteLegale or ""),
-        active=is_active("uniteLegale.etatAdministratifUniteLegale", unit.etatAdministratifUniteLegale),
+        active=is_active(
+            "uniteLegale.etatAdministratifUniteLegale", unit.etatAdministratifUniteLegale or "", state or ""
+        ),
         diffusible=open_office and open_unit,
         source="insee_api",
         observed_at=instant("dateDernierTraitementEtablissement", treated),
@@ -166,15 +194,16 @@ def company_of_result(result: SearchResult) -> Company:
     if not seat.siret:
         raise Unusable("siege.siret", "SIRET absent")
     naf = result.activite_principale or ""
+    old_list = "" if naf_code(naf) else "NAFRev1"  # the API does not name the list: its other shapes are of before 2008
     treated = max(result.date_mise_a_jour_insee or "", seat.date_mise_a_jour_insee or "")
-    in_list = REV2 if naf_code(naf) else OLD_LIST  # the API does not name the list
-    code, in_list = activity(naf, in_list, result.activite_principale_naf25 or "")
+    code, in_list = activity(naf, old_list, result.activite_principale_naf25 or "")
+    name = named(result.nature_juridique or "", (result.nom_raison_sociale,), None, ())
     open_seat = is_diffusible("siege.statut_diffusion_etablissement", seat.statut_diffusion_etablissement or "O")
     diffusible = is_diffusible("statut_diffusion", result.statut_diffusion) and open_seat
     return Company(
         siren=siren_of("siren", result.siren),
         siret=siret_of("siege.siret", seat.siret),
-        name=public_name(result.nom_raison_sociale or "", diffusible=diffusible),
+        name=(name or None) if diffusible else None,
         naf=code,
         naf_nomenclature=in_list,
         legal_form=given(result.nature_juridique),
@@ -184,7 +213,7 @@ def company_of_result(result: SearchResult) -> Company:
         postal_code=given(seat.code_postal),
         departement=given(seat.departement),
         created_on=day("date_creation", result.date_creation or ""),
-        active=is_active("etat_administratif", result.etat_administratif),
+        active=is_active("etat_administratif", result.etat_administratif or "", seat.etat_administratif or ""),
         diffusible=diffusible,
         source="recherche_entreprises",
         observed_at=instant("date_mise_a_jour_insee", treated),
@@ -192,17 +221,27 @@ def company_of_result(result: SearchResult) -> Company:
 
 
 def head_offices(offices: list[InseeOffice]) -> list[InseeOffice]:
-    """Of the establishments of an answer, one a company: its head office, else its first active one."""
+    """Of the establishments of an answer, one a company: its head office (of two the active one), else an active one.
+
+    At equal rank the last treated stands, then the first.
+    """
     chosen: dict[str, InseeOffice] = {}
     for office in offices:
         siren = office.siret[:9]
         known = chosen.get(siren)
-        if known is None or _rank(office) < _rank(known):
+        if known is None or _outranks(office, known):
             chosen[siren] = office
     return list(chosen.values())
 
 
+def _outranks(office: InseeOffice, known: InseeOffice) -> bool:
+    if _rank(office) != _rank(known):
+        return _rank(office) < _rank(known)
+    return (known.dateDernierTraitementEtablissement or "") < (office.dateDernierTraitementEtablissement or "")
+
+
 def _rank(office: InseeOffice) -> int:
+    state = office.current.etatAdministratifEtablissement or UNKNOWN
     if office.etablissementSiege:
-        return 0
-    return 1 if office.current.etatAdministratifEtablissement == "A" else 2
+        return HEAD_OFFICES.get(state, HEAD_OFFICES[CLOSED])
+    return OPEN_OFFICE if state == ACTIVE else OPEN_OFFICE + 1

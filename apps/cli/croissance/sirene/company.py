@@ -4,7 +4,7 @@ Identifiers and dates are read here; whether a code is one of its list is for th
 name of the field of its body, `Found.refused` turns that into the place and the words of the file.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -13,20 +13,16 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from france.days import PARIS
-from france.naf import NAF2025, REV2, naf_code
+from france.naf import NAF2025, tells_nothing
 from france.siren import check_siren, check_siret, is_siren, is_siret
-from france.typography import one_line
+from france.sirene import company_name, given, is_of_persons, trade_name
 
 MAX_BATCH: Final = 1000
 """Most items of one `POST /v1/companies:batch`."""
 
-WITHHELD: Final = "[ND]"
-"""What INSEE writes in place of a value it may not publish."""
-
 UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Version of an observation whose source gives none: anything dated is newer."""
 
-NAME_LENGTH: Final = 300
 Source: TypeAlias = Literal["sirene_stock", "insee_api", "recherche_entreprises"]
 Names: TypeAlias = Mapping[str, str]
 """Field of the body → what the file calls it, where that differs."""
@@ -120,11 +116,6 @@ def to_batch_body(companies: Sequence[Company]) -> bytes:
     return _encode(companies)
 
 
-def given(raw: str | None) -> str:
-    """A value, "" when there is none or it is withheld."""
-    return "" if raw is None or raw == WITHHELD else raw
-
-
 def siren_of(field: str, raw: str) -> str:
     """A checked SIREN.
 
@@ -153,18 +144,26 @@ def siret_of(field: str, raw: str) -> str:
     return digits
 
 
-def public_name(raw: str, *, diffusible: bool) -> str | None:
-    """A name on one line, cut where the register cuts it; None when it is withheld or there is none."""
-    return one_line(given(raw))[:NAME_LENGTH] or None if diffusible else None
-
-
 def activity(naf: str, nomenclature: str, naf_2025: str) -> tuple[str, str]:
-    """Code and list. Codes of lists that are no longer in use (before 2008) say nothing today: not given."""
-    if given(naf):
-        in_list = nomenclature or REV2
-        return (naf, in_list) if in_list in {REV2, NAF2025} else ("", "")
-    code = naf_code(given(naf_2025))
-    return (code, NAF2025) if code else ("", "")
+    """Code and list as the file has them, for the register to judge; the NAF 2025 where the first tells nothing."""
+    naf, naf_2025 = given(naf), given(naf_2025)
+    if naf_2025 and (not naf or tells_nothing(naf, nomenclature)):
+        return naf_2025, NAF2025
+    return naf, nomenclature
+
+
+def named(legal_form: str, names: Iterable[str | None], brand: str | None, person: tuple[str | None, ...]) -> str:
+    """What a unit is called, the first of its names that is one; "" when it has none that may be told.
+
+    Args:
+        legal_form: as the file has it.
+        names: those of the unit, the best first.
+        brand: that on the door.
+        person: surname, name in use, first names, pseudonym: given for a natural person only.
+    """
+    if is_of_persons(given(legal_form)) or any(map(given, person)):
+        return trade_name(brand, person)
+    return next((told for name in (*names, brand) if (told := company_name(name))), "")
 
 
 @lru_cache(maxsize=65536)
@@ -198,16 +197,21 @@ def instant(field: str, raw: str) -> datetime:
         raise Unusable(field, f"date et heure attendues (AAAA-MM-JJTHH:MM:SS), reçu « {raw[:40]} »") from None
 
 
-def is_active(field: str, raw: str) -> bool:
+def is_active(field: str, raw: str, office: str) -> bool:
     """The administrative state of a legal unit: A active, C ceased (F closed, as one API says).
 
+    INSEE leaves it empty where the first state is not known: then that of the head office (`office`) tells.
+
     Raises:
-        Unusable: it is none of these.
+        Unusable: it is none of these, or both are empty.
     """
+    raw = raw or office
     if raw == "A":
         return True
     if raw in {"C", "F"}:
         return False
+    if not raw:
+        raise Unusable(field, "état administratif absent: A ou C attendu")
     raise Unusable(field, f"A ou C attendu, reçu « {raw[:40]} »")
 
 

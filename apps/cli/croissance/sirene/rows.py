@@ -8,14 +8,14 @@ from croissance.sirene.company import (
     Unusable,
     activity,
     day,
-    given,
     instant,
     is_active,
     is_diffusible,
-    public_name,
+    named,
     siren_of,
     siret_of,
 )
+from france.sirene import given
 
 Fields: TypeAlias = tuple[str, ...]
 """The values of one row, in the order of the columns asked for; "" for a column the file lacks."""
@@ -46,6 +46,14 @@ UNITS: Final = Columns(
         "dateCreationUniteLegale",
         "nicSiegeUniteLegale",
         "dateDernierTraitementUniteLegale",
+        "nomUniteLegale",
+        "nomUsageUniteLegale",
+        "pseudonymeUniteLegale",
+        "prenom1UniteLegale",
+        "prenom2UniteLegale",
+        "prenom3UniteLegale",
+        "prenom4UniteLegale",
+        "prenomUsuelUniteLegale",
     ),
 )
 OFFICES: Final = Columns(
@@ -70,16 +78,20 @@ UNIT_NAMES: Final[Names] = {
     "postal_code": "codePostalEtablissement",
 }
 
-HEAD_OFFICE: Final = 0
-OPEN_OFFICE: Final = 1
+ACTIVE, CLOSED, UNKNOWN = "A", "F", ""
+HEAD_OFFICES: Final = {ACTIVE: 0, UNKNOWN: 1, CLOSED: 2}
+"""State of a head office → its rank: a file may hold two, of which one is closed."""
+
+OPEN_OFFICE: Final = 3
 
 
 class Office(NamedTuple):
     """What is kept of an establishment while its legal unit is awaited.
 
     Attributes:
-        rank: `HEAD_OFFICE`, or `OPEN_OFFICE` for any other that is active; the lowest rank stands for the company.
+        rank: of `HEAD_OFFICES`, or `OPEN_OFFICE` for any other that is active.
         siret: valid SIRET.
+        state: administrative state as INSEE writes it.
         commune: INSEE commune.
         postal_code: postal code.
         brand: name on the door.
@@ -89,11 +101,18 @@ class Office(NamedTuple):
 
     rank: int
     siret: str
+    state: str
     commune: str
     postal_code: str
     brand: str
     diffusion: str
     treated: str
+
+    def outranks(self, other: "Office") -> bool:
+        """Whether this one stands for the company rather than `other`: lower rank, then later treated, then first."""
+        if self.rank != other.rank:
+            return self.rank < other.rank
+        return (other.treated, self.siret) < (self.treated, other.siret)
 
 
 def office_of(fields: Fields) -> Office | None:
@@ -104,12 +123,12 @@ def office_of(fields: Fields) -> Office | None:
     """
     siret, seat, state, diffusion, commune, postal_code, brand, treated = fields
     if seat in {"true", "True", "TRUE", "1"}:
-        rank = HEAD_OFFICE
-    elif state == "A":
+        rank = HEAD_OFFICES.get(state, HEAD_OFFICES[CLOSED])
+    elif state == ACTIVE:
         rank = OPEN_OFFICE
     else:
         return None
-    return Office(rank, siret_of("siret", siret), commune, postal_code, brand, diffusion, treated)
+    return Office(rank, siret_of("siret", siret), state, commune, postal_code, brand, diffusion, treated)
 
 
 def company_of_unit(fields: Fields, office: Office | None) -> Company:
@@ -119,22 +138,24 @@ def company_of_unit(fields: Fields, office: Office | None) -> Company:
         Unusable: an identifier or a date is not valid, or nothing says whether the company is active or may be named.
     """
     siren, diffusion, state, name, legal_form, naf, headcount, usual, nomenclature, naf_2025, *rest = fields
-    category, created, nic, treated = rest
+    category, created, nic, treated, *person = rest
     diffusible = is_diffusible("statutDiffusionUniteLegale", diffusion)
     if office is None:
         if not nic:
             raise Unusable("nicSiegeUniteLegale", "siège inconnu: ni NIC du siège, ni établissement dans le fichier")
-        siret, commune, postal_code, brand = siren + nic, "", "", ""
+        siret, seat_state, commune, postal_code, brand = siren + nic, "", "", "", ""
     else:
-        _, siret, commune, postal_code, brand, office_diffusion, office_treated = office
+        rank, siret, office_state, commune, postal_code, brand, office_diffusion, office_treated = office
+        seat_state = office_state if rank != OPEN_OFFICE else ""
         diffusible = diffusible and is_diffusible("statutDiffusionEtablissement", office_diffusion)
         treated = max(treated, office_treated)
     siren = siren_of("siren", siren)
     code, in_list = activity(naf, nomenclature, naf_2025)
+    called = named(legal_form, (name, usual), brand, tuple(person)) if diffusible else ""
     return Company(
         siren=siren,
         siret=siret_of("nicSiegeUniteLegale", siret),
-        name=public_name(name or usual or brand, diffusible=diffusible),
+        name=called or None,
         naf=code,
         naf_nomenclature=in_list,
         legal_form=given(legal_form),
@@ -144,7 +165,7 @@ def company_of_unit(fields: Fields, office: Office | None) -> Company:
         postal_code=given(postal_code),
         departement="",
         created_on=day("dateCreationUniteLegale", created),
-        active=is_active("etatAdministratifUniteLegale", state),
+        active=is_active("etatAdministratifUniteLegale", state, seat_state),
         diffusible=diffusible,
         source="sirene_stock",
         observed_at=instant("dateDernierTraitementUniteLegale", treated),

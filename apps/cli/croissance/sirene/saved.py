@@ -1,5 +1,6 @@
 """Saved answers of the public APIs: Sirene 3.11 (`/siret`, one or many) and Recherche d'entreprises (`/search`)."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from croissance.sirene.answers import (
     head_offices,
 )
 from croissance.sirene.company import Company, Found, Names, Refused, Unusable
-from croissance.sirene.table import UnreadableFile
+from croissance.sirene.opening import UnreadableFile, fault_of, shown
 
 Record = TypeVar("Record")
 
@@ -26,6 +27,9 @@ UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Largest answer read: the APIs give pages of at most a few megabytes."""
+
+
+_MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -40,6 +44,7 @@ class _Answer(msgspec.Struct, frozen=True):
     results: tuple[msgspec.Raw, ...] | None = None
 
 
+_UNUSABLE: Final = "enregistrement inutilisable: valeur absente, ou autre que celles de cette API"
 _ABSENT: Final = (b"", b"null")
 _office = msgspec.json.Decoder(InseeOffice).decode
 _result = msgspec.json.Decoder(SearchResult).decode
@@ -61,9 +66,9 @@ def read_api(path: Path) -> Iterator[Found | Refused]:
     if bytes(answer.etablissement) not in _ABSENT:
         return _establishments(path, (answer.etablissement,))
     if answer.header.statut != 200:
-        raise UnreadableFile(f"{path.name}: réponse d'erreur {answer.header.statut} ({answer.header.message})")
+        raise UnreadableFile(f"{shown(path)}: réponse d'erreur {answer.header.statut} ({answer.header.message})")
     raise UnreadableFile(
-        f"{path.name}: forme inconnue; attendu « etablissement », « etablissements » (API Sirene 3.11) "
+        f"{shown(path)}: forme inconnue; attendu « etablissement », « etablissements » (API Sirene 3.11) "
         "ou « results » (Recherche d'entreprises)"
     )
 
@@ -71,12 +76,22 @@ def read_api(path: Path) -> Iterator[Found | Refused]:
 def _read(path: Path) -> _Answer:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UnreadableFile(f"{path.name}: plus de {MAX_BYTES // 1024 // 1024} Mo")
-        return msgspec.json.decode(path.read_bytes(), type=_Answer)
+            raise UnreadableFile(f"{shown(path)}: plus de {MAX_BYTES // 1024 // 1024} Mo")
+        return msgspec.json.decode(_utf8(path.read_bytes()), type=_Answer)
     except OSError as error:
-        raise UnreadableFile(f"{path.name}: lecture impossible ({error})") from error
+        raise UnreadableFile(f"{shown(path)}: {fault_of(error)}") from error
     except UNREADABLE as error:
-        raise UnreadableFile(f"{path.name}: JSON inutilisable ({error})") from error
+        raise UnreadableFile(
+            f"{shown(path)}: JSON inutilisable: fichier abîmé ou coupé, ou réponse d'une autre API"
+        ) from error
+
+
+def _utf8(content: bytes) -> bytes:
+    """A JSON document as UTF-8 without a mark: Windows saves what a command prints with one, or as UTF-16."""
+    for mark, encoding in _MARKS.items():
+        if content.startswith(mark):
+            return content.decode(encoding).encode()
+    return content
 
 
 def _results(path: Path, records: tuple[msgspec.Raw, ...]) -> Iterator[Found | Refused]:
@@ -106,12 +121,12 @@ def _decoded(path: Path, number: int, record: msgspec.Raw, decode: Callable[[msg
     try:
         return decode(record)
     except UNREADABLE as error:
-        reason, _, where = str(error).partition(" - at `$.")
-        return Refused(path.name, number, "", where.rstrip("`"), f"enregistrement inutilisable: {reason}")
+        where = str(error).partition(" - at `$.")[2].rstrip("`")
+        return Refused(shown(path), number, "", where, _UNUSABLE)
 
 
 def _found(path: Path, number: int, identifier: str, read: Callable[[], Company], names: Names) -> Found | Refused:
     try:
-        return Found(path.name, number, names, read())
+        return Found(shown(path), number, names, read())
     except Unusable as fault:
-        return Refused(path.name, number, identifier[:14], fault.field, fault.reason)
+        return Refused(shown(path), number, identifier[:14], fault.field, fault.reason)

@@ -13,27 +13,29 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
 from croissance.sirene.company import Found, Refused, Unusable, siren_of
-from croissance.sirene.rows import HEAD_OFFICE, OFFICES, UNIT_NAMES, UNITS, Fields, Office, company_of_unit, office_of
+from croissance.sirene.opening import shown
+from croissance.sirene.rows import OFFICES, UNIT_NAMES, UNITS, Fields, Office, company_of_unit, office_of
 from croissance.sirene.table import check_header, is_sorted, rows
 
 Outcomes: TypeAlias = Iterator[Found | Refused]
 
-_INDEX: Final = """create table offices (siren integer primary key, rank integer, siret text, commune text,
-    postal_code text, brand text, diffusion text, treated text)"""
-_ADD: Final = """insert into offices values (?, ?, ?, ?, ?, ?, ?, ?)
-    on conflict (siren) do update set rank = excluded.rank, siret = excluded.siret, commune = excluded.commune,
-        postal_code = excluded.postal_code, brand = excluded.brand, diffusion = excluded.diffusion,
-        treated = excluded.treated
-    where excluded.rank < offices.rank"""
-_FIND: Final = "select rank, siret, commune, postal_code, brand, diffusion, treated from offices where siren = ?"
+_INDEX: Final = """create table offices (siren integer primary key, rank integer, siret text, state text,
+    commune text, postal_code text, brand text, diffusion text, treated text)"""
+_ADD: Final = """insert into offices values (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    on conflict (siren) do update set rank = excluded.rank, siret = excluded.siret, state = excluded.state,
+        commune = excluded.commune, postal_code = excluded.postal_code, brand = excluded.brand,
+        diffusion = excluded.diffusion, treated = excluded.treated
+    where (excluded.rank, offices.treated, excluded.siret) < (offices.rank, excluded.treated, offices.siret)"""
+_FIND: Final = "select rank, siret, state, commune, postal_code, brand, diffusion, treated from offices where siren = ?"
 _CHUNK: Final = 10_000
 
 
 def read_sirene(unites: Path, etablissements: Path | None = None) -> Outcomes:
-    """The companies of `StockUniteLegale`, each with its head office, or first active establishment, if given.
+    """The companies of `StockUniteLegale`, each with its head office, or an active establishment, if given.
 
-    One company a legal unit, ceased ones included; a refusal a line that cannot be used, of either file. Plain, gzip
-    and zip files are read. Without `etablissements` the SIRET is made of `nicSiegeUniteLegale`, the place is unknown.
+    Of two head offices the active one is taken. One company a legal unit, ceased ones included; a refusal a line that
+    cannot be used, of either file. Plain, gzip and zip files are read. Without `etablissements` the SIRET is made of
+    `nicSiegeUniteLegale`, the place is unknown.
 
     Raises:
         UnreadableFile: at once, when a file cannot be read or its header lacks a required column.
@@ -137,7 +139,7 @@ def _representatives(path: Path) -> Iterator[Office | Refused]:
             if best is not None:
                 yield best
             best = office
-        elif office.rank == HEAD_OFFICE and best.rank != HEAD_OFFICE:
+        elif office.outranks(best):
             best = office
     if best is not None:
         yield best
@@ -145,10 +147,10 @@ def _representatives(path: Path) -> Iterator[Office | Refused]:
 
 def _company(path: Path, number: int, fields: Fields, office: Office | None) -> Found | Refused:
     try:
-        return Found(path.name, number, UNIT_NAMES, company_of_unit(fields, office))
+        return Found(shown(path), number, UNIT_NAMES, company_of_unit(fields, office))
     except Unusable as fault:
         return _refused(path, number, fields, fault)
 
 
 def _refused(path: Path, number: int, fields: Fields, fault: Unusable) -> Refused:
-    return Refused(path.name, number, fields[0][:14], fault.field, fault.reason)
+    return Refused(shown(path), number, fields[0][:14], fault.field, fault.reason)

@@ -1,17 +1,14 @@
 """Large CSV files, line by line: flat memory, and a broken line costs that line only."""
 
 import csv
-import gzip
-import zipfile
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from common.declare.errors import CroissanceError
 from croissance.sirene.company import Refused
+from croissance.sirene.opening import Readable, UnreadableFile, opened, shown
 from croissance.sirene.rows import Columns, Fields
 
 MAX_LINE: Final = 65536
@@ -20,25 +17,12 @@ MAX_LINE: Final = 65536
 CONTINUATIONS: Final = 5
 """A quoted value may run over so many more lines; beyond that its quote counts as unbalanced."""
 
-_BUFFER: Final = 1 << 20
 _NEWLINE: Final = 10
 _MARK: Final = b"\xef\xbb\xbf"
 
 
-class UnreadableFile(CroissanceError):
-    """A file that cannot be imported at all; the text, in French, names what is wrong and what would be right."""
-
-
 Rows: TypeAlias = Iterator[tuple[int, Fields] | Refused]
 """Line number and values of each good line, a refusal for each other."""
-
-
-class Readable(Protocol):
-    """An open file of bytes."""
-
-    def readline(self, size: int, /) -> bytes:
-        """The next line, or its first `size` bytes; b"" at the end."""
-        ...
 
 
 class _Layout(NamedTuple):
@@ -59,40 +43,15 @@ class _LineError(Exception):
         self.identifier = identifier
 
 
-@contextmanager
-def opened(path: Path) -> Generator[Readable]:
-    """Open a plain, gzip or zip file (its first CSV) for reading bytes.
-
-    Raises:
-        UnreadableFile: it cannot be opened or read, or a zip holds no CSV.
-    """
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                member = next((name for name in archive.namelist() if name.lower().endswith(".csv")), None)
-                if member is None:
-                    raise UnreadableFile(f"{path.name}: aucun fichier CSV dans cette archive")
-                with archive.open(member) as file:
-                    yield file
-        elif path.suffix == ".gz":
-            with gzip.open(path, "rb") as file:
-                yield file
-        else:
-            with path.open("rb", buffering=_BUFFER) as file:
-                yield file
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UnreadableFile(f"{path.name}: lecture impossible ({error})") from error
-
-
 def rows(path: Path, columns: Columns) -> Rows:
-    """The rows of a CSV file (UTF-8, comma or semicolon), as the values of `columns`.
+    """The rows of a CSV file (UTF-8; comma, semicolon or tab), as the values of `columns`.
 
     Columns are found by their header: their order and any other column do not matter, an optional one may be missing.
     A line that is not UTF-8, has a NUL, another number of fields than the header or an unbalanced quote is refused;
     the next line is read as if it had not been there.
 
     Raises:
-        UnreadableFile: the file cannot be read, or its header lacks a required column.
+        UnreadableFile: the file cannot be read, or its header lacks a required column or has one twice.
     """
     with opened(path) as file:
         layout = _layout(path, columns, file.readline(MAX_LINE))
@@ -103,7 +62,7 @@ def rows(path: Path, columns: Columns) -> Rows:
             try:
                 fields, taken = _fields(file, waiting, raw, layout)
             except _LineError as error:
-                yield Refused(path.name, number, error.identifier, "", error.reason)
+                yield Refused(shown(path), number, error.identifier, "", error.reason)
                 continue
             if fields is not None:
                 yield number, layout.pick(fields)
@@ -114,7 +73,7 @@ def check_header(path: Path, columns: Columns) -> None:
     """Refuse a file whose header does not have what `rows` needs.
 
     Raises:
-        UnreadableFile: the file cannot be read, or a required column is missing.
+        UnreadableFile: the file cannot be read, or a required column is missing, or one is there twice.
     """
     with opened(path) as file:
         _layout(path, columns, file.readline(MAX_LINE))
@@ -143,20 +102,31 @@ def _layout(path: Path, columns: Columns, header: bytes) -> _Layout:
     """The layout that a header announces.
 
     Raises:
-        UnreadableFile: a required column is missing: names it, and what was found instead.
+        UnreadableFile: the file is empty or no text, or a column is missing or twice there: names it.
     """
+    if not header.strip():
+        raise UnreadableFile(f"{shown(path)}: fichier vide, ou sans en-tête en ligne 1")
+    if b"\r" in header.rstrip(b"\r\n"):
+        raise UnreadableFile(
+            f"{shown(path)}: fins de ligne d'un ancien Mac (CR seul); à enregistrer avec des fins de ligne LF ou CRLF"
+        )
     try:
         text = header.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise UnreadableFile(f"{path.name}, ligne 1: en-tête illisible, un texte UTF-8 est attendu") from None
-    delimiter = ";" if text.count(";") > text.count(",") else ","
+        text = "\0"
+    if "\0" in text:
+        raise UnreadableFile(f"{shown(path)}, ligne 1: en-tête illisible, un texte UTF-8 est attendu (« CSV UTF-8 »)")
+    delimiter = max(",;\t", key=text.count)
     names = [name.strip().strip('"') for name in text.split(delimiter)]
     missing = [name for name in columns.required if name not in names]
     if missing:
         found = ", ".join(name[:40] for name in names[:8]) or "rien"
         raise UnreadableFile(
-            f"{path.name}, ligne 1: colonne obligatoire absente: {', '.join(missing)} (trouvé: {found}…)"
+            f"{shown(path)}, ligne 1: colonne obligatoire absente: {', '.join(missing)} (trouvé: {found}…)"
         )
+    twice = [name for name in (*columns.required, *columns.optional) if names.count(name) > 1]
+    if twice:
+        raise UnreadableFile(f"{shown(path)}, ligne 1: colonne en double: {', '.join(twice)}")
     places = [names.index(name) if name in names else len(names) for name in (*columns.required, *columns.optional)]
     return _Layout(delimiter, len(names), places[0], itemgetter(*places))
 

@@ -1,6 +1,10 @@
-"""Raw values to a `RegisterCompany`: what every door goes through. Blank means "not given"."""
+"""Raw values to a `RegisterCompany`: what every door goes through. Blank means "not given".
 
-from datetime import date, datetime
+A code that is in none of INSEE's lists is completed when there is one way to (`1000` is `01000`, a former commune is
+the one it went up in), else refused with its field.
+"""
+
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -11,17 +15,23 @@ from france.geography import (
     departement_of_commune,
     departement_of_postal_code,
     is_abroad,
-    known_departement,
+    read_commune,
+    read_departement,
+    read_postal_code,
 )
-from france.naf import NAF2025, REV2, naf_code
+from france.legal_forms import legal_form as form_of_list
+from france.naf import NAF2025, REV2, activity
 from france.siren import check_siren, check_siret, is_siren, is_siret
-from france.typography import one_line
+from france.sirene import company_name, given
 
-WITHHELD: Final = "[ND]"
-"""What INSEE writes in place of a value it may not publish."""
+EARLIEST_CREATION: Final = date(1600, 1, 1)
+"""The oldest companies of the register go back to the 17th century; an older date is a slip of the pen."""
 
-NAME_LENGTH: Final = 300
-_LEGAL_FORM_DIGITS: Final = 4
+CREATED_AHEAD: Final = timedelta(days=366)
+"""INSEE registers units that will exist from a coming date, within the year."""
+
+EARLIEST_OBSERVATION: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""What a source without dates counts as; the register itself began in 1973."""
 
 
 class Unusable(ValueError):
@@ -51,12 +61,13 @@ def observation_of(
     diffusible: bool,
     source: Source,
     observed_at: datetime,
+    now: datetime,
     accounts: Accounts | None = None,
 ) -> RegisterCompany:
-    """Check and normalise what a source says of a company; a SIREN of None is that of the SIRET.
+    """Check and normalise what a source says of a company, `now`; a SIREN of None is that of the SIRET.
 
     Raises:
-        Unusable: an identifier is not valid, or a code is none of its list.
+        Unusable: an identifier is not valid, a code is none of its list, or a date is out of all range.
     """
     if siren is not None and not is_siren(siren):
         siren, reason = check_siren(siren)
@@ -70,12 +81,16 @@ def observation_of(
         siren = siret[:9]
     elif siren != siret[:9]:
         raise Unusable("siret", f"le SIRET {siret} n'appartient pas au SIREN {siren}")
+    if created_on is not None and not EARLIEST_CREATION <= created_on <= now.date() + CREATED_AHEAD:
+        raise Unusable("created_on", f"date de création invraisemblable: {created_on.isoformat()}")
+    if observed_at < EARLIEST_OBSERVATION:
+        raise Unusable("observed_at", "date d'observation invraisemblable: avant 1970")
     code, in_list = _activity(naf, nomenclature)
     commune, departement = _place(commune, postal_code, departement)
     return RegisterCompany(
         siren,
         siret,
-        public_name(name) if diffusible else None,
+        (company_name(name) or None) if diffusible else None,
         code,
         in_list,
         _legal_form(legal_form),
@@ -92,52 +107,53 @@ def observation_of(
     )
 
 
-def public_name(raw: str) -> str | None:
-    """A name on one line, without control characters, at most `NAME_LENGTH` long; None when there is none."""
-    if not raw or raw == WITHHELD:
-        return None
-    return one_line(raw)[:NAME_LENGTH] or None
-
-
 @lru_cache(maxsize=8192)
 def _activity(naf: str, nomenclature: str) -> tuple[str, str]:
-    """Code and list. Codes of lists that are no longer in use (before 2008) say nothing today: not given."""
-    if naf and naf != WITHHELD:
-        in_list = nomenclature or REV2
-        if in_list not in {REV2, NAF2025}:
-            return "", ""
-        code = naf_code(naf)
-        if not code:
-            raise Unusable("naf", f"code NAF attendu (62.01Z), reçu « {naf[:40]} »")
-        return code, in_list
-    return "", ""
+    """Code and list. What tells nothing today (lists of before 2008, no activity assigned yet) is not given."""
+    found = activity(given(naf), nomenclature)
+    if found.fault == "naf":
+        raise Unusable("naf", f"code NAF attendu (62.01Z), d'une liste de l'Insee, reçu « {naf[:40]} »")
+    if found.fault:
+        raise Unusable(
+            "naf_nomenclature",
+            f"{REV2} ou {NAF2025} attendu, selon le code: « {naf[:40]} » n'est pas de « {nomenclature[:40]} »",
+        )
+    return found.code, found.nomenclature
 
 
 @lru_cache(maxsize=65536)
 def _place(commune: str, postal_code: str, departement: str) -> tuple[str, str]:
     """Commune and département: by the commune, else by the postal code, else as given."""
-    if not commune or commune == WITHHELD:
-        commune = commune_of_postal_code(postal_code)
-    if commune:
-        found = departement_of_commune(commune)
-        if not found and not is_abroad(commune):
-            raise Unusable("commune", f"code commune Insee attendu (75102), reçu « {commune[:40]} »")
-        return commune, found
-    return "", departement_of_postal_code(postal_code) or known_departement(departement)
+    commune, postal_code, departement = given(commune), given(postal_code), given(departement)
+    place = read_commune(commune)
+    if commune and not place:
+        raise Unusable("commune", f"code commune Insee attendu (75102), reçu « {commune[:40]} »")
+    if is_abroad(place):
+        return place, ""
+    post, part = read_postal_code(postal_code), read_departement(departement)
+    if postal_code and not post:
+        raise Unusable("postal_code", f"code postal français attendu (75002), reçu « {postal_code[:40]} »")
+    if departement and not part:
+        raise Unusable("departement", f"code de département attendu (75, 2A, 974), reçu « {departement[:40]} »")
+    place = place or commune_of_postal_code(post)
+    if place:
+        return place, departement_of_commune(place)
+    return "", departement_of_postal_code(post) or part
 
 
 @lru_cache(maxsize=1024)
 def _legal_form(raw: str) -> str:
-    if not raw or raw == WITHHELD:
-        return ""
-    if len(raw) == _LEGAL_FORM_DIGITS and raw.isascii() and raw.isdigit():
-        return raw
-    raise Unusable("legal_form", f"catégorie juridique à 4 chiffres attendue, reçu « {raw[:40]} »")
+    form = form_of_list(given(raw))
+    if given(raw) and not form:
+        raise Unusable(
+            "legal_form", f"catégorie juridique à 4 chiffres de la liste Insee attendue, reçu « {raw[:40]} »"
+        )
+    return form
 
 
 def _one_of(field: str, raw: str, known: dict[str, int] | dict[str, str]) -> str:
-    if not raw or raw in known:
-        return raw
-    if raw == WITHHELD:
+    if not given(raw):
         return ""
+    if raw in known:
+        return raw
     raise Unusable(field, f"valeurs possibles: {', '.join(known)}; reçu « {raw[:40]} »")
