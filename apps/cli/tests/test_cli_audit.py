@@ -1,7 +1,8 @@
 """The audit finds each kind of fault. Logs and tables are made by hand: the checker is what is under test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from croissance.audit import line
 from croissance.proof.database import Place, Position, Row, Schema
-from croissance.proof.equations import DIAGNOSED, WANTED, Chain, read_content
+from croissance.proof.equations import DIAGNOSED, WANTED, Chain, check_messages, read_content, template_of
 from croissance.proof.findings import Findings
 from croissance.proof.log import Fact, PartitionLog, Receiver, short
 from croissance.proof.mechanism import Marks, check_consumer, check_order, check_publishing, compare_outbox
@@ -256,6 +257,19 @@ def test_effects_follow_their_causes_per_company(causes: list[str], keys: list[s
     assert findings.faults["out_of_order"] == wrong
 
 
+def test_one_id_in_two_topics_makes_no_disorder() -> None:
+    """A cause is an event of a topic that the service reads; one that two such topics have is left out."""
+    findings = Findings()
+    logs = {
+        "companies": partition(topic("", "companies"), ["a", "b"], ["x", "y"], ["1", "1"]),
+        "labels": partition(topic("", "labels"), ["b", "a"], ["z", "z"], ["1", "1"]),
+        "diagnostic": partition(OUT, ["d", "e"], ["a", "b"], ["1", "1"]),
+        "vouchers": partition(topic("", "vouchers"), ["f", "g"], ["b", "a"], ["1", "1"]),
+    }
+    check_order(findings, logs)
+    assert (findings.checked["causes"], faults(findings)) == (2, {})
+
+
 def test_marks_tell_repeats_and_what_is_missing() -> None:
     some, others = Marks(), Marks()
     some.add([1, 2, 257, 2])
@@ -312,6 +326,75 @@ def test_a_diagnosis_without_answer_must_be_joined_unless_it_waits_or_is_held() 
         assert chain.unanswered == []
 
 
+def told(*facts: Any) -> Chain:
+    """The chain after these facts of labels, vouchers or notifications, all applied by notifications."""
+    names = ("labels", "vouchers", "notifications")
+    schema = Schema("notifications", "notifications")
+    schema.positions |= {Place(topic("", name), 0): Position(9, 0, 9) for name in names}
+    logs = {name: PartitionLog(topic("", name), 0) for name in names}
+    for each in facts:
+        logs[each.name.partition(".")[0]].facts.append(each)
+    chain = Chain(Findings(), {"notifications": schema})
+    chain.partition(logs)
+    return chain
+
+
+class Rows:
+    """A connection to a table of messages: (cause, siren, template)."""
+
+    def __init__(self, *messages: tuple[str, str, str]) -> None:
+        self.messages = list(messages)
+
+    @asynccontextmanager
+    async def transaction(self, **_: Any) -> AsyncGenerator[None]:
+        yield
+
+    async def cursor(self, _: str) -> "Rows":
+        return self
+
+    async def fetch(self, size: int) -> list[tuple[str, str, str]]:
+        taken, self.messages = self.messages[:size], self.messages[size:]
+        return taken
+
+    async def fetchval(self, _: str) -> int:
+        return 0
+
+
+async def after_messages(chain: Chain, *messages: tuple[str, str, str]) -> dict[str, int]:
+    schema = chain.schemas["notifications"]
+    await check_messages(Rows(*messages), chain.findings, schema, chain, whole=True)
+    return faults(chain.findings)
+
+
+REQUESTED = {"voucher_id": "v"}
+
+
+async def test_two_facts_of_one_id_need_two_messages() -> None:
+    """As one idempotency key at labels and vouchers made them: told by id alone, the audit missed 20 legal mails."""
+
+    def chain() -> Chain:
+        requested = fact("vouchers.VoucherRequested", 1, "e1", "e1", REQUESTED)
+        return told(fact("labels.LabelApplied", 1, "e1", "e1"), requested)
+
+    applied, deposited = ("e1", "111", "label_applied"), ("e1", "111", "voucher_requested")
+    assert await after_messages(chain(), applied, deposited) == {}
+    assert await after_messages(chain(), applied) == {"lost": 1}
+    assert await after_messages(chain(), applied, applied, deposited) == {"duplicated": 1}
+
+
+async def test_one_id_of_two_companies_is_no_double() -> None:
+    applied = fact("labels.LabelApplied", 1, "e1", "e1")
+    chain = told(applied, applied._replace(sequence=2, key="222"))
+    messages = (("e1", "111", "label_applied"), ("e1", "222", "label_applied"))
+    assert await after_messages(chain, *messages) == {}
+
+
+def test_an_outcome_is_that_of_one_message() -> None:
+    sent = "notifications.NotificationSent"
+    outcomes = [fact(sent, n, f"n{n}", "c", {"cause": "e1", "template": t}) for n, t in enumerate(("a", "b", "a"), 1)]
+    assert (told(*outcomes[:2]).delivered.repeated(), told(*outcomes).delivered.repeated()) == (0, 1)
+
+
 def test_a_voucher_granted_twice_is_a_double() -> None:
     chain, logs = chain_of()
     logs["vouchers"] = PartitionLog(topic("", "vouchers"), 0)
@@ -338,6 +421,9 @@ def test_the_wiring_is_that_of_the_declarations() -> None:
     assert {name: tuple(sorted(consumes)) for name, consumes in declared.items()} == CONSUMES
     told = {f"{producer}.{kind.__name__}" for producer, kinds in declared["notifications"].items() for kind in kinds}
     assert told == TOLD
+    rules = [rule for kind in installed_services()["notifications"].aggregates for rule in kind.rules]
+    templates = {rule.input.__name__: name for rule in rules if (name := getattr(rule.decide, "template", None))}
+    assert {name: template_of(f"any.{name}") for name in templates} == templates
 
 
 def test_the_line_for_people_says_all() -> None:

@@ -134,6 +134,31 @@ class TestForeignTopics:
         assert (again.fresh, again.duplicates) == (1, 3)
         assert (await guest(begin, "k")).names == ("1", "2", "1")
 
+    async def test_what_says_something_else_under_a_known_id_is_told_and_not_dropped(self, open_service: Open) -> None:
+        codec, begin = await open_service(INN)
+        one, other, third = (self.written(codec, b"1", offset=n) for n in range(3))
+        other = other._replace(value=b'{"name":"another"}')
+        third = third._replace(key=b"other")
+        again = one._replace(offset=3, headers=(*one.headers, ("traceparent", b"00-1-1-01")))
+
+        first = await self.apply(codec, begin, one, other)
+        second = await self.apply(codec, begin, one, other, third, again)
+
+        assert [letter.record.offset for letter in first.dead] == [1]
+        assert [letter.record.offset for letter in second.dead] == [2]
+        assert (first.fresh, second.fresh, second.duplicates) == (1, 0, 2)
+        assert "says something else" in first.dead[0].reason
+        assert (await guest(begin, "k")).names == ("1",)
+
+    async def test_a_record_whose_content_was_not_kept_counts_as_known(self, open_service: Open) -> None:
+        codec, begin = await open_service(INN)
+        async with begin() as transaction:
+            await transaction.admit({("cci-lyon", "1"): b""})
+
+        report = await self.apply(codec, begin, self.written(codec, b"1"))
+
+        assert (report.fresh, report.duplicates, report.dead) == (0, 1, [])
+
     async def test_two_processes_with_the_same_records_apply_them_once(self, open_service: Open) -> None:
         codec, begin = await open_service(INN)
         batch = [self.written(codec, b"%d" % n, offset=n) for n in range(20)]
@@ -170,12 +195,15 @@ class TestForeignTopics:
 
         assert [letter.reason for letter in report.dead] == ["header ce_id is missing, too long or not UTF-8"]
 
-    def test_a_message_has_the_id_of_its_writer_and_its_own(self) -> None:
+    def test_a_message_has_the_id_of_its_writer_of_its_own_and_of_what_it_says(self) -> None:
         codec = Codec(INN, writers=("cci-lyon", "banque"))
-        told = [codec.decode(self.written(codec, b"1", writer=writer), 1, NOW) for writer in ("cci-lyon", "banque")]
+        records = [self.written(codec, b"1", writer=writer) for writer in ("cci-lyon", "banque")]
+        records += [records[0]._replace(value=b'{"name":"another"}'), records[0]._replace(offset=9)]
+        told = [codec.decode(record, 1, NOW) for record in records]
 
-        assert len({message.id for message in told if message is not None}) == 2
-        assert [message.time for message in told if message is not None] == [NOW, NOW]
+        ids = [message.id for message in told if message is not None]
+        assert (len({*ids[:3]}), ids[3]) == (3, ids[0])
+        assert [message.time for message in told if message is not None] == [NOW] * 4
 
 
 class TestOutputs:

@@ -67,13 +67,13 @@ async def test_a_foreign_record_is_admitted_by_one_of_two(open_service: Open) ->
 
     async def admit() -> None:
         async with begin() as transaction:
-            await transaction.admit([("cci", "1")])
+            await transaction.admit({("cci", "1"): b"content"})
 
     await admit()
     with pytest.raises(Conflict):
         await admit()
     async with begin() as transaction:
-        assert await transaction.arrived([("cci", "1"), ("cci", "2")]) == {("cci", "1")}
+        assert await transaction.arrived([("cci", "1"), ("cci", "2")]) == {("cci", "1"): b"content"}
 
 
 async def test_a_state_that_another_saved_is_not_saved_over(open_service: Open) -> None:

@@ -10,7 +10,9 @@ import msgspec
 
 from common.core import clock
 from common.core.unit_of_work import Changes
+from common.declare.errors import Unstorable
 from common.postgres.connections import Connection
+from common.postgres.rows import affected
 from notifications.contacts.model import ContactErased, ContactSaved, ContactUnsubscribed
 from notifications.messages.model import MessageToSend, Settled, pending_key
 from notifications.messages.planning import WEEK, Contact, Mail, Waiting, plan
@@ -48,10 +50,20 @@ ADD_MESSAGES: Final = """insert into messages_to_send
     from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[])
         with ordinality m (siren, cause, template, legal, fact, deadline, region, place)
     on conflict do nothing"""
+OTHER_FACT: Final = """select m.siren, m.cause, m.template, u.template as told
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) u (siren, cause, template, fact)
+        join messages_to_send m using (siren, cause)
+    where m.template <> u.template or m.fact <> u.fact limit 1"""
 
 
 async def _add_messages(connection: Connection, messages: Sequence[MessageToSend]) -> None:
-    """Insert a batch in one statement; microseconds keep the order in which the facts were decided."""
+    """Insert a batch in one statement; microseconds keep the order in which the facts were decided.
+
+    A fact that has its message already is left out, if it is the same one, as far as it is still kept.
+
+    Raises:
+        Unstorable: another fact of the company has the same cause: its message would be lost without a word.
+    """
     encode = _encode
     shared: dict[bytes, bytes] = {}
     rows: list[tuple[object, ...]] = []
@@ -64,7 +76,12 @@ async def _add_messages(connection: Connection, messages: Sequence[MessageToSend
         rows.append((siren, cause, template, legal, told, deadline, region))
     if shared:
         await _add_shared(connection, shared)
-    await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())
+    if affected(await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())) != len(rows):
+        compared = [(siren, cause, template, told) for siren, cause, template, _, told, *_ in rows]
+        other = await connection.fetchrow(OTHER_FACT, *_columns(compared))
+        if other is not None:
+            siren, cause, template, told = other
+            raise Unstorable(f"{cause} is the cause of the message {template} of {siren}: not of this one, {told}")
 
 
 KNOWN_FACTS: Final = "select digest from shared_facts where digest = any($1::bytea[])"
@@ -235,8 +252,7 @@ async def postpone(connection: Connection, mails: Sequence[tuple[Mail, datetime]
 
 async def revive(connection: Connection, now: datetime, since: datetime, recorded_after: datetime) -> int:
     """Make messages wait again whose contact was recorded after `since`; returns how many."""
-    tag = await connection.execute(REVIVE, now, since, recorded_after)
-    return int(tag.rpartition(" ")[2])
+    return affected(await connection.execute(REVIVE, now, since, recorded_after))
 
 
 # --- reads -----------------------------------------------------------------------------------------------------------

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from common.core import clock, deciding
+from common.core.requests import apply_commands
 from common.postgres.transaction import PostgresTransaction
 from common.process.context import Context
 from common.testing.rules import message_of
 from notifications import store
 from notifications.messages.inputs import RecordDelivery
 
-from .driving import contact, happen, run
+from .driving import OTHER, contact, happen, run
 from .samples import SIREN, fact
 
 pytestmark = pytest.mark.stack
@@ -81,3 +83,40 @@ async def test_a_batch_of_deliveries_locks_once_and_settles_once(context: Contex
     deliveries = [RecordDelivery((str(cause),), "sent") for cause in causes]
     assert await statements(context, *deliveries) == [store.LOCK_PENDING, store.SETTLE]
     assert await statements(context, *deliveries) == [store.LOCK_PENDING]
+
+
+# --- one cause, two facts --------------------------------------------------------------------------------------------
+
+
+async def test_two_facts_of_one_id_are_told_or_set_aside_and_never_dropped(context: Context) -> None:
+    """As one idempotency key at two services once made them: the second was dropped, its mail never written."""
+    cause, now = clock.new_id(), clock.now()
+    applied, requested = (
+        message_of(fact(template), SIREN, now, id=cause) for template in ("label_applied", "voucher_requested")
+    )
+
+    first = await apply_commands(context.codec, context.begin, [applied])
+    both = await apply_commands(context.codec, context.begin, [applied, requested])
+
+    assert (first.failures, [failure.message for failure in both.failures]) == ([], [requested])
+    assert "is the cause of the message label_applied" in str(both.failures[0].error)
+    assert await context.pool.fetch("select template from messages_to_send") == [("label_applied",)]
+
+
+async def test_a_fact_that_says_something_else_under_a_known_id_is_set_aside(context: Context) -> None:
+    cause, now = clock.new_id(), clock.now()
+    granted = fact("label_granted")
+    other = msgspec.structs.replace(granted, cohort_year=granted.cohort_year + 1)
+    messages = [message_of(each, SIREN, now, id=cause) for each in (granted, granted, other)]
+
+    told = await apply_commands(context.codec, context.begin, messages)
+
+    assert [failure.message for failure in told.failures] == [messages[2]]
+
+
+async def test_two_companies_may_be_told_of_one_cause(context: Context) -> None:
+    cause, now = clock.new_id(), clock.now()
+    messages = [message_of(fact("label_applied"), siren, now, id=cause) for siren in (SIREN, OTHER)]
+
+    assert (await apply_commands(context.codec, context.begin, messages)).failures == []
+    assert await context.pool.fetchval("select count(*) from messages_to_send") == 2

@@ -1,5 +1,6 @@
 """The HTTP doors on a real database: good and bad input, idempotency, batches, reads."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -124,6 +125,27 @@ async def test_the_idempotency_key_gives_the_same_answer_and_guards_the_content(
     assert (second.status_code, second.content) == (first.status_code, first.content)
     other = await client.post("/v1/vouchers", json=body(siren=B), headers=headers)
     assert (other.status_code, other.json()["field"]) == (422, "Idempotency-Key")
+
+
+async def test_of_two_contents_under_one_key_at_once_one_is_told_that_the_key_is_used(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    """Both look the key up before either commits; the second finds the first one's movements in the ledger."""
+    headers = {"Idempotency-Key": "k2"}
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%envelopes%'"
+    async with context.pool.acquire() as holder:
+        async with holder.transaction():
+            await holder.execute("select from envelopes for update")
+            asked: list[asyncio.Task[httpx.Response]] = []
+            for siren in (A, B):
+                asked.append(asyncio.create_task(client.post("/v1/vouchers", json=body(siren), headers=headers)))
+                while await context.pool.fetchval(waiting) < len(asked):
+                    pass
+        first, second = sorted(await asyncio.gather(*asked), key=lambda answer: answer.status_code)
+
+    assert (first.status_code, first.json()["state"]) == (201, "accorde")
+    assert (second.status_code, second.json()["field"]) == (422, "Idempotency-Key")
+    assert second.json()["title"] == "Clé d'idempotence déjà utilisée"
 
 
 async def test_a_second_application_is_a_conflict(client: httpx.AsyncClient) -> None:

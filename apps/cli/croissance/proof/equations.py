@@ -1,5 +1,6 @@
 """The promises of the chain: what each fact of the domain must lead to, exactly once."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -8,7 +9,7 @@ import msgspec
 
 from croissance.proof.database import Place, Schema
 from croissance.proof.findings import Findings
-from croissance.proof.log import Fact, PartitionLog, short
+from croissance.proof.log import MASK, Fact, PartitionLog, short
 from croissance.proof.mechanism import Marks
 from croissance.proof.wiring import TOLD
 
@@ -31,6 +32,7 @@ class _Voucher(msgspec.Struct, gc=False):
 
 class _Delivery(msgspec.Struct, gc=False):
     cause: str
+    template: str
 
 
 class _Label(msgspec.Struct, gc=False):
@@ -88,6 +90,16 @@ def read_content(name: str, value: bytes) -> object:
     return None if reader is None else reader(value)
 
 
+def template_of(name: str) -> str:
+    """The template of the message that tells of an event: `label_granted` of `labels.LabelGranted`."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", name.partition(".")[2]).lower()
+
+
+def message_mark(cause: int, key: str, template: str) -> int:
+    """64 bits of a message: of which fact, of whom. An id alone says neither: only its topic makes it unique."""
+    return hash((cause, key, template)) & MASK
+
+
 class Chain:
     """The equations of the domain, fed one partition number at a time."""
 
@@ -118,7 +130,8 @@ class Chain:
                 elif fact.name == GRANTED and isinstance(fact.content, _Label):
                     self._granted(log, fact.content)
                 elif fact.name in DELIVERIES and isinstance(fact.content, _Delivery):
-                    self.delivered.add((short(fact.content.cause.encode()),))
+                    cause = short(fact.content.cause.encode())
+                    self.delivered.add((message_mark(cause, fact.key, fact.content.template),))
 
     def _applied(self, consumer: str, log: PartitionLog, fact: Fact) -> bool | None:
         """Whether a consumer must have applied an event: None when it was set aside or the service does not exist."""
@@ -130,7 +143,8 @@ class Chain:
 
     def _tell(self, log: PartitionLog, fact: Fact) -> None:
         applied = self._applied("notifications", log, fact)
-        (self.told if applied else self.told_later).add((fact.id,))
+        mark = message_mark(fact.id, fact.key, template_of(fact.name))
+        (self.told if applied else self.told_later).add((mark,))
 
     def _answered(self, log: PartitionLog, fact: Fact, answers: int) -> None:
         """A diagnosis gets one first answer: three connecteurs at most, or nobody; or it joins an open need."""
@@ -191,7 +205,7 @@ async def check_messages(connection: Any, findings: Findings, schema: Schema, ch
     async with connection.transaction(readonly=True):
         cursor = await connection.cursor(MESSAGES.format(schema=schema.name))
         while rows := await cursor.fetch(5000):
-            recorded.add(short(str(row[0]).encode()) for row in rows)
+            recorded.add(message_mark(short(str(cause).encode()), siren, name) for cause, siren, name in rows)
     findings.checked["messages"] = len(recorded)
     missing = chain.told.missing_in(recorded)
     findings.fault("lost", "notifications", "des faits n’ont pas leur message", missing)
@@ -211,5 +225,5 @@ async def check_messages(connection: Any, findings: Findings, schema: Schema, ch
         findings.fault(kind, "notifications", what, abs(settled - len(chain.delivered)))
 
 
-MESSAGES: Final = 'select cause from "{schema}".messages_to_send'
+MESSAGES: Final = 'select cause, siren, template from "{schema}".messages_to_send'
 SETTLED: Final = "select count(*) from \"{schema}\".messages_to_send where status in ('sent', 'failed')"

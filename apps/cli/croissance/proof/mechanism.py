@@ -7,6 +7,7 @@ from typing import Final
 from croissance.proof.database import Place, Row, Schema
 from croissance.proof.findings import Findings
 from croissance.proof.log import PartitionLog
+from croissance.proof.wiring import CONSUMES
 
 BUCKETS: Final = 256
 
@@ -104,21 +105,23 @@ def check_consumer(findings: Findings, schema: Schema, log: PartitionLog) -> Non
 
 
 def check_order(findings: Findings, logs: Mapping[str, PartitionLog]) -> None:
-    """Effects follow their causes: per company and input topic, in each output topic.
+    """Effects follow their causes: per company and input topic, in each output topic (service → its log).
 
-    Takes the same partition number of every topic: a company's events have it everywhere.
+    Takes the same partition number of every topic: a company's events have it everywhere. A cause is looked for in the
+    topics that the service reads, for an id is unique with its topic only; one that two of them have tells nothing.
     """
-    places: dict[int, tuple[int, int]] = {}
-    for number, log in enumerate(logs.values()):
-        places.update(zip(log.ids, ((number, sequence) for sequence in range(log.base + 1, log.last + 1)), strict=True))
-    for log in logs.values():
+    places = {
+        service: dict(zip(log.ids, range(log.base + 1, log.last + 1), strict=True)) for service, log in logs.items()
+    }
+    for service, log in logs.items():
+        read = [(number, places[name]) for number, name in enumerate(CONSUMES[service]) if name in places]
         seen: dict[tuple[int, int], int] = {}
         for cause, key in zip(log.causes, log.keys, strict=True):
-            place = places.get(cause)
-            if place is None:
+            found = [(source, numbers[cause]) for source, numbers in read if cause in numbers]
+            if len(found) != 1:
                 continue
             findings.checked["causes"] += 1
-            source, sequence = place
+            source, sequence = found[0]
             if seen.get((source, key), 0) > sequence:
                 what = f"l’effet du numéro {sequence} suit celui d’un numéro plus grand"
                 findings.fault("out_of_order", log.name, what)

@@ -11,7 +11,7 @@ from aiokafka.partitioner import murmur2
 
 from common.core.dead_letter import DeadLettered, key_text
 from common.core.envelope import cause_headers, event_headers, event_name, read_envelope, read_foreign, type_headers
-from common.core.inbox import Record
+from common.core.inbox import Record, content_of
 from common.core.outbox import SEQUENCE, Outgoing
 from common.core.record_batch import Compression
 from common.declare.aggregate import Aggregate, Rule
@@ -160,7 +160,7 @@ class Codec:
         if key is None:
             raise Poison("the record has no key, or one that is not UTF-8")
         writer = self.writers.get(topic)
-        envelope = read_envelope(headers) if writer is None else read_foreign(writer, headers, now)
+        envelope = read_envelope(headers) if writer is None else read_foreign(writer, headers, content_of(record), now)
         if decoder is None:
             pairs = tuple((name, value or b"") for name, value in record.headers)
             data: object = Undecoded(event_type.decode(errors="replace"), record.value or b"", pairs)

@@ -10,7 +10,7 @@ from common.core import deciding
 from common.core.codec import Codec
 from common.core.deciding import Failure, retaken
 from common.core.unit_of_work import Begin, Due
-from common.declare.errors import Poison, Unstorable
+from common.declare.errors import NOBODYS_FAULT, Poison
 from common.declare.message import Message
 from common.declare.pool import Ref
 
@@ -36,17 +36,19 @@ class Taken:
 async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500) -> Taken:
     """Decide the deadlines due at `now`, up to `limit`; one that fails is put back for `RETRY_DEADLINE`.
 
-    Where the database refuses a value, fewer are taken at once, down to the one that leads to it; it fails.
+    Where a transaction fails as a whole, of a value that the database refuses or of an error that nobody foresaw, fewer
+    are taken at once, down to the one that leads to it; it fails.
 
     Raises:
         Transient: nothing was written; try again.
     """
     most = limit
     taken: Sequence[Due] = ()
-    condemned: dict[UUID, Unstorable] = {}
+    condemned: dict[UUID, Exception] = {}
 
     async def attempt(wanted: set[Ref]) -> Taken:
         nonlocal taken
+        taken = ()
         async with begin() as transaction:
             taken = await transaction.take_due(now, most)
             if not taken:
@@ -65,8 +67,8 @@ async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500)
     while True:
         try:
             return await retaken(attempt)
-        except Unstorable as error:
-            if not taken or taken[0].id in condemned:
+        except Exception as error:
+            if not taken or taken[0].id in condemned or isinstance(error, NOBODYS_FAULT):
                 raise
             if len(taken) == 1:
                 condemned[taken[0].id] = error
@@ -74,17 +76,18 @@ async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500)
 
 
 def _decode(
-    codec: Codec, taken: Sequence[Due], condemned: Mapping[UUID, Unstorable]
+    codec: Codec, taken: Sequence[Due], condemned: Mapping[UUID, Exception]
 ) -> tuple[list[Message[Any]], list[Failure]]:
     """Deadlines to messages; what cannot be read, or is condemned, fails."""
     messages: list[Message[Any]] = []
     failures: list[Failure] = []
     for due in taken:
+        if due.id in condemned:
+            failures.append(Failure(_message(due, None), condemned[due.id]))
+            continue
         try:
-            if due.id in condemned:
-                raise condemned[due.id]
             messages.append(_message(due, codec.decode_timer(due.type, due.input)))
-        except (Poison, Unstorable) as error:
+        except Poison as error:
             failures.append(Failure(_message(due, None), error))
     return messages, failures
 

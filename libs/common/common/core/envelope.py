@@ -63,17 +63,18 @@ def read_envelope(values: Mapping[str, bytes | None]) -> Envelope:
     return Envelope(core.id, core.time, region, core.correlation, traceparent)
 
 
-def read_foreign(writer: str, values: Mapping[str, bytes | None], now: datetime) -> Envelope:
+def read_foreign(writer: str, values: Mapping[str, bytes | None], content: bytes, now: datetime) -> Envelope:
     """The envelope of a record that others wrote: only an id is asked of it, unique with its writer.
 
-    The id of the message is the UUIDv5 of (writer, id): the same record leads to the same events. A time that is
+    The id of the message is the UUIDv5 of (writer, id, content): the same record leads to the same events, and one
+    that says something else under the same id, once an operator lets it pass, to events of its own. A time that is
     missing is `now`; one that cannot be read is refused.
 
     Raises:
         Poison: a header is malformed; the text names it.
     """
-    text = (values.get("ce_id") or b"").decode()
-    event_id = UUID(bytes=uuid5_bytes(NAMESPACE_URL.bytes, f"{writer}/{text}".encode()))
+    name = b"%b/%b/%b" % (writer.encode(), values.get("ce_id") or b"", content.hex().encode())
+    event_id = UUID(bytes=uuid5_bytes(NAMESPACE_URL.bytes, name))
     given = values.get("ce_time")
     try:
         time = now if not given else datetime.fromisoformat(given.decode())

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from common.core.codec import Codec
 from common.core.deciding import Failure
-from common.core.requests import Request, apply_requests
+from common.core.requests import Carried, Request, apply_narrowed, apply_requests
 from common.core.unit_of_work import Begin
-from common.declare.errors import Unstorable
+from common.declare.errors import NOBODYS_FAULT
 
 LANES = 2
 """Transactions at once: while a large batch is decided, small requests pass in the other lane."""
@@ -47,6 +47,7 @@ class GroupCommit:
         Raises:
             Transient: nothing was written; try again.
             Unstorable: nothing was written: the database refuses a value.
+            Exception: nothing was written; what a rule, the storage or the rendering of the answer raised.
         """
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.waiting.append(_Waiting(request, reply))
@@ -67,26 +68,39 @@ class GroupCommit:
             await self._carry_out(group)
 
     async def _carry_out(self, group: list[_Waiting]) -> None:
-        """One transaction; a value that the database refuses is narrowed down to its request."""
+        """One transaction; whatever it fails of is narrowed down to its request, there to its command."""
         try:
-            carried = await apply_requests(self.codec, self.begin, [each.request for each in group])
-        except Unstorable as error:
-            if len(group) > 1:
-                for each in group:
-                    await self._carry_out([each])
-            else:
-                _tell(group, error)
+            carried = await self._carried(group)
         except BaseException as error:
             _tell(group, error)
             if not isinstance(error, Exception):
                 raise
-        else:
-            for failure in carried.failures:
-                self.on_failure(failure)
-            self.on_commit(carried.follow_ups)
-            for each, reply in zip(group, carried.replies, strict=True):
-                if not each.reply.done():
-                    each.reply.set_result(reply)
+            return
+        if carried is None:
+            for each in group:
+                await self._carry_out([each])
+            return
+        for failure in carried.failures:
+            self.on_failure(failure)
+        self.on_commit(carried.follow_ups)
+        for each, reply in zip(group, carried.replies, strict=True):
+            if not each.reply.done():
+                each.reply.set_result(reply)
+
+    async def _carried(self, group: list[_Waiting]) -> Carried | None:
+        """What became of a group; None: it fails as a whole, each must be taken alone."""
+        requests = [each.request for each in group]
+        try:
+            return await apply_requests(self.codec, self.begin, requests)
+        except NOBODYS_FAULT:
+            raise
+        except Exception:
+            if len(group) > 1:
+                return None
+            narrowed = await apply_narrowed(self.codec, self.begin, requests[0])
+            if narrowed is None:
+                raise
+            return narrowed
 
 
 def _tell(group: list[_Waiting], error: BaseException) -> None:

@@ -1,7 +1,8 @@
 """Positions: which records of a batch are new, which were applied before, which come too early. Pure."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NamedTuple, Protocol, TypeAlias
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -63,6 +64,7 @@ class Intake:
     Attributes:
         fresh: (sequence, record) to apply, in order.
         unnumbered: records without a usable sequence: dead letters, their position does not move.
+        contradicting: records of others under an id that another record has: dead letters, never dropped as known.
         duplicates: how many were dropped because they are applied already.
         gaps: partition → the sequence that is missing; nothing after it is applied.
         positions: the positions after `fresh`; only of partitions that moved.
@@ -70,6 +72,7 @@ class Intake:
 
     fresh: list[tuple[int, Record]] = field(default_factory=list[tuple[int, Record]])
     unnumbered: list[Record] = field(default_factory=list[Record])
+    contradicting: list[Record] = field(default_factory=list[Record])
     duplicates: int = 0
     gaps: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     positions: dict[TopicPartition, Position] = field(default_factory=dict[TopicPartition, Position])
@@ -83,12 +86,23 @@ def sequence_of(record: Record) -> int | None:
     return None
 
 
+ArrivalId: TypeAlias = tuple[str, str]
+"""What makes a record that carries no number the one it is: its writer, its id."""
+
+
 class Arrival(NamedTuple):
-    """A record of a topic that others write, with what makes it one: its writer and its id."""
+    """A record of a topic that others write, with its writer and its id."""
 
     writer: str
     id: str
     record: Record
+
+
+def content_of(record: Record) -> bytes:
+    """32 bytes that are the same for two records that say the same: type, key and data; other headers may differ."""
+    event_type = dict(record.headers).get("ce_type") or b""
+    parts = (event_type, record.key or b"", record.value or b"")
+    return sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
 
 
 def arrival_of(writer: str, record: Record) -> Arrival | None:
@@ -111,27 +125,36 @@ def admit(
     intake: Intake,
     positions: Mapping[TopicPartition, Position],
     records: Iterable[tuple[str, Record]],
-    known: Container[tuple[str, str]],
-) -> list[tuple[str, str]]:
-    """Sort the records (with their writer) that are deduplicated by id into an intake; returns the new ids.
+    known: Mapping[ArrivalId, bytes],
+) -> dict[ArrivalId, bytes]:
+    """Sort the records (with their writer) that are deduplicated by id into an intake.
 
-    Guarantee: each (writer, id) is fresh once, whatever was sent or delivered again. The number a record gets here is
-    that of its place in the log, for the order of what is parked; nothing is concluded from it.
+    `known` has the content of those that were applied before, as far as it was kept (b"": it was not); what is returned
+    is that of the new ones.
+
+    Guarantee: each (writer, id) is fresh once, whatever was sent or delivered again, and dropped only if it says what
+    is known. The number a record gets here is that of its place in the log, for the order of what is parked; nothing is
+    concluded from it.
     """
-    new: dict[tuple[str, str], None] = {}
+    new: dict[ArrivalId, bytes] = {}
     for writer, record in records:
         arrival = arrival_of(writer, record)
         if arrival is None:
             intake.unnumbered.append(record)
-        elif (found := (writer, arrival.id)) in known or found in new:
-            intake.duplicates += 1
         else:
-            new[found] = None
-            intake.fresh.append((record.offset + 1, record))
+            found, content = (writer, arrival.id), content_of(record)
+            before = known.get(found, new.get(found))
+            if before is None:
+                new[found] = content
+                intake.fresh.append((record.offset + 1, record))
+            elif before in {b"", content}:
+                intake.duplicates += 1
+            else:
+                intake.contradicting.append(record)
         where = TopicPartition(record.topic, record.partition)
         at = intake.positions.get(where) or positions[where]
         intake.positions[where] = at._replace(next_offset=record.offset + 1)
-    return list(new)
+    return new
 
 
 def partitions_of(records: Iterable[Record]) -> list[TopicPartition]:

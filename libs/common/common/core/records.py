@@ -10,7 +10,7 @@ from common.core import deciding
 from common.core.codec import Codec
 from common.core.dead_letter import Brake, DeadLetter, Parked, key_text, reason_of
 from common.core.deciding import Decided, retaken
-from common.core.inbox import Intake, Record, TopicPartition, accept, admit, arrival_of, partitions_of
+from common.core.inbox import ArrivalId, Intake, Record, TopicPartition, accept, admit, arrival_of, partitions_of
 from common.core.unit_of_work import Begin, Transaction
 from common.declare.errors import Poison, Unstorable
 from common.declare.message import Message, sampled
@@ -128,15 +128,15 @@ async def _apply(
 
 async def _take_in(
     codec: Codec, transaction: Transaction, records: Sequence[Record]
-) -> tuple[Intake, list[tuple[str, str]]]:
+) -> tuple[Intake, dict[ArrivalId, bytes]]:
     """Lock the positions and sort the batch by them; topics that others write are sorted by id, returned if new."""
     positions = await transaction.lock_positions(partitions_of(records))
     if not codec.writers:
-        return accept(positions, records), []
+        return accept(positions, records), {}
     intake = accept(positions, [record for record in records if record.topic not in codec.writers])
     written = [(codec.writers[record.topic], record) for record in records if record.topic in codec.writers]
     arrivals = [arrival for writer, record in written if (arrival := arrival_of(writer, record)) is not None]
-    known = await transaction.arrived([(writer, id_) for writer, id_, _ in arrivals]) if arrivals else set[Any]()
+    known = await transaction.arrived([(writer, id_) for writer, id_, _ in arrivals]) if arrivals else {}
     return intake, admit(intake, positions, written, known)
 
 
@@ -149,6 +149,7 @@ def _decode(
         DeadLetter(record, None, key_text(record), _UNIDENTIFIED if record.topic in codec.writers else _UNNUMBERED)
         for record in intake.unnumbered
     ]
+    dead += [DeadLetter(record, None, key_text(record), _CONTRADICTING) for record in intake.contradicting]
     for sequence, record in intake.fresh:
         try:
             if condemned is not None:
@@ -164,6 +165,7 @@ def _decode(
 
 _UNNUMBERED = "header ce_sequence is missing or is not a positive number"
 _UNIDENTIFIED = "header ce_id is missing, too long or not UTF-8"
+_CONTRADICTING = "header ce_id is that of another record of this writer, which says something else"
 
 
 def _hold_back(

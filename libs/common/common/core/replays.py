@@ -8,7 +8,7 @@ from common.core.codec import Codec
 from common.core.dead_letter import Parked, reason_of
 from common.core.deciding import retaken
 from common.core.unit_of_work import Begin, Replay, Transaction
-from common.declare.errors import Poison, Unstorable
+from common.declare.errors import NOBODYS_FAULT, Poison, Unstorable
 from common.declare.pool import Ref
 
 
@@ -27,6 +27,7 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime) -> bool:
 
     async def attempt(wanted: set[Ref]) -> bool:
         nonlocal taken
+        taken = None
         async with begin() as transaction:
             taken = replay = await transaction.take_replay()
             if replay is None:
@@ -45,8 +46,8 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime) -> bool:
     while True:
         try:
             return await retaken(attempt)
-        except Unstorable as error:
-            if taken is None or taken.id in refused:
+        except Exception as error:
+            if taken is None or taken.id in refused or isinstance(error, NOBODYS_FAULT):
                 raise
             if not taken.parked or taken.id in alone:
                 refused[taken.id] = reason_of(error)

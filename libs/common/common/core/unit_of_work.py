@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from common.core.dead_letter import DeadLetter, Parked
-from common.core.inbox import Position, Record, TopicPartition
+from common.core.inbox import ArrivalId, Position, Record, TopicPartition
 from common.core.outbox import Batch
 from common.declare.decision import Cancel, Schedule
 from common.declare.message import Message
@@ -107,12 +107,12 @@ class Transaction(Protocol):
         """Write the positions that moved."""
         ...
 
-    async def arrived(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Those of these (writer, id) that were applied before."""
+    async def arrived(self, ids: Sequence[ArrivalId]) -> dict[ArrivalId, bytes]:
+        """Those of these (writer, id) that were applied before, with their content."""
         ...
 
-    async def admit(self, ids: Sequence[tuple[str, str]]) -> None:
-        """Remember these (writer, id) as applied.
+    async def admit(self, contents: Mapping[ArrivalId, bytes]) -> None:
+        """Remember these (writer, id) as applied, with their content.
 
         Raises:
             Conflict: another transaction applied one of them meanwhile.

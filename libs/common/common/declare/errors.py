@@ -31,3 +31,7 @@ class Conflict(Transient):
 
 class Misconfigured(CroissanceError):
     """Settings or environment make a start impossible; the text lists every fault."""
+
+
+NOBODYS_FAULT = (Transient, Misconfigured)
+"""What no single record or command brings about: nothing is to be narrowed down to one."""

@@ -15,8 +15,9 @@ from structlog.typing import FilteringBoundLogger
 from common.core.deciding import INTERNAL
 from common.declare.decision import Refusal
 from common.declare.errors import Transient, Unstorable
-from common.http.bodies import invalid
+from common.http.bodies import invalid, unstorable
 from common.http.problems import Problem, problem
+from common.http.texts import address_fault, fault_of, read_leniently, suspect
 
 
 class HttpSettings(BaseModel):
@@ -61,8 +62,12 @@ UNSTORABLE = Refusal(
 )
 
 
-class BodyLimit:
-    """Refuses a body larger than its door allows before it is read whole."""
+class Threshold:
+    """What every request meets before its door: its address and body are read, and refused if nothing can keep them.
+
+    A body larger than its door allows is refused before it is read whole. One that holds text that cannot be encoded
+    or stored is refused by its place; in a `:batch` the door refuses its item instead.
+    """
 
     def __init__(self, app: ASGIApp, single: int, batch: int) -> None:
         self.app = app
@@ -70,27 +75,69 @@ class BodyLimit:
         self.batch = batch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count the body as it arrives."""
+        """Answer, or pass the request on with its body."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.batch if scope["path"].endswith(":batch") else self.single
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        refusal = Refusal("too_large", "corps_trop_grand", "Corps trop grand", f"au plus {limit} octets", "corps")
-        if declared.isdigit() and int(declared) > limit:
-            await problem(refusal)(scope, receive, send)
+        many = scope["path"].endswith(":batch")
+        fault = address_fault(scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
+        if fault is not None:
+            await problem(unstorable(fault))(scope, receive, send)
             return
-        received = 0
+        try:
+            messages = await _whole(receive, scope, self.batch if many else self.single)
+            if not many:
+                _check(b"".join([message.get("body", b"") for message in messages]))
+        except Problem as error:
+            await problem(error.refusal)(scope, receive, send)
+            return
+        arrived = iter(messages)
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise Problem(refusal)
-            return message
+        async def again() -> Message:
+            message = next(arrived, None)
+            return await receive() if message is None else message
 
-        await self.app(scope, counted, send)
+        await self.app(scope, again, send)
+
+
+async def _whole(receive: Receive, scope: Scope, limit: int) -> list[Message]:
+    """The messages that bring the body, to its end or to that of the connection.
+
+    Raises:
+        Problem: it is larger than `limit`.
+    """
+    refusal = Refusal("too_large", "corps_trop_grand", "Corps trop grand", f"au plus {limit} octets", "corps")
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise Problem(refusal)
+    messages: list[Message] = []
+    received = 0
+    more = True
+    while more:
+        message = await receive()
+        messages.append(message)
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise Problem(refusal)
+        more = message.get("more_body", False)
+    return messages
+
+
+def _check(body: bytes) -> None:
+    """Look for what cannot be kept in a body; one that is no JSON is the door's to refuse.
+
+    Raises:
+        Problem: there is some.
+    """
+    if not suspect(body):
+        return
+    try:
+        value = read_leniently(body)
+    except (ValueError, RecursionError):
+        return
+    fault = fault_of(value)
+    if fault is not None:
+        raise Problem(unstorable(fault))
 
 
 def build_app(
@@ -104,7 +151,7 @@ def build_app(
 ) -> FastAPI:
     """The application: the doors of `router`, health, metrics, problems. `ready` says why it is not; empty: it is."""
     app = FastAPI(title=f"Croissance connectée: {title}", version="1", redoc_url=None)
-    app.add_middleware(BodyLimit, single=settings.max_body_bytes, batch=settings.max_batch_bytes)
+    app.add_middleware(Threshold, single=settings.max_body_bytes, batch=settings.max_batch_bytes)
     _answer_problems(app, log)
     _answer_probes(app, registry, ready)
     if router is not None:

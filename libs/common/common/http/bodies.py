@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails, from_json
 from common.core.commands import Ask
 from common.declare.decision import Refusal
 from common.http.problems import Problem
+from common.http.texts import Fault, fault_of, read_leniently, suspect
 
 MAX_ITEMS = 1000
 """Items of one `:batch` request."""
@@ -76,16 +77,39 @@ def invalid(errors: Sequence[ErrorDetails]) -> Refusal:
     return wrong(detail, faults[0][0] if faults else "")
 
 
+def unstorable(fault: Fault) -> Refusal:
+    """The refusal of what nothing can keep."""
+    field = path_of(fault.place)
+    return wrong(f"{field or 'corps'}: {fault.reason}", field)
+
+
+def _read(body: bytes) -> tuple[Any, bool]:
+    """The value of a body, and whether its items must be looked at for what cannot be kept.
+
+    The fast reader refuses the whole for one such text or number; then the slow one reads what it can.
+
+    Raises:
+        Problem: it is not JSON.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False), suspect(body)
+    except ValueError as error:
+        try:
+            return read_leniently(body), True
+        except (ValueError, RecursionError):
+            raise Problem(Refusal("unreadable", "json_invalide", "JSON invalide", str(error))) from None
+
+
 def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model], Ask | Refusal]) -> list[Ask | Refusal]:
     """Validate a JSON array of items (or `{"items": […]}`); an item that does not fit becomes a refusal of its own.
+
+    So does one with text that cannot be encoded or stored, or a number beyond all bounds, even where the bytes of the
+    body are no UTF-8 there: it harms none of the items beside it.
 
     Raises:
         Problem: the body is not JSON, not an array, or has more than `MAX_ITEMS` items.
     """
-    try:
-        data: Any = from_json(body)
-    except ValueError as error:
-        raise Problem(Refusal("unreadable", "json_invalide", "JSON invalide", str(error))) from None
+    data, doubtful = _read(body)
     items: Any = data.get("items") if isinstance(data, dict) else data  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     if not isinstance(items, list):
         raise Problem(wrong("une liste d'éléments est attendue", "items"))
@@ -96,10 +120,13 @@ def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model], Ask |
     validate = model.__pydantic_validator__.validate_python  # what `model_validate` calls: a thousand times here
     parsed: list[Ask | Refusal] = []
     for index, entry in enumerate(entries):
-        try:
-            made = to_ask(validate(entry))
-        except ValidationError as error:
-            made = invalid(error.errors(include_url=False, include_input=False))
+        if doubtful and (fault := fault_of(entry)) is not None:
+            made = unstorable(fault)
+        else:
+            try:
+                made = to_ask(validate(entry))
+            except ValidationError as error:
+                made = invalid(error.errors(include_url=False, include_input=False))
         if isinstance(made, Refusal):
             made = replace(made, field=f"[{index}].{made.field}".rstrip("."))
         parsed.append(made)

@@ -8,6 +8,7 @@ import msgspec
 from fastapi.responses import Response
 
 from common.declare.decision import Refusal, RefusalKind
+from common.http.texts import printable
 
 PROBLEM: Final = "application/problem+json"
 
@@ -41,15 +42,18 @@ def status_of(refusal: Refusal) -> int:
 
 
 def problem_body(refusal: Refusal) -> dict[str, Any]:
-    """An RFC 9457 problem: `field` names what is wrong, `allowed` what would be right."""
+    """An RFC 9457 problem: `field` names what is wrong, `allowed` what would be right.
+
+    It can be encoded whatever the caller sent: what is no text of it is shown as an escape.
+    """
     body: dict[str, Any] = {
         "type": TYPE + refusal.code,
         "title": refusal.title,
         "status": status_of(refusal),
-        "detail": refusal.detail,
+        "detail": printable(refusal.detail),
     }
     if refusal.field:
-        body["field"] = refusal.field
+        body["field"] = printable(refusal.field)
     if refusal.allowed:
         body["allowed"] = refusal.allowed
     return body

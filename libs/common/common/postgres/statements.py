@@ -25,10 +25,10 @@ OPEN_POOLS: Final = """insert into pools (kind, key)
     select * from unnest($1::text[], $2::text[]) on conflict do nothing"""
 SAVE_POOLS: Final = """update pools p set doc = u.doc from unnest($1::text[], $2::text[], $3::text[]) u (kind, key, doc)
     where p.kind = u.kind and p.key = u.key"""
-ARRIVED: Final = """select writer, id from arrivals
+ARRIVED: Final = """select writer, id, content from arrivals
     where (writer, id) in (select * from unnest($1::text[], $2::text[]))"""
-ADMIT: Final = """insert into arrivals (writer, id)
-    select * from unnest($1::text[], $2::text[]) order by 1, 2 on conflict do nothing"""
+ADMIT: Final = """insert into arrivals (writer, id, content)
+    select * from unnest($1::text[], $2::text[], $3::bytea[]) order by 1, 2 on conflict do nothing"""
 LOCK_HEADS: Final = f"""select topic, partition, sequence, (select max(segment) from outbox_segments) as segment
     from outbox_heads where {PLACES} order by topic, partition for update"""
 APPEND: Final = """with moved as (

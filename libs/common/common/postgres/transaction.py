@@ -14,7 +14,7 @@ import asyncpg
 
 from common.core.codec import Codec
 from common.core.dead_letter import DeadLetter, Parked, pack_headers, readable_headers
-from common.core.inbox import Position, TopicPartition
+from common.core.inbox import ArrivalId, Position, TopicPartition
 from common.core.outbox import Batch
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
@@ -65,13 +65,15 @@ class PostgresTransaction:
         if positions:
             await self.connection.execute(sql.MOVE_POSITIONS, *columns([(*w, *at) for w, at in positions.items()], 5))
 
-    async def arrived(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    async def arrived(self, ids: Sequence[ArrivalId]) -> dict[ArrivalId, bytes]:
         """See `Transaction.arrived`."""
-        return {(writer, each) for writer, each in await self.connection.fetch(sql.ARRIVED, *columns(ids, 2))}
+        rows = await self.connection.fetch(sql.ARRIVED, *columns(ids, 2))
+        return {(writer, each): content for writer, each, content in rows}
 
-    async def admit(self, ids: Sequence[tuple[str, str]]) -> None:
+    async def admit(self, contents: Mapping[ArrivalId, bytes]) -> None:
         """See `Transaction.admit`."""
-        if affected(await self.connection.execute(sql.ADMIT, *columns(ids, 2))) != len(ids):
+        rows = [(*each, content) for each, content in contents.items()]
+        if affected(await self.connection.execute(sql.ADMIT, *columns(rows, 3))) != len(rows):
             raise Conflict("a record was applied by another transaction meanwhile")
 
     async def pulse(self) -> None:

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 from opentelemetry.trace import Tracer
 
 from common.core.codec import Codec
-from common.core.commands import Ask, body_hash, to_message
+from common.core.commands import Ask, Identity, body_hash, to_message
 from common.core.deciding import Failure
 from common.core.grouping import GroupCommit
 from common.core.relay import Relay
@@ -23,6 +23,7 @@ from common.declare.pool import View
 from common.declare.service import Service
 from common.http.answers import Render, render_batch, render_one, rendered, wants_little
 from common.http.problems import problem
+from common.http.texts import one_line
 from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.storage import Storage
 from common.process import telemetry
@@ -36,7 +37,11 @@ Value = TypeVar("Value")
 _STATE: Final = "select doc from states where kind = $1 and key = $2"
 
 WRONG_KEY: Final = Refusal(
-    "invalid", "en_tete_invalide", "En-tête invalide", "au plus 200 caractères", "Idempotency-Key"
+    "invalid",
+    "en_tete_invalide",
+    "En-tête invalide",
+    "au plus 200 caractères, sans caractère de contrôle",
+    "Idempotency-Key",
 )
 
 
@@ -122,13 +127,17 @@ class Context:
         asks: Sequence[Ask],
         render: Render,
     ) -> Response:
-        key = request.headers.get("idempotency-key", "")
-        if len(key) > 200 or "\0" in key:
+        path: str = request.scope["path"]
+        identity = Identity(self.service.name, request.method, path, request.headers.get("idempotency-key", ""))
+        if len(identity.key) > 200 or not one_line(identity.key):
             return problem(WRONG_KEY)
-        with telemetry.started_chain(self.tracer, f"{request.method} {request.url.path}") as traceparent:
-            messages = [to_message(ask, index, key, traceparent) for index, ask in enumerate(asks)]
-            digest = body_hash(request.method, request.url.path, await request.body()) if key else b""
-            status, body = await self.requests.hand_in(Request(messages, render, key, digest))
+        name, digest = "", b""
+        if identity.key:
+            name = identity.name
+            digest = body_hash(request.method, f"{path}?{request.url.query}", await request.body())
+        with telemetry.started_chain(self.tracer, f"{request.method} {path}") as traceparent:
+            messages = [to_message(ask, index, name, traceparent) for index, ask in enumerate(asks)]
+            status, body = await self.requests.hand_in(Request(messages, render, identity.stored, digest))
         self.metrics.add("commands", len(asks))
         return rendered(status, body)
 

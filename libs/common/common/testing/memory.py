@@ -9,7 +9,7 @@ from typing import Any
 
 from common.core.codec import Codec
 from common.core.dead_letter import DeadLetter, Parked
-from common.core.inbox import Position, TopicPartition
+from common.core.inbox import ArrivalId, Position, TopicPartition
 from common.core.outbox import Batch
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
@@ -73,21 +73,21 @@ class MemoryTransaction(MemorySession):
         await self.lock("letters", [TopicPartition(key, 0) for key in sorted(self.database.blocking() & keys)])
         return self.database.blocking() & keys
 
-    async def arrived(self, ids: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    async def arrived(self, ids: Sequence[ArrivalId]) -> dict[ArrivalId, bytes]:
         """See `Transaction.arrived`."""
         await self.step()
-        return self.database.arrivals & set(ids)
+        return {each: self.database.arrivals[each] for each in ids if each in self.database.arrivals}
 
-    async def admit(self, ids: Sequence[tuple[str, str]]) -> None:
+    async def admit(self, contents: Mapping[ArrivalId, bytes]) -> None:
         """See `Transaction.admit`."""
         await self.step()
 
         def check() -> None:
-            if not self.database.arrivals.isdisjoint(ids):
+            if self.database.arrivals.keys() & contents.keys():
                 raise Conflict("a record was applied by another transaction meanwhile")
 
         self.checks.append(check)
-        self.pending.append(lambda: self.database.arrivals.update(ids))
+        self.pending.append(lambda: self.database.arrivals.update(contents))
 
     async def load(self, keys: set[StateKey]) -> dict[StateKey, Versioned]:
         """See `Transaction.load`."""

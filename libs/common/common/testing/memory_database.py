@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Protocol
 
 from common.core.dead_letter import DeadLetter, Parked
-from common.core.inbox import Headers, Position, StoredRecord, TopicPartition
+from common.core.inbox import ArrivalId, Headers, Position, StoredRecord, TopicPartition
 from common.core.outbox import Batch
 from common.core.record_batch import unseal
 from common.core.unit_of_work import Changes, Due, Remembered, StateKey
@@ -60,7 +60,7 @@ class MemoryDatabase:
 
     states: dict[StateKey, tuple[str, int]] = field(default_factory=dict[StateKey, tuple[str, int]])
     pools: dict[Ref, str] = field(default_factory=dict[Ref, str])
-    arrivals: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    arrivals: dict[ArrivalId, bytes] = field(default_factory=dict[ArrivalId, bytes])
     rows: list[object] = field(default_factory=list[object])
     commits: int = 0
     positions: dict[TopicPartition, Position] = field(default_factory=dict[TopicPartition, Position])
