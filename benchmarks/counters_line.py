@@ -20,7 +20,8 @@ from common.kafka.publishing import publisher_opener
 from common.postgres.connections import DatabaseSettings
 from common.process.app import installed_apps
 from common.process.context import Context
-from common.process.main import doors_of, opened
+from common.process.main import doors_of
+from common.process.opening import opened
 from common.process.provision import provision
 from common.process.settings import Settings
 

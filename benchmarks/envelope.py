@@ -31,7 +31,7 @@ from common.core.codec import partition_of
 from common.core.requests import apply_commands
 from common.declare.message import Message
 from common.postgres.connections import DatabaseSettings
-from common.process.main import opened
+from common.process.opening import opened
 from common.process.settings import Settings
 from croissance.directors import array
 from croissance.population import Population

@@ -26,6 +26,7 @@ from common.process.app import installed_apps, installed_services
 from common.process.settings import Settings, read_settings
 from common.process.telemetry import Metrics, configure_logs
 from embedded import jars, kafka, postgres
+from embedded.supervisor import Spec
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY, K8S = ROOT / "deploy", ROOT / "deploy" / "k8s"
@@ -377,20 +378,13 @@ def test_the_health_check_of_the_image_tells_ready_from_not(system: dict[str, An
     assert (done.returncode == 0) is healthy, done.stderr
 
 
-def drain_seconds() -> int:
-    """The longest a process takes to stop, as its code says."""
-    code = inspect.getsource(main.run) + inspect.getsource(main.opened)
-    waits = re.findall(r"asyncio\.wait(?:_for)?\([^\n]*?, (?:timeout=)?(\d+)\)", code)
-    assert len(waits) >= 3, "how the process drains is written differently now: mend this reading of it"
-    return sum(int(seconds) for seconds in waits)
-
-
 def test_nothing_is_killed_while_it_drains(system: dict[str, Any]) -> None:
     graces = {int(system[name]["stop_grace_period"].removesuffix("s")) for name in SERVICES}
-    assert min(graces) > drain_seconds()
+    assert min(graces) > main.STOPS_WITHIN
     pod = one(K8S / "service" / "deployment.yaml")["spec"]["template"]["spec"]
     before = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] > before + drain_seconds()
+    assert pod["terminationGracePeriodSeconds"] > before + main.STOPS_WITHIN
+    assert inspect.signature(Spec).parameters["stop_seconds"].default > main.STOPS_WITHIN
 
 
 # --- Kubernetes

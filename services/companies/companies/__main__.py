@@ -1,6 +1,5 @@
-"""`python -m companies`: runs the service."""
+"""`python -m companies`: run the service."""
 
-from common.process.main import main
-from companies.app import APP
+from common.process.start import start
 
-main(APP)
+start("companies.app")

@@ -1,6 +1,5 @@
-"""`python -m diagnostic`: run this service."""
+"""`python -m diagnostic`: run the service."""
 
-from common.process.main import main
-from diagnostic.app import APP
+from common.process.start import start
 
-main(APP)
+start("diagnostic.app")

@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 import pytest
 
 from common.core.clock import new_id, now
 from common.core.codec import partition_of
 from common.core.commands import Ask
 from common.core.requests import apply_commands
+from common.declare.errors import Unstorable
 from common.declare.message import Message
 from common.process.context import Context
 from diagnostic import store
@@ -114,5 +114,5 @@ async def test_the_side_job_folds_until_it_is_cancelled(context: Context) -> Non
 
 
 async def test_a_bucket_outside_the_scale_is_refused(context: Context) -> None:
-    with pytest.raises(asyncpg.CheckViolationError):
+    with pytest.raises(Unstorable):
         await context.pool.execute("insert into benchmark_changes values ('', '', '', 101, 1, 1)")

@@ -1,6 +1,5 @@
 """`python -m labels`: run the service."""
 
-from common.process.main import main
-from labels.app import APP
+from common.process.start import start
 
-main(APP)
+start("labels.app")

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -15,7 +14,7 @@ from common.core.codec import partition_of
 from common.core.commands import Ask
 from common.core.deadlines import apply_due
 from common.core.requests import apply_commands
-from common.declare.errors import Conflict, Misconfigured
+from common.declare.errors import Conflict, Misconfigured, Unstorable
 from common.declare.message import Message
 from common.process.context import Context
 from common.testing.database import published
@@ -117,7 +116,7 @@ async def test_only_batches_with_applications_lock_the_cohort(context: Context) 
 
 async def test_the_database_itself_refuses_a_cohort_over_its_cap(context: Context) -> None:
     await set_cap(context, 1)
-    with pytest.raises(asyncpg.CheckViolationError, match="cohort_within_cap"):
+    with pytest.raises(Unstorable, match="cohort_within_cap"):
         await context.pool.execute("update cohorts set granted = 2")
 
 

@@ -1,6 +1,5 @@
 """`python -m matching`: run the service."""
 
-from common.process.main import main
-from matching.app import APP
+from common.process.start import start
 
-main(APP)
+start("matching.app")

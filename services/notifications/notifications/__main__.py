@@ -1,6 +1,5 @@
 """`python -m notifications`: run the service."""
 
-from common.process.main import main
-from notifications.app import APP
+from common.process.start import start
 
-main(APP)
+start("notifications.app")

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from common.core.clock import new_id
@@ -14,7 +13,7 @@ from common.core.commands import Ask
 from common.core.deadlines import apply_due
 from common.core.requests import apply_commands
 from common.declare.decision import Refusal
-from common.declare.errors import Misconfigured
+from common.declare.errors import Misconfigured, Unstorable
 from common.declare.inputs import Command
 from common.declare.message import Message
 from common.process.context import Context
@@ -140,15 +139,15 @@ def test_wrong_figures_are_refused(document: str, fault: str) -> None:
 
 
 async def test_the_database_itself_refuses_what_must_never_be(context: Context) -> None:
-    with pytest.raises(asyncpg.CheckViolationError, match="the_total_never_changes"):
+    with pytest.raises(Unstorable, match="the_total_never_changes"):
         await context.pool.execute("update envelopes set reserve_cents = 1")
-    with pytest.raises(asyncpg.CheckViolationError, match="disponible_cents"):
+    with pytest.raises(Unstorable, match="disponible_cents"):
         await context.pool.execute("update envelopes set disponible_cents = -1, reserve_cents = 250000001")
     add = """insert into files values (gen_random_uuid(), '732829320', '', 'cheque-2026', 'cheque-2026', $1, 0, 0, 0,
         '', now(), now())"""
     await context.pool.execute(add, "refuse")
     await context.pool.execute(add, "accorde")
-    with pytest.raises(asyncpg.UniqueViolationError, match="one_active_file_per_company"):
+    with pytest.raises(Unstorable, match="one_active_file_per_company"):
         await context.pool.execute(add, "depose")
 
 

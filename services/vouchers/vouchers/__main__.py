@@ -1,7 +1,5 @@
-"""`python -m vouchers`: one process of the service."""
+"""`python -m vouchers`: run the service."""
 
-from common.process.main import main
-from vouchers.app import APP
+from common.process.start import start
 
-if __name__ == "__main__":
-    main(APP)
+start("vouchers.app")

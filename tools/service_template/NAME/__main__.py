@@ -1,7 +1,6 @@
 """`python -m NAME`: one process of the service."""
 
-from common.process.main import main
-from NAME.app import APP
+from common.process.start import start
 
 if __name__ == "__main__":
-    main(APP)
+    start("NAME.app")

@@ -1,7 +1,7 @@
 """Migrations: numbered SQL files, forward only, each once; and the rows that a service locks."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ _UNLOCK: Final = "select pg_advisory_unlock(hashtext($1))"
 _APPLIED_TABLE: Final = """create table if not exists migrations
     (name text primary key, checksum text not null, applied_at timestamptz not null default now())"""
 _APPLIED: Final = "select name, checksum from migrations"
+_KEPT: Final = "select to_regclass('migrations') is not null"
 _RECORD: Final = "insert into migrations (name, checksum) values ($1, $2)"
 
 
@@ -33,21 +34,46 @@ async def migrate(connection: Connection, schema: str, *folders: Path) -> list[s
         await connection.execute(f'set search_path to "{schema}"')
         await connection.execute(_APPLIED_TABLE)
         applied = {row["name"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
-        for folder in (MESSAGING, *folders):
-            origin = "common" if folder == MESSAGING else "service"
-            for file in sorted(folder.glob("*.sql")):
-                name = f"{origin}/{file.name}"
-                checksum = hashlib.sha256(file.read_bytes()).hexdigest()
-                if name not in applied:
-                    async with connection.transaction():
-                        await connection.execute(file.read_text("utf-8"))
-                        await connection.execute(_RECORD, name, checksum)
-                    done.append(name)
-                elif applied[name] != checksum:
-                    raise Misconfigured(f"{schema}: migration {name} was applied and has changed since")
+        for name, file in _files(folders):
+            checksum = _checksum(file)
+            if name not in applied:
+                async with connection.transaction():
+                    await connection.execute(file.read_text("utf-8"))
+                    await connection.execute(_RECORD, name, checksum)
+                done.append(name)
+            elif applied[name] != checksum:
+                raise Misconfigured(f"{schema}: migration {name} was applied and has changed since")
     finally:
         await connection.execute(_UNLOCK, f"migrate {schema}")
     return done
+
+
+async def not_applied(connection: Connection, *folders: Path) -> list[str]:
+    """The migrations of the core and of `folders` that the schema of the search path does not have, by name.
+
+    Those that it has and this version does not know are of a newer one: they only add, so both work side by side.
+    """
+    if not await connection.fetchval(_KEPT):
+        return [name for name, _ in _files(folders)]
+    applied = {row["name"]: row["checksum"] for row in await connection.fetch(_APPLIED)}
+    missing: list[str] = []
+    for name, file in _files(folders):
+        if name not in applied:
+            missing.append(name)
+        elif applied[name] != _checksum(file):
+            missing.append(f"{name} (applied with another content)")
+    return missing
+
+
+def _files(folders: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """Name and file of every migration, in the order in which they are applied."""
+    for origin, folder in (("common", MESSAGING), *(("service", folder) for folder in folders)):
+        for file in sorted(folder.glob("*.sql")):
+            yield f"{origin}/{file.name}", file
+
+
+def _checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 _ADD_HEADS: Final = """insert into outbox_heads (topic, partition)

@@ -18,17 +18,14 @@ from common.core.inbox import ArrivalId, Position, TopicPartition
 from common.core.outbox import Batch
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
-from common.declare.errors import Conflict, Misconfigured, Transient, Unstorable
+from common.declare.errors import Conflict, Misconfigured
 from common.declare.pool import Ref
 from common.postgres import statements as sql
-from common.postgres.connections import TRANSIENT, Connection, ConnectionPool
+from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.letters import RELEASE
 from common.postgres.migrations import add_heads, add_positions
 from common.postgres.rows import affected, columns, packed, stored, unpacked
 from common.postgres.storage import Storage
-
-LOST_RACE: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-UNSTORABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 
 PULSE: Final = 1.0
 """Seconds between signs of life in a transaction that decides."""
@@ -275,14 +272,7 @@ def postgres(codec: Codec, storage: Storage, pool: ConnectionPool) -> Begin:
 
     @asynccontextmanager
     async def begin() -> AsyncGenerator[PostgresTransaction]:
-        try:
-            async with pool.acquire() as connection, connection.transaction():
-                yield PostgresTransaction(codec, storage, connection)
-        except LOST_RACE as error:
-            raise Conflict(str(error)) from error
-        except UNSTORABLE as error:
-            raise Unstorable(f"{type(error).__name__}: {error}") from error
-        except TRANSIENT as error:
-            raise Transient(f"database: {type(error).__name__}: {error}") from error
+        async with pool.acquire() as connection, connection.transaction():
+            yield PostgresTransaction(codec, storage, connection)
 
     return begin

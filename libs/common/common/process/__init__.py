@@ -1,7 +1,8 @@
 """The process.
 
 app.py        a service as a process: declaration, storage, doors, loops, settings
-main.py       from start to SIGTERM
+start.py      signals, before everything; main.py: from start to SIGTERM
+opening.py    what it waits for first
 runtime.py    its loops; context.py: what doors and loops work with
 provision.py  schemas, migrations, topics, before anything starts
 settings.py, telemetry.py, health.py

@@ -3,33 +3,39 @@
 import argparse
 import asyncio
 import gc
-import os
-import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
 
 import uvicorn
 import uvloop
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.core import clock
-from common.core.codec import Codec
-from common.core.relay import Relay
 from common.declare.errors import Misconfigured, Transient
 from common.http.application import build_app
-from common.postgres.connections import connect_pool
-from common.postgres.outbox import PostgresOutbox
-from common.postgres.transaction import postgres
 from common.process import telemetry
 from common.process.app import App
 from common.process.context import Context
-from common.process.health import Progress
-from common.process.runtime import BUGS_BEFORE_EXIT, Process, backoff
+from common.process.opening import POOL_CLOSED_WITHIN, Stopped, Waiting, opened
+from common.process.runtime import BUGS_BEFORE_EXIT, Process
 from common.process.settings import Settings, read_settings, show
-from common.process.telemetry import Metrics
+from common.process.start import STOPPING
 
-_PROVISIONED = "select to_regclass('outbox_published') is not null"
+LOOPS_END_WITHIN: Final = 8
+"""Seconds for the batch in hand and the farewell to the broker."""
+
+REQUESTS_WITHIN: Final = 3
+"""Seconds for the requests in hand; one more until the server has noticed."""
+
+LEASE_WITHIN: Final = 1
+"""Seconds to tell the others that they may relay; the lease runs out by itself in little more."""
+
+STOPS_WITHIN: Final = LOOPS_END_WITHIN + 2 * (REQUESTS_WITHIN + 1) + LEASE_WITHIN + POOL_CLOSED_WITHIN
+"""The longest from the signal to the end of a process: every supervisor must have more patience than that."""
 
 
 async def nothing_wrong() -> list[str]:
@@ -49,43 +55,6 @@ def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]
     )
 
 
-@asynccontextmanager
-async def opened(app: App, settings: Settings) -> AsyncGenerator[Context]:
-    """The context of a service: waits until the database answers and is provisioned."""
-    codec = Codec(app.service, settings.namespace, settings.kafka.compression, settings.writers)
-    log = telemetry.configure_logs(app.service.name, settings.instance)
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            pool = await connect_pool(
-                settings.database.dsn.get_secret_value(), codec.schema, size=settings.database.pool_size
-            )
-            if await pool.fetchval(_PROVISIONED):
-                break
-            await pool.close()
-            log.warning("not provisioned yet", schema=codec.schema, mend="python -m common.process.provision")
-        except (Transient, OSError) as error:
-            log.warning("waiting for the database", reason=str(error))
-        await asyncio.sleep(backoff(attempt))
-    owner = f"{settings.instance or app.service.name}-{os.getpid()}-{clock.new_id()}"
-    try:
-        yield Context(
-            codec=codec,
-            storage=app.storage,
-            settings=settings,
-            pool=pool,
-            begin=postgres(codec, app.storage, pool),
-            relay=Relay(PostgresOutbox(pool), owner),
-            log=log,
-            metrics=Metrics(),
-            tracer=telemetry.configure_traces(settings, app.service.name),
-            progress=Progress(settings.stuck_after_seconds),
-        )
-    finally:
-        await asyncio.wait_for(pool.close(), 5)
-
-
 class _Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the process decides when it stops."""
 
@@ -95,50 +64,104 @@ class _Server(uvicorn.Server):
         yield
 
 
+@dataclass(slots=True)
+class Doors:
+    """What answers HTTP: probes from the first moment, the doors of the service once there is something behind them."""
+
+    behind: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as those who are behind the doors now."""
+        await self.behind(scope, receive, send)
+
+
+def _closed_doors() -> APIRouter:
+    """Whatever is asked of a process that waits: again in a second."""
+    router = APIRouter()
+
+    async def closed() -> None:
+        raise Transient("the process is starting")
+
+    router.add_api_route("/{path:path}", closed, methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+    return router
+
+
 async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -> int:
-    """Run a service until SIGTERM or SIGINT (or `stop`); returns the exit code. In-flight work is finished first."""
-    loop = asyncio.get_running_loop()
-    async with opened(app, settings) as context:
-        process = Process(context, stop=stop or asyncio.Event())
-        if stop is None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, process.stop.set)
-        http = settings.http
-        config = uvicorn.Config(
-            doors_of(app, context, process.ready),
-            host=http.host,
-            port=http.port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=5,
-        )
-        server = _Server(config)
-        loops: dict[str, Callable[[], Awaitable[None]]] = {
-            "relay": process.relay,
-            "timers": process.timers,
-            "rotate": process.rotate,
-            "watch": process.watch,
-        }
-        if context.codec.topics:
-            loops |= {"consume": process.consume, "mirror": process.mirror}
-        else:
-            context.progress.started = True
-        for index, extra in enumerate(app.loops):
-            loops[f"loop{index}"] = lambda extra=extra: extra(context)
-        tasks = [asyncio.create_task(process.kept_up(name, loop), name=name) for name, loop in loops.items()]
-        serving = asyncio.create_task(server.serve())
-        context.log.info("started", http=f"http://{http.host}:{http.port}", topics=context.codec.topics)
-        stopped = asyncio.create_task(process.stop.wait())
-        await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
-        context.progress.stopping = True
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=20)
-        await context.relay.outbox.release(context.relay.owner)
+    """Run a service until SIGTERM or SIGINT (or `stop`); returns the exit code. In-flight work is finished first.
+
+    Guarantee: from the signal to the end it takes at most the sum of the times below, whatever the database, the broker
+    or a caller does; what could not be finished then is rolled back and comes again.
+
+    Raises:
+        Misconfigured: see `opened`.
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for number in STOPPING:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    waiting = Waiting()
+    log = telemetry.configure_logs(app.service.name, settings.instance)
+    registry = CollectorRegistry()
+    doors = Doors(
+        build_app(app.service.title, settings.http, _closed_doors(), log=log, registry=registry, ready=waiting.ready)
+    )
+    config = uvicorn.Config(
+        doors,
+        host=settings.http.host,
+        port=settings.http.port,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=REQUESTS_WITHIN,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        async with opened(app, settings, waiting, stop) as context:
+            process = Process(context, stop=stop)
+            doors.behind = doors_of(app, context, process.ready)
+            return await _work(app, process, server, serving)
+    except Stopped:
+        return 0
+    finally:
         server.should_exit = True
-        await asyncio.wait([serving], timeout=10)
-        context.log.info("stopped")
+        await asyncio.wait([serving], timeout=REQUESTS_WITHIN + 1)
+        log.info("stopped")
+
+
+async def _work(app: App, process: Process, server: _Server, serving: "asyncio.Task[None]") -> int:
+    """The loops of a process until it is asked to stop, and their end; returns the exit code."""
+    context = process.context
+    loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "relay": process.relay,
+        "timers": process.timers,
+        "rotate": process.rotate,
+        "watch": process.watch,
+    }
+    if context.codec.topics:
+        loops |= {"consume": process.consume, "mirror": process.mirror}
+    else:
+        context.progress.started = True
+    for index, extra in enumerate(app.loops):
+        loops[f"loop{index}"] = lambda extra=extra: extra(context)
+    tasks = [asyncio.create_task(process.kept_up(name, loop), name=name) for name, loop in loops.items()]
+    http = context.settings.http
+    context.log.info("started", http=f"http://{http.host}:{http.port}", topics=context.codec.topics)
+    stopped = asyncio.create_task(process.stop.wait())
+    await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    context.progress.stopping = True
+    for task in tasks:
+        task.cancel()
+    _, left = await asyncio.wait(tasks, timeout=LOOPS_END_WITHIN)
+    server.should_exit = True
+    await asyncio.wait([serving], timeout=REQUESTS_WITHIN + 1)
+    if left:
+        context.log.warning("not finished", loops=sorted(task.get_name() for task in left))
+    try:
+        await asyncio.wait_for(context.relay.outbox.release(context.relay.owner), LEASE_WITHIN)
+    except (Transient, TimeoutError) as error:
+        context.log.warning("the lease of the relay is left to run out", reason=repr(error))
     return 1 if process.bugs >= BUGS_BEFORE_EXIT or not process.stop.is_set() else 0
 
 
@@ -161,4 +184,8 @@ def main(app: App) -> None:
         show(settings)
         return
     spare_collector()
-    sys.exit(uvloop.run(run(app, settings)))
+    try:
+        code = uvloop.run(run(app, settings))
+    except Misconfigured as error:
+        sys.exit(f"{app.service.name}: {error}")
+    sys.exit(code)

@@ -11,7 +11,7 @@ import asyncpg
 from common.core.codec import Codec
 from common.declare.errors import CroissanceError
 from common.kafka.client import declare_topics as declare_kafka_topics
-from common.postgres.connections import TRANSIENT
+from common.postgres.faults import DATABASE_ERRORS
 from common.postgres.migrations import declare_topics, migrate
 from common.process.app import App, installed_apps
 from common.process.settings import Settings, read_settings
@@ -44,7 +44,7 @@ def main() -> None:
     try:
         settings = read_settings(Settings)
         made = asyncio.run(provision(list(installed_apps().values()), settings))
-    except (CroissanceError, asyncpg.PostgresError, *TRANSIENT) as error:
+    except (CroissanceError, *DATABASE_ERRORS) as error:
         sys.exit(f"provisioning failed: {error}")
     for line in made:
         sys.stdout.write(f"{line}\n")

@@ -14,7 +14,7 @@ from common.postgres.connections import ConnectionPool, DatabaseSettings
 from common.postgres.migrations import declare_topics, migrate
 from common.process.app import App
 from common.process.context import Context
-from common.process.main import opened
+from common.process.opening import opened
 from common.process.settings import database_address
 
 
