@@ -95,7 +95,10 @@ create table dead_letters (
     status text not null default 'open' check (status in ('open', 'replay', 'replayed', 'dropped')),
     at timestamptz not null default now(),
     settled_at timestamptz,
-    unique (topic, partition, "offset")
+    -- what tells it from another record at the same offset, of a topic that was made anew
+    digest bytea not null generated always as
+        (sha256(int8send(hashtextextended(coalesce(key, ''), 0)) || raw_headers || coalesce(value, ''))) stored,
+    unique (topic, partition, "offset", digest)
 );
 create index dead_letters_blocking on dead_letters (key) where status in ('open', 'replay');
 create index dead_letters_to_replay on dead_letters (id) where status = 'replay';
@@ -103,7 +106,7 @@ create index dead_letters_to_replay on dead_letters (id) where status = 'replay'
 -- Events that wait behind an open dead letter of their key. `arrival` is their order: it is drawn under the lock of the
 -- position, where a time of the clock may be that of a transaction that began early and waited long.
 create table parked (
-    arrival bigint generated always as identity,
+    arrival bigint generated always as identity primary key,
     topic text not null,
     partition int not null,
     sequence bigint not null,
@@ -111,8 +114,7 @@ create table parked (
     key text not null,
     raw_headers bytea not null,
     value bytea,
-    parked_at timestamptz not null default now(),
-    primary key (topic, partition, sequence)
+    parked_at timestamptz not null default now()
 );
 create index parked_by_key on parked (key, arrival);
 
