@@ -1,14 +1,9 @@
 """Whatever bytes a batch holds, its records are read, or one stands for it that says why not."""
 
-from collections.abc import Sequence
-from struct import pack
 from typing import Any
 
-import cramjam
 import pytest
-from aiokafka.codec import snappy_encode
 from aiokafka.consumer import fetcher
-from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,35 +11,7 @@ from common.core.dead_letter import UNREADABLE
 from common.core.record_batch import Compression, Entry, seal
 from common.kafka import reading
 from common.kafka.reading import Batches, tolerate
-
-Loose = tuple[bytes | None, bytes | None, Sequence[tuple[bytes, bytes | None]]]
-CODECS = {0: bytes, 1: cramjam.gzip.compress, 2: snappy_encode, 3: cramjam.lz4.compress, 4: cramjam.zstd.compress}
-
-
-def varint(number: int) -> bytes:
-    value, found = number << 1 ^ number >> 63, bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*found, value])
-
-
-def sized(content: bytes | None) -> bytes:
-    return varint(-1) if content is None else varint(len(content)) + content
-
-
-def batch_of(records: Sequence[Loose], codec: int = 0, *, body: bytes | None = None, attributes: int = 0) -> bytes:
-    """A record batch as a broker keeps it, written by hand: header names are bytes here."""
-    plain = b""
-    for offset, (key, value, headers) in enumerate(records):
-        told = b"".join(sized(name) + sized(content) for name, content in headers)
-        record = b"\0" + varint(5) + varint(offset) + sized(key) + sized(value) + varint(len(headers)) + told
-        plain += varint(len(record)) + record
-    packed = bytes(CODECS[codec](plain)) if body is None else body
-    count = max(1, len(records))
-    rest = pack(">hiqqqhii", codec | attributes, count - 1, 1000, 2000, -1, -1, -1, len(records)) + packed
-    checked = pack(">iBI", 0, 2, calc_crc32c(rest)) + rest
-    return pack(">qi", 40, len(checked)) + checked
+from common.testing.raw_records import CODECS, Loose, batch_of, varint
 
 
 def read(data: bytes) -> list[Any]:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.core import dead_letter
 from common.core.codec import Codec
@@ -241,3 +243,51 @@ async def test_a_reason_that_quotes_a_megabyte_is_announced_in_short(open_place:
     assert "ce_time" in report.dead[0].reason
     assert len(report.dead[0].reason) <= LONGEST_REASON
     assert await published_ids(place) == 1
+
+
+def arbitrary(topics: int) -> list[list[tuple[int, Any]]]:
+    """Batches of records of nobody knows whom, each with the number of its topic."""
+    names = st.sampled_from(["ce_id", "ce_type", "ce_time", "ce_sequence"]) | st.text(max_size=20)
+    values = (
+        st.none() | st.binary(max_size=250) | st.sampled_from([b"partner.Updated", b"counter.Counted", b"1" * 5000])
+    )
+    headers = st.lists(st.tuples(names, values), max_size=6)
+    whole = st.tuples(st.binary(min_size=1, max_size=210), values).map(
+        lambda parts: [("ce_id", parts[0]), ("ce_type", b"partner.Updated"), ("ce_time", parts[1])]
+    )
+    keys = st.none() | st.binary(max_size=40) | st.just(b"k" * 3_000) | st.just(b"other")
+    data = st.none() | st.binary(max_size=40) | st.sampled_from([b'{"name":"x"}', b"[" * 50_000, b'{"name":"\\u0000"}'])
+    records = st.builds(StoredRecord, st.just(""), st.just(P), st.just(0), keys, data, headers | whole)
+    found: list[list[tuple[int, Any]]] = []
+
+    @settings(max_examples=150, database=None)
+    @given(st.lists(st.tuples(st.integers(0, topics - 1), records), min_size=1, max_size=6))
+    def draw(batch: list[tuple[int, Any]]) -> None:
+        found.append(batch)
+
+    draw()
+    return found
+
+
+async def test_arbitrary_records_of_partners_harm_no_neighbour(open_place: OpenPlace) -> None:
+    place = await open_place(INN)
+    topics, brake = place.codec.topics, Brake()
+    mine = next(iter(place.codec.writers))
+    offsets = dict.fromkeys(topics, 0)
+    cases = arbitrary(len(topics))
+
+    def next_of(topic: str) -> int:
+        offsets[topic] += 1
+        return offsets[topic] - 1
+
+    for number, batch in enumerate(cases):
+        told = [each._replace(topic=topics[topic], offset=next_of(topics[topic])) for topic, each in batch]
+        headers = (("ce_id", b"mine-%d" % number), ("ce_type", b"partner.Updated"))
+        good = StoredRecord(mine, P, next_of(mine), b"mine", b'{"name":"%d"}' % number, headers)
+        await apply(place, *told, good, brake=brake)
+
+    async with place.begin() as transaction:
+        guest = (await transaction.load({("guests", "mine")}))["guests", "mine"].state
+    assert guest.names == tuple(str(number) for number in range(len(cases)))
+    assert all([await offset_of(place, topic) == offsets[topic] for topic in place.codec.writers])
+    assert brake.failures == {}

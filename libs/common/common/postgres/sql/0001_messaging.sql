@@ -95,10 +95,7 @@ create table dead_letters (
     status text not null default 'open' check (status in ('open', 'replay', 'replayed', 'dropped')),
     at timestamptz not null default now(),
     settled_at timestamptz,
-    -- what tells it from another record at the same offset, of a topic that was made anew
-    digest bytea not null generated always as
-        (sha256(int8send(hashtextextended(coalesce(key, ''), 0)) || raw_headers || coalesce(value, ''))) stored,
-    unique (topic, partition, "offset", digest)
+    unique (topic, partition, "offset")
 );
 create index dead_letters_blocking on dead_letters (key) where status in ('open', 'replay');
 create index dead_letters_to_replay on dead_letters (id) where status = 'replay';
@@ -106,7 +103,7 @@ create index dead_letters_to_replay on dead_letters (id) where status = 'replay'
 -- Events that wait behind an open dead letter of their key. `arrival` is their order: it is drawn under the lock of the
 -- position, where a time of the clock may be that of a transaction that began early and waited long.
 create table parked (
-    arrival bigint generated always as identity primary key,
+    arrival bigint generated always as identity,
     topic text not null,
     partition int not null,
     sequence bigint not null,
@@ -114,7 +111,8 @@ create table parked (
     key text not null,
     raw_headers bytea not null,
     value bytea,
-    parked_at timestamptz not null default now()
+    parked_at timestamptz not null default now(),
+    primary key (topic, partition, sequence)
 );
 create index parked_by_key on parked (key, arrival);
 
