@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from common.kafka.reading import tolerate
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail
 from croissance.output import out
@@ -103,6 +104,7 @@ def start_of(text: str) -> str | int:
 
 
 async def _tail(here: Addresses, wanted: Filter, since: str | int, limit: int, *, as_json: bool) -> None:
+    tolerate()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=here.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
     )
@@ -179,7 +181,7 @@ async def _seek(consumer: AIOKafkaConsumer, places: list[TopicPartition], since:
 
 def show_record(record: Any, wanted: Filter, *, as_json: bool) -> bool:
     """Print a record if it passes; whatever it holds, it never stops the reading."""
-    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    headers = {name: (value or b"").decode(errors="replace") for name, value in reversed(record.headers)}
     service, _, name = headers.get("ce_type", "").removeprefix("fr.croissanceconnectee.").rpartition(".")
     key = (record.key or b"").decode(errors="replace")
     if not wanted.keeps(name, headers, key):

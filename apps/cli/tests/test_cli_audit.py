@@ -106,10 +106,27 @@ async def test_the_announcement_of_a_dead_letter_without_a_key_has_no_subject() 
     assert faults(findings) == {}
 
 
-@pytest.mark.parametrize("sequence", [None, b"", b"0", b"-1", b"x"])
+@pytest.mark.parametrize("sequence", [None, b"", b"0", b"00", b"-1", b"x", b"9" * 19, b"9" * 5_000])
 async def test_a_record_without_a_number_is_foreign(sequence: bytes | None) -> None:
     log, findings = await read([record(1), record(2, ce_sequence=sequence)])
     assert (log.last, len(log.foreign), faults(findings)) == (1, 1, {})
+
+
+async def test_of_a_header_that_is_repeated_the_first_counts_as_for_the_services() -> None:
+    twice = record(2)
+    twice.headers = [*twice.headers, *((name, b"9") for name, _ in twice.headers)]
+    log, findings = await read([record(1), twice, record(3)])
+    assert (log.last, log.foreign, faults(findings)) == (3, [], {})
+
+
+@pytest.mark.parametrize("value", [b"\xff", b"[" * 100_000, b"", b'{"diagnostic_id": 3}'])
+async def test_a_fact_that_cannot_be_read_is_a_fault_and_the_audit_goes_on(value: bytes) -> None:
+    wanted = {
+        "ce_type": b"fr.croissanceconnectee.diagnostic.DiagnosticCompleted",
+        "ce_dataschema": b"/schemas/diagnostic/DiagnosticCompleted.v1.json",
+    }
+    log, findings = await read([record(1, value=value, **wanted), record(2)])
+    assert (log.last, faults(findings)) == (2, {"altered": 1})
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from common.core.envelope import cause_headers, event_headers, type_headers
 from common.core.record_batch import Entry, seal
 from common.declare.event import derive_id
 from common.postgres.migrations import declare_topics, migrate
+from croissance.proof.equations import check_joined
 from croissance.proof.findings import Findings
 from croissance.proof.run import Where, audit
 from croissance.proof.wiring import CONSUMES, dead_letter_topic, topic
@@ -232,6 +233,18 @@ async def test_a_right_chain_is_right_and_each_tampering_is_found(system: tuple[
         async with tampered(connection, text):
             assert set(faults(await audit(where, 0))) == expected, name
     assert (await audit(where, 0)).ok
+
+
+async def test_text_that_the_database_cannot_hold_is_compared_by_its_bytes(system: tuple[Chain, Any, Where]) -> None:
+    chain, connection, _ = system
+    schema, doc = chain.schema("matching"), msgspec.json.encode({"told": ["a\0b", 'c"d']}).decode()
+    await connection.execute(f'insert into "{schema}".states values ($1, $2, 1, $3)', "needs", "é", doc)
+    unanswered = [("é", "a\0b"), ("é", 'c"d'), ("é", "\0"), ("\0", 'c"d')]
+    findings = Findings()
+
+    await check_joined(connection, findings, schema, unanswered)
+
+    assert faults(findings) == {"lost": 2}
 
 
 async def test_what_is_under_way_is_pending_not_lost(system: tuple[Chain, Any, Where]) -> None:

@@ -70,6 +70,17 @@ def test_a_log_that_lost_its_end_turns_readiness_red_until_it_is_read_on() -> No
     assert progress.problems(now=200) == []
 
 
+def test_an_open_transaction_turns_readiness_red_until_it_is_ended() -> None:
+    progress = Progress(stuck_after=60, started=True)
+    progress.note_held({WHERE}, now=100)
+    progress.note_held({WHERE}, now=104)
+
+    assert progress.problems(now=104) == []
+    assert progress.problems(now=106) == ["open transaction: t/3 waits until its writer or the broker ends it"]
+    progress.note_held(set(), now=107)
+    assert progress.problems(now=200) == []
+
+
 def test_a_failing_batch_shows_until_one_is_applied() -> None:
     progress = Progress(stuck_after=60, started=True, failing="database: away")
 

@@ -29,7 +29,22 @@ def fresh(intake: Intake) -> list[tuple[str, int, int]]:
 
 @pytest.mark.parametrize(
     ("value", "sequence"),
-    [(b"1", 1), (b"120", 120), (b"0", None), (b"-1", None), (b"", None), (b"1.0", None), (None, None)],
+    [
+        (b"1", 1),
+        (b"120", 120),
+        (b"9" * 18, 10**18 - 1),
+        (b"0", None),
+        (b"00", None),
+        (b"01", None),
+        (b"-1", None),
+        (b"", None),
+        (b"1.0", None),
+        (b"1_0", None),
+        ("٣".encode(), None),
+        (b"9" * 19, None),
+        (b"9" * 5000, None),
+        (None, None),
+    ],
 )
 def test_a_sequence_is_a_positive_integer(value: bytes | None, sequence: int | None) -> None:
     assert sequence_of(Told("t", 1, 0, (("ce_sequence", value),))) == sequence
@@ -91,7 +106,22 @@ def test_a_gap_closes_when_what_is_missing_comes_and_others_stay_open() -> None:
     assert intake.positions == {ONE: Position(2, 3, 2)}
 
 
-def test_what_has_no_number_is_set_aside_and_moves_nothing() -> None:
+def test_of_a_number_that_is_repeated_the_first_counts() -> None:
+    assert sequence_of(Told("t", 1, 0, (("ce_sequence", b"4"), ("ce_sequence", b"5")))) == 4
+
+
+def test_what_has_no_number_counts_as_read_where_all_before_it_is() -> None:
+    told = [Told("t", 1, offset, ()) for offset in (50, 51, 53)]
+    intake = accept({ONE: Position(4, 50, 3)}, told[:2])
+    assert (intake.unnumbered, intake.positions) == (told[:2], {ONE: Position(4, 52, 3)})
+    assert accept({ONE: Position(4, 50, 3)}, [record(ONE, 6, 50), told[1]]).positions == {}  # 5 is missing
+    both = accept({ONE: Position(4, 50, 3)}, [told[0], record(ONE, 5, 51), told[2]])
+    assert both.positions == {ONE: Position(5, 52, 4)}
+    after = accept({ONE: Position(4, 50, 3), TWO: Position()}, [record(ONE, 5, 50), told[1], record(TWO, 1, 0)])
+    assert after.positions == {ONE: Position(5, 52, 4), TWO: Position(1, 1, 1)}
+
+
+def test_what_has_no_number_is_set_aside_and_moves_no_number() -> None:
     unnumbered = Told("t", 1, 0, ())
     intake = accept({ONE: Position(1, 1, 1)}, [unnumbered, record(ONE, 2, 1)])
     assert (intake.unnumbered, intake.positions) == ([unnumbered], {ONE: Position(2, 2, 2)})

@@ -113,28 +113,29 @@ async def test_the_process_keeps_the_brake(open_place: Open, monkeypatch: pytest
     assert "failed in the rules" in process.context.progress.failing
 
 
-async def test_what_nobody_foresaw_ends_the_process_after_a_few_times(
+async def test_what_nobody_foresaw_sets_a_record_aside_and_ends_the_process_only_where_that_fails(
     open_place: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, storage = await started(open_place, monkeypatch, READER)
-    batch = (record(process.context.codec, 1),)
-    storage.failures = [RuntimeError("a bug")] * (2 * BUGS_BEFORE_EXIT - 1)
+    codec = process.context.codec
+    storage.failures = [RuntimeError("a bug")] * BUGS_BEFORE_EXIT
 
-    async def fail(times: int) -> None:
+    async def fail(times: int, batch: Any) -> None:
         for _ in range(times):
             with pytest.raises(RuntimeError):
                 await process.on_batch(batch)
+            assert process.context.progress.failing == "RuntimeError: a bug"
 
-    await fail(BUGS_BEFORE_EXIT - 1)
-    failures, storage.failures = storage.failures, ()
-    await process.on_batch(batch)
-    assert (process.bugs, process.stop.is_set()) == (0, False)
+    for n in (1, 2):  # one after the other: neither spoils the patience that the other one has
+        storage.failures = [RuntimeError("a bug")] * BUGS_BEFORE_EXIT
+        await fail(BUGS_BEFORE_EXIT - 1, (record(codec, n, key=f"k{n}"),))
+        await process.on_batch((record(codec, n, key=f"k{n}"),))
+        assert (process.bugs, process.stop.is_set(), process.context.progress.failing) == (0, False, "")
+    assert [letter.reason for letter in await storage.place.letters()] == ["RuntimeError: a bug"] * 2
 
-    storage.failures = failures
-    batch = (record(process.context.codec, 2),)
-    await fail(BUGS_BEFORE_EXIT)
+    storage.failures = [RuntimeError("a bug")] * (BUGS_BEFORE_EXIT + 2)  # whole, and by its digest
+    await fail(BUGS_BEFORE_EXIT, (record(codec, 3),))
     assert process.stop.is_set()
-    assert process.context.progress.failing == "RuntimeError: a bug"
 
 
 async def test_what_a_batch_did_shows_in_metrics_and_wakes_the_relay(

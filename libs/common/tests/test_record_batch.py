@@ -5,7 +5,8 @@ from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.core.record_batch import LARGEST, Compression, Entry, SealedBatch, seal, split, unseal
+from common.core.record_batch import LARGEST, Compression, Entry, SealedBatch, packed, seal, split, unseal
+from common.declare.errors import Unstorable
 
 COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "lz4", "zstd")
 HEADERS = st.lists(st.tuples(st.text(max_size=80), st.binary(max_size=200)), max_size=70)
@@ -18,12 +19,13 @@ ENTRIES = st.lists(
 
 @given(entries=ENTRIES, compression=st.sampled_from(COMPRESSIONS))
 def test_what_is_sealed_is_read_back(entries: list[Entry], compression: Compression) -> None:
-    data = seal(entries, compression)
-    assert list(unseal(data)) == entries
-    assert checksum_holds(data)
+    batches = list(packed(entries, compression))
+    assert [entry for _, data in batches for entry in unseal(data)] == entries
+    assert [count for count, _ in batches] == [len(list(unseal(data))) for _, data in batches]
+    assert all(checksum_holds(data) for _, data in batches)
 
 
-@pytest.mark.parametrize("size", [0, 1, 63, 64, 8191, 8192, 1_048_575, 1_048_576])
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 8191, 8192, 900_000, 990_000])
 def test_lengths_of_every_size_are_read_back(size: int) -> None:
     entry = Entry(b"k", b"v" * size, [("h", b"x" * min(size, 9000))])
     assert list(unseal(seal([entry], "none"))) == [entry]
@@ -53,6 +55,20 @@ def test_a_run_is_cut_into_batches_that_a_broker_takes(sizes: list[int]) -> None
     parts = list(split(run))
     assert [record for part in parts for record in part] == run
     assert all(len(seal(part, "none")) <= 1_048_576 for part in parts)
+
+
+def test_headers_that_are_larger_than_headers_are_are_cut_too() -> None:
+    run = [Entry(b"%d" % number, b"", [("h", b"x" * 400_000)]) for number in range(5)]
+    batches = list(packed(run, "none"))
+    assert [count for count, _ in batches] == [2, 1, 2]
+    assert all(len(data) <= 1_048_576 for _, data in batches)
+
+
+@pytest.mark.parametrize("entry", [Entry(b"k", b"v" * 1_000_000, []), Entry(b"k", b"", [("h", b"x" * 1_000_000)])])
+def test_an_event_that_no_broker_takes_is_refused_before_it_is_numbered(entry: Entry) -> None:
+    """Once in the outbox it would hold all that comes after it, of every topic of its service, for ever."""
+    with pytest.raises(Unstorable, match="more than a broker takes"):
+        list(packed([Entry(b"k", b"v", []), entry]))
 
 
 def checksum_holds(data: bytes) -> bool:

@@ -84,7 +84,7 @@ def read_content(name: str, value: bytes) -> object:
     """The part of an event's content that the equations use, or None.
 
     Raises:
-        msgspec.MsgspecError: a field they need is missing or of another type.
+        Exception: one of `common.core.codec.UNREADABLE`: a field they need is missing, of another type, or no JSON.
     """
     reader = _READERS.get(name)
     return None if reader is None else reader(value)
@@ -180,15 +180,18 @@ async def check_joined(connection: Any, findings: Findings, schema: str, unanswe
     """Diagnoses without an answer of their own must be attached to a need of their company."""
     if not unanswered:
         return
-    rows = await connection.fetch(JOINED.format(schema=schema), *map(list, zip(*unanswered, strict=True)))
+    wanted = [(siren.encode(), msgspec.json.encode(diagnostic_id)) for siren, diagnostic_id in unanswered]
+    rows = await connection.fetch(JOINED.format(schema=schema), *map(list, zip(*wanted, strict=True)))
     joined = {tuple(row) for row in rows}
-    for siren, diagnostic_id in unanswered:
-        if (siren, diagnostic_id) not in joined:
+    for (siren, diagnostic_id), place in zip(unanswered, wanted, strict=True):
+        if place not in joined:
             findings.fault("lost", "matching", f"le diagnostic {diagnostic_id} de {siren} n’a pas de réponse")
 
 
-JOINED: Final = """select s.key, u.diagnostic from unnest($1::text[], $2::text[]) u (key, diagnostic)
-    join "{schema}".states s using (key) where s.kind = 'needs' and strpos(s.doc::text, u.diagnostic) > 0"""
+JOINED: Final = """select u.key, u.diagnostic from unnest($1::bytea[], $2::bytea[]) u (key, diagnostic)
+    join "{schema}".states s on convert_to(s.key, 'UTF8') = u.key
+    where s.kind = 'needs' and position(u.diagnostic in convert_to(s.doc, 'UTF8')) > 0"""
+"""By bytes: text from outside may hold what PostgreSQL's has not (a NUL), and as it stands in JSON."""
 
 
 async def check_messages(connection: Any, findings: Findings, schema: Schema, chain: Chain, *, whole: bool) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
+from common.core.codec import UNREADABLE
+from common.core.inbox import sequence_of
 from croissance.proof.findings import Findings
 
 MASK: Final = (1 << 64) - 1
@@ -108,12 +108,11 @@ class Receiver:
         for record in records:
             if record.offset >= end:
                 return
-            headers: dict[str, bytes | None] = dict(record.headers)
-            number = headers.get("ce_sequence")
-            if not number or not number.isdigit() or number == b"0":
+            headers: dict[str, bytes | None] = dict(reversed(record.headers))  # the first of each name, as services do
+            sequence = sequence_of(record)
+            if sequence is None:
                 log.foreign.append(Foreign(log.topic, log.partition, record.offset))
                 continue
-            sequence = int(number)
             if not log.prints and not log.base:
                 log.base = sequence - 1
             last = log.base + len(log.prints)
@@ -164,7 +163,7 @@ class Receiver:
     def _content(self, log: PartitionLog, sequence: int, name: str, value: bytes) -> object:
         try:
             return self._read_content(name, value)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             self._findings.fault("altered", log.name, f"numéro {sequence} : {error}")
             return None
 

@@ -5,6 +5,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from common.kafka.reading import tolerate
 from croissance.proof.log import PartitionLog, Receiver
 
 PARTITION_BYTES: Final = 4 << 20
@@ -15,11 +16,13 @@ class LogReader:
     """Reads every topic, partition number by partition number, from its beginning to its end when asked."""
 
     def __init__(self, bootstrap: str, receiver: Receiver) -> None:
+        tolerate()
         self._receiver = receiver
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             max_partition_fetch_bytes=PARTITION_BYTES,
             fetch_max_bytes=8 * PARTITION_BYTES,
             fetch_max_wait_ms=100,

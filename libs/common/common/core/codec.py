@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 from aiokafka.partitioner import murmur2
 
-from common.core.dead_letter import DeadLettered, key_text
+from common.core.dead_letter import DeadLettered, digest_of, key_text
 from common.core.envelope import cause_headers, event_headers, event_name, read_envelope, read_foreign, type_headers
 from common.core.inbox import Record, content_of
 from common.core.outbox import SEQUENCE, Outgoing
@@ -148,7 +148,7 @@ class Codec:
         Raises:
             Poison: an envelope header or the data is unusable; the text names the field and the reason.
         """
-        headers = dict(record.headers)
+        headers = dict(reversed(record.headers))  # of a header that is repeated the first one counts
         event_type = headers.get("ce_type")
         topic = record.topic
         if not event_type:
@@ -158,7 +158,7 @@ class Codec:
             return None
         key = key_text(record)
         if key is None:
-            raise Poison("the record has no key, or one that is not UTF-8")
+            raise Poison("the record has no key, or one that is too long or not UTF-8")
         writer = self.writers.get(topic)
         envelope = read_envelope(headers) if writer is None else read_foreign(writer, headers, content_of(record), now)
         if decoder is None:
@@ -214,10 +214,12 @@ class Codec:
             published.append(Outgoing(topic, partition, key_bytes, _encode(event), (*kind_headers, *own, *shared)))
         return published
 
-    def dead_lettered(self, record: Record, reason: str, at: datetime) -> Outgoing:
-        """The announcement of a dead letter on the dead-letter topic; same record, same id."""
+    def dead_lettered(self, record: Record, reason: str, at: datetime, *, again: bool = False) -> Outgoing:
+        """The announcement of a dead letter on the dead-letter topic: same record, same id, unless it fails `again`."""
         event = DeadLettered(key_text(record) or "", record.topic, record.partition, record.offset, reason)
-        event_id = uuid5(NAMESPACE_URL, f"{self.service.name}/{record.topic}/{record.partition}/{record.offset}")
+        place = f"{self.service.name}/{record.topic}/{record.partition}/{record.offset}"
+        time = f"/{at.isoformat()}" if again else ""
+        event_id = uuid5(NAMESPACE_URL, f"{place}/{digest_of(record).hex()}{time}")
         key = event.key.encode()
         topic, kind_headers = self._outputs[DeadLettered]
         headers = (

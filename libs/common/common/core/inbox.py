@@ -63,7 +63,7 @@ class Intake:
 
     Attributes:
         fresh: (sequence, record) to apply, in order.
-        unnumbered: records without a usable sequence: dead letters, their position does not move.
+        unnumbered: records without a usable sequence: dead letters; they count as read, not as applied.
         contradicting: records of others under an id that another record has: dead letters, never dropped as known.
         duplicates: how many were dropped because they are applied already.
         gaps: partition → the sequence that is missing; nothing after it is applied.
@@ -79,15 +79,24 @@ class Intake:
 
 
 def sequence_of(record: Record) -> int | None:
-    """The `ce_sequence` of a record, or None when it has no usable one (a positive integer)."""
+    """The `ce_sequence` of a record, or None when it has no usable one: a positive integer as our relays write it.
+
+    Where the header is repeated the first one counts, as for every header: with whoever reads this log.
+    """
     for name, value in record.headers:
         if name == "ce_sequence":
-            return int(value) if value is not None and value.isdigit() and value != b"0" else None
+            usable = value is not None and value.isdigit() and value[0] != _ZERO and len(value) <= LONGEST_NUMBER
+            return int(value) if usable and value is not None else None
     return None
 
 
 ArrivalId: TypeAlias = tuple[str, str]
 """What makes a record that carries no number the one it is: its writer, its id."""
+
+LONGEST_NUMBER = 18
+"""Digits of the longest number that is one: what PostgreSQL counts with has 63 bits."""
+
+_ZERO = ord("0")
 
 
 class Arrival(NamedTuple):
@@ -100,7 +109,7 @@ class Arrival(NamedTuple):
 
 def content_of(record: Record) -> bytes:
     """32 bytes that are the same for two records that say the same: type, key and data; other headers may differ."""
-    event_type = dict(record.headers).get("ce_type") or b""
+    event_type = next((value for name, value in record.headers if name == "ce_type"), None) or b""
     parts = (event_type, record.key or b"", record.value or b"")
     return sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
 
@@ -181,7 +190,7 @@ def accept(positions: Mapping[TopicPartition, Position], records: Iterable[Recor
             last, offset, applied = known or positions[where]._replace(applied=0)
         sequence = sequence_of(record)
         if sequence is None:
-            intake.unnumbered.append(record)
+            offset = _set_aside(intake, record, where, Position(last, offset, applied))
         elif sequence == last + 1:
             fresh.append((sequence, record))
             last, offset, applied = sequence, record.offset + 1, applied + 1
@@ -196,6 +205,15 @@ def accept(positions: Mapping[TopicPartition, Position], records: Iterable[Recor
     for where, moved in intake.positions.items():
         intake.positions[where] = moved._replace(applied=positions[where].applied + moved.applied)
     return intake
+
+
+def _set_aside(intake: Intake, record: Record, where: TopicPartition, at: Position) -> int:
+    """Keep a record without a number; it counts as read where all before it is. Returns the offset to read from."""
+    intake.unnumbered.append(record)
+    if record.offset != at.next_offset:
+        return at.next_offset
+    intake.positions[where] = at._replace(next_offset=record.offset + 1)
+    return record.offset + 1
 
 
 _NOWHERE = TopicPartition("", -1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from common.core.inbox import TopicPartition
-from common.core.record_batch import Compression, Entry, seal, split, unseal
+from common.core.record_batch import Compression, Entry, packed, unseal
 
 SEQUENCE: Final = "ce_sequence"
 """The header that holds the gapless number of an event in its topic partition."""
@@ -54,6 +54,7 @@ def number(
     caller holds the locks of `heads` until its transaction ends.
 
     Raises:
+        Unstorable: an event is larger than a broker takes.
         KeyError: the head of an event's partition is not among `heads`; no event is left out in silence.
     """
     runs: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
@@ -68,9 +69,9 @@ def number(
             Entry(key, value, [(SEQUENCE, b"%d" % sequence), *headers])
             for sequence, (_, _, key, value, headers) in enumerate(run, last + 1)
         ]
-        for part in split(entries):
-            first, last = last + 1, last + len(part)
-            batches.append(Batch(*where, first, last, seal(part, compression)))
+        for count, data in packed(entries, compression):
+            first, last = last + 1, last + count
+            batches.append(Batch(*where, first, last, data))
         after[where] = last
     return batches, after
 
@@ -104,7 +105,7 @@ def _as_one(run: Sequence[Batch], compression: Compression) -> list[Batch]:
         return list(run)
     last = run[0].first - 1
     found: list[Batch] = []
-    for part in split([entry for batch in run for entry in unseal(batch.data)]):
-        first, last = last + 1, last + len(part)
-        found.append(Batch(run[0].topic, run[0].partition, first, last, seal(part, compression)))
+    for count, data in packed([entry for batch in run for entry in unseal(batch.data)], compression):
+        first, last = last + 1, last + count
+        found.append(Batch(run[0].topic, run[0].partition, first, last, data))
     return found

@@ -14,10 +14,15 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
+from common.declare.errors import Unstorable
+
 Compression: TypeAlias = Literal["none", "gzip", "lz4", "zstd"]
 
 LARGEST: Final = 900_000
 """Bytes of records in one batch before compression: below the 1 MiB that brokers accept, however little it shrinks."""
+
+TAKEN: Final = 1_000_000
+"""Bytes of records up to which a broker takes a batch, with room for its header."""
 
 SMALLEST: Final = 512
 """Bytes of records below which compressing does not pay."""
@@ -56,11 +61,34 @@ def split(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     yield entries[start:]
 
 
+def packed(entries: Sequence[Entry], compression: Compression = "zstd") -> Iterator[tuple[int, bytes]]:
+    """Records as batches that a broker takes, in order, each with how many it holds.
+
+    Raises:
+        Unstorable: one record alone is larger. Kafka would refuse it for ever, and with it all that comes after.
+    """
+    for part in split(entries):
+        try:
+            yield len(part), seal(part, compression)
+        except Unstorable:
+            if len(part) == 1:
+                raise
+            middle = len(part) // 2  # their headers are larger than headers are
+            yield from packed(part[:middle], compression)
+            yield from packed(part[middle:], compression)
+
+
 def seal(entries: Sequence[Entry], compression: Compression = "zstd") -> bytes:
-    """Records as one batch that no producer has signed yet."""
+    """Records as one batch that no producer has signed yet.
+
+    Raises:
+        Unstorable: it is larger than a broker takes.
+    """
     builder = _builder(compression)
     for offset, (key, value, headers) in enumerate(entries):
         builder.append(offset, None, key=key, value=value, headers=headers)
+    if builder.size() > TAKEN:
+        raise Unstorable(f"{len(entries)} events of {builder.size()} bytes are more than a broker takes")
     if compression != "none" and builder.size() < SMALLEST:
         return seal(entries, "none")
     return bytes(builder.build())

@@ -1,5 +1,6 @@
 """What happens to every batch of Kafka records, in order: the only orchestration. Start at `apply_records`."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,18 +9,27 @@ from typing import Any
 
 from common.core import deciding
 from common.core.codec import Codec
-from common.core.dead_letter import Brake, DeadLetter, Parked, key_text, reason_of
+from common.core.dead_letter import (
+    Brake,
+    DeadLetter,
+    Parked,
+    cleaned,
+    husk_of,
+    key_text,
+    reason_of,
+    why_unnumbered,
+)
 from common.core.deciding import Decided, retaken
 from common.core.inbox import ArrivalId, Intake, Record, TopicPartition, accept, admit, arrival_of, partitions_of
 from common.core.unit_of_work import Begin, Transaction
-from common.declare.errors import Poison, Unstorable
+from common.declare.errors import Poison, Transient, Unstorable
 from common.declare.message import Message, sampled
 from common.declare.pool import Ref
 
 
 @dataclass(slots=True)
 class Report:
-    """What one batch did, for metrics and logs. `at_fault`: records that failed in the rules of this service."""
+    """What one batch did, for metrics and logs."""
 
     fresh: int = 0
     duplicates: int = 0
@@ -30,7 +40,6 @@ class Report:
     moved: set[TopicPartition] = field(default_factory=set[TopicPartition])
     sampled: list[Message[Any]] = field(default_factory=list[Message[Any]])
     follow_ups: int = 0
-    at_fault: int = 0
 
     def plus(self, other: "Report") -> "Report":
         """This report and the one of the next part of the same batch."""
@@ -44,7 +53,6 @@ class Report:
             self.moved | other.moved,
             self.sampled + other.sampled,
             self.follow_ups + other.follow_ups,
-            self.at_fault + other.at_fault,
         )
 
 
@@ -53,20 +61,39 @@ async def apply_records(
 ) -> Report:
     """Apply a batch of Kafka records exactly once, in one transaction, whatever was delivered before.
 
-    Values the database refuses are narrowed down to their record, which becomes a dead letter; the others are applied.
+    What fails is narrowed down to its record, which becomes a dead letter, at once where the database refuses its
+    values, after `PATIENCE` failures where nobody foresaw why; the others are applied.
 
     Raises:
         Transient: take the same batch again after a pause; of what was written already nothing is applied again.
+        Exception: the same, after a failure that nobody foresaw; `brake.bugs` says how often its record failed.
     """
     brake = brake or Brake()
     try:
         return await _apply(codec, begin, records, now, brake)
-    except Unstorable as error:
-        if len(records) == 1:
+    except Transient:
+        raise
+    except Exception as error:
+        if len(records) > 1:
+            middle = len(records) // 2
+            first = await apply_records(codec, begin, records[:middle], now, brake)
+            return first.plus(await apply_records(codec, begin, records[middle:], now, brake))
+        if not brake.hopeless(records[0]) and not isinstance(error, Unstorable):
+            raise
+        try:
             return await _apply(codec, begin, records, now, brake, condemned=reason_of(error))
-        middle = len(records) // 2
-        first = await apply_records(codec, begin, records[:middle], now, brake)
-        return first.plus(await apply_records(codec, begin, records[middle:], now, brake))
+        except Transient:
+            raise
+        except Exception:  # noqa: BLE001  the last line of defence: nothing of its content is written now
+            reason = f"{reason_of(error)} (kept by its digest only)"
+            return await _apply(codec, begin, [_husk(codec, records[0])], now, brake, condemned=reason)
+
+
+def _husk(codec: Codec, record: Record) -> Record:
+    """What can always be stored of a record."""
+    writer = codec.writers.get(record.topic)
+    arrival = None if writer is None else arrival_of(writer, record)
+    return husk_of(record, None if arrival is None else arrival.id)
 
 
 async def _apply(
@@ -79,9 +106,11 @@ async def _apply(
     condemned: str | None = None,
 ) -> Report:
     """One transaction; with `condemned`, the records are set aside for that reason instead of decided."""
+    counted: list[Counter[TopicPartition]] = []
 
     async def attempt(wanted: set[Ref]) -> Report:
         async with begin() as transaction:
+            counted.clear()
             intake, arrived = await _take_in(codec, transaction, records)
             if not intake.fresh and not intake.unnumbered and not intake.positions:
                 return Report(duplicates=intake.duplicates, gaps=intake.gaps)
@@ -91,12 +120,15 @@ async def _apply(
             messages, parked = _hold_back(blocked, intake, messages, dead)
             decided = await deciding.decide(codec, transaction, messages, wanted)
             failed, held = _set_aside(intake, decided)
-            at_fault = len(failed) if condemned is None else len(intake.fresh)
+            guilty = (letter.record for letter in failed) if condemned is None else (each for _, each in intake.fresh)
+            at_fault = Counter(map(_at, guilty))
+            if at_fault or brake.recent:
+                counted.extend((at_fault, Counter(_at(each) for _, each in intake.fresh)))
             dead += failed
             parked += held
             await deciding.save(transaction, decided)
             if at_fault:
-                brake.check(at_fault, len(intake.fresh))
+                brake.check(*counted)
             if dead:
                 dead, parked = _first_of_each_key(blocked, intake, dead, parked)
             if dead:
@@ -118,11 +150,11 @@ async def _apply(
                 set(intake.positions),
                 sampled(messages),
                 decided.follow_ups,
-                at_fault,
             )
 
     report = await retaken(attempt)
-    brake.note(report.at_fault, report.fresh)
+    if counted:
+        brake.note(*counted)
     return report
 
 
@@ -145,8 +177,9 @@ def _decode(
 ) -> tuple[list[Message[Any]], list[DeadLetter]]:
     """Bytes to messages; what cannot be read, or is condemned, becomes a dead letter with the reason."""
     messages: list[Message[Any]] = []
+    unnamed = (_UNNUMBERED, _UNIDENTIFIED)
     dead = [
-        DeadLetter(record, None, key_text(record), _UNIDENTIFIED if record.topic in codec.writers else _UNNUMBERED)
+        DeadLetter(record, None, key_text(record), why_unnumbered(record, unnamed[record.topic in codec.writers]))
         for record in intake.unnumbered
     ]
     dead += [DeadLetter(record, None, key_text(record), _CONTRADICTING) for record in intake.contradicting]
@@ -156,7 +189,7 @@ def _decode(
                 raise Poison(condemned)  # noqa: TRY301  one way into the dead letters
             message = codec.decode(record, sequence, now)
         except Poison as poison:
-            dead.append(DeadLetter(record, sequence, key_text(record), str(poison)))
+            dead.append(DeadLetter(record, sequence, key_text(record), cleaned(str(poison))))
         else:
             if message is not None:
                 messages.append(message)

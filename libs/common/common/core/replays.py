@@ -5,7 +5,7 @@ from datetime import datetime
 
 from common.core import deciding
 from common.core.codec import Codec
-from common.core.dead_letter import Parked, reason_of
+from common.core.dead_letter import Parked, cleaned, reason_of
 from common.core.deciding import retaken
 from common.core.unit_of_work import Begin, Replay, Transaction
 from common.declare.errors import NOBODYS_FAULT, Poison, Unstorable
@@ -38,7 +38,8 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime) -> bool:
                 raise Unstorable(reason)
             await transaction.settle_replay(replay._replace(parked=parked), reason)
             if reason is not None:
-                await deciding.publish(codec, transaction, [codec.dead_lettered(replay.record, reason, now)])
+                again = codec.dead_lettered(replay.record, reason, now, again=True)
+                await deciding.publish(codec, transaction, [again])
             elif len(parked) < len(replay.parked):
                 await transaction.release(replay.parked[0].key)
             return True
@@ -68,7 +69,7 @@ async def _replay(
     try:
         decoded = [codec.decode(record, sequence, now) for record, sequence in letters]
     except Poison as poison:
-        return str(poison)
+        return cleaned(str(poison))
     messages = [message for message in decoded if message is not None]
     decided = await deciding.decide(codec, transaction, messages, wanted)
     if decided.failures:

@@ -156,7 +156,7 @@ class Transaction(Protocol):
         ...
 
     async def bury(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
-        """Keep dead letters; returns the new ones: one kept already (same topic, partition, offset) stays as it is."""
+        """Keep dead letters; returns the new ones: one kept already (same place, same content) stays as it is."""
         ...
 
     async def park(self, parked: Iterable[Parked]) -> None:

@@ -16,6 +16,7 @@ from faststream.middlewares import AckPolicy
 
 from common.core.inbox import TopicPartition
 from common.kafka.client import RETRY_BACKOFF_MS, KafkaSettings, security_of
+from common.kafka.reading import tolerate
 
 Records = tuple[ConsumerRecord[bytes | None, bytes | None], ...]
 OnBatch = Callable[[Records], Awaitable[None]]
@@ -23,6 +24,9 @@ ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPart
 
 LINGER = 0.02
 """Seconds between two batches: what arrives meanwhile is applied in one transaction instead of several."""
+
+SETTLE_WITHIN = 1.0
+"""Seconds to find out where the consumer stands: it may be looking for the beginning of a log."""
 
 TOP_UP_MS = 5
 """Longest wait for what came to the broker since a batch was fetched."""
@@ -47,9 +51,19 @@ class _RawCodec:
 class _Applied(KafkaAckableMessage):
     """A batch whose end PostgreSQL knows: Kafka is told by `Subscription.mirror`, not after each batch."""
 
+    def __init__(self, subscription: "Subscription", records: Records) -> None:
+        super().__init__(body=b"", headers={}, raw_message=records, consumer=subscription.consumer)
+        self.subscription = subscription
+
     async def ack(self) -> None:
         """Settle the message without a round trip."""
         await KafkaMessage.ack(self)
+        self.subscription.in_hand = False
+
+    async def nack(self) -> None:
+        """Go back to where it begins."""
+        await super().nack()
+        self.subscription.in_hand = False
 
 
 @dataclass(eq=False)
@@ -58,6 +72,12 @@ class Subscription(ConsumerRebalanceListener):
 
     Batches come one at a time, per partition in order, and again after an exception (the subscriber seeks back).
     On assignment it reads from the position in PostgreSQL; `mirror` commits Kafka's own offset for lag monitors only.
+    Of transactions, which none of our writers uses, it reads what was committed.
+
+    Attributes:
+        reached: offset up to which an assigned partition is dealt with.
+        mirrored: the same as Kafka was told.
+        in_hand: records were fetched and are not dealt with.
     """
 
     broker: KafkaBroker
@@ -67,14 +87,15 @@ class Subscription(ConsumerRebalanceListener):
     assigned: frozenset[TopicPartition] = frozenset()
     reached: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
     mirrored: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    in_hand: bool = False
     _subscriber: Any = None
 
     def subscribe(self, topics: Sequence[str], group: str, settings: KafkaSettings) -> None:
         """Register the batch subscriber on the broker; consuming begins when the broker starts."""
 
         async def parser(records: Any) -> _Applied:  # FastStream's own dies of a header without a value
-            records = await self.topped_up(records, settings.batch_records)
-            return _Applied(body=b"", headers={}, raw_message=records, consumer=self._subscriber.consumer)
+            self.in_hand = True
+            return _Applied(self, await self.topped_up(records, settings.batch_records))
 
         async def handle(records: Any) -> None:
             async with self.busy:
@@ -89,6 +110,7 @@ class Subscription(ConsumerRebalanceListener):
             group_id=group,
             ack_policy=AckPolicy.NACK_ON_ERROR,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             batch_timeout_ms=20,
             max_records=settings.batch_records,
             fetch_min_bytes=settings.fetch_min_bytes,
@@ -145,6 +167,17 @@ class Subscription(ConsumerRebalanceListener):
             self.reached[where] = offset
             consumer.seek(KafkaPartition(*where), offset)
 
+    async def settle(self) -> None:
+        """Count as dealt with what is no record: ends of transactions, and what was deleted before it was read."""
+        with suppress(KafkaError, TimeoutError):  # its partitions are being moved, or it looks for where to begin
+            async with asyncio.timeout(SETTLE_WITHIN):
+                for where, reached in list(self.reached.items()):
+                    position = 0 if self.consumer is None else await self.consumer.position(KafkaPartition(*where))
+                    if self.in_hand:
+                        return
+                    if where in self.reached:
+                        self.reached[where] = max(self.reached[where], reached, position)
+
     async def mirror(self) -> None:
         """Commit to Kafka what moved since the last time; what cannot be said now is said the next time."""
         moved = {where: at for where, at in self.reached.items() if self.mirrored.get(where) != at}
@@ -156,15 +189,27 @@ class Subscription(ConsumerRebalanceListener):
     def ends(self) -> dict[TopicPartition, int]:
         """The end of each assigned partition's log, as far as fetches tell."""
         consumer = self.consumer
-        if consumer is None:
-            return {}
-        held = consumer.assignment()
-        highs = {w: consumer.highwater(KafkaPartition(*w)) for w in self.reached if KafkaPartition(*w) in held}
-        return {where: high for where, high in highs.items() if high is not None}
+        return {} if consumer is None else self._told(consumer.highwater)
+
+    def stable(self) -> dict[TopicPartition, int]:
+        """The same, before what transactions that are still open hold back."""
+        consumer = self.consumer
+        return {} if consumer is None else self._told(consumer.last_stable_offset)
+
+    def _told(self, of: Callable[[KafkaPartition], int | None]) -> dict[TopicPartition, int]:
+        consumer = self.consumer
+        held = set[KafkaPartition]() if consumer is None else consumer.assignment()
+        offsets = {where: of(KafkaPartition(*where)) for where in self.reached if KafkaPartition(*where) in held}
+        return {where: offset for where, offset in offsets.items() if offset is not None}
 
     def lag(self) -> dict[TopicPartition, int]:
-        """Records of each assigned partition that the broker has and that are not handled."""
-        return {where: max(0, end - self.reached[where]) for where, end in self.ends().items()}
+        """Records of each assigned partition that the broker has, that may be read and that are not handled."""
+        return {where: max(0, end - self.reached[where]) for where, end in self.stable().items()}
+
+    def held(self) -> set[TopicPartition]:
+        """Partitions that an open transaction holds back."""
+        ends = self.ends()
+        return {where for where, stable in self.stable().items() if stable < ends[where]}
 
     def cut_short(self) -> dict[TopicPartition, tuple[int, int]]:
         """Partitions whose log ends before what was read of it, with both offsets: the broker lost records."""
@@ -172,7 +217,8 @@ class Subscription(ConsumerRebalanceListener):
 
 
 def make_broker(settings: KafkaSettings, client_id: str, logger: Any = None) -> KafkaBroker:
-    """A FastStream broker that creates no topics and does no work per message."""
+    """A FastStream broker that creates no topics, does no work per message and reads whatever bytes there are."""
+    tolerate()
     return KafkaBroker(
         settings.bootstrap_servers,
         security=security_of(settings),

@@ -41,7 +41,7 @@ BURY: Final = """insert into dead_letters
         (topic, partition, "offset", sequence, key, headers, raw_headers, value, reason)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::json[], $7::bytea[],
         $8::bytea[], $9::text[])
-    on conflict (topic, partition, "offset") do nothing
+    on conflict (topic, partition, "offset", digest) do nothing
     returning topic, partition, "offset" as at"""
 PARK: Final = """insert into parked (topic, partition, sequence, "offset", key, raw_headers, value)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[])"""
@@ -65,8 +65,8 @@ TAKE_PARKED: Final = """select topic, partition, sequence, "offset", key, raw_he
     where key = $1 order by arrival for update"""
 SETTLED: Final = "update dead_letters set status = 'replayed', settled_at = now() where id = $1"
 REOPEN: Final = "update dead_letters set status = 'open', reason = $2 where id = $1"
-UNPARK: Final = """delete from parked where (topic, partition, sequence) in
-    (select * from unnest($1::text[], $2::int[], $3::bigint[]))"""
+UNPARK: Final = """delete from parked where key = $1 and (topic, partition, sequence) in
+    (select * from unnest($2::text[], $3::int[], $4::bigint[]))"""
 RECALL: Final = "select key, body_hash, status, answer from idempotency where key = any($1::text[])"
 REMEMBER: Final = """insert into idempotency (key, body_hash, status, answer)
     select * from unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[]) on conflict do nothing"""

@@ -220,7 +220,7 @@ class PostgresTransaction:
             return
         await self.connection.execute(sql.SETTLED, replay.id)
         rows = [(p.record.topic, p.record.partition, p.sequence) for p in replay.parked]
-        await self.connection.execute(sql.UNPARK, *columns(rows, 3))
+        await self.connection.execute(sql.UNPARK, replay.key, *columns(rows, 3))
 
     async def release(self, key: str) -> None:
         """See `Transaction.release`."""

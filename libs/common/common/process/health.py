@@ -1,6 +1,6 @@
 """Health is progress: a process that has work and does not move is not live, whatever it answers to a ping."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -51,6 +51,7 @@ class Progress:
         failing: why the last batch failed, "" when it did not.
         gaps: partitions that wait for a missing number.
         cut_short: partitions whose log lost its end.
+        held: since when a partition is held by a transaction that its writer has not ended.
     """
 
     stuck_after: float
@@ -60,6 +61,7 @@ class Progress:
     failing: str = ""
     gaps: dict[TopicPartition, Gap] = field(default_factory=dict[TopicPartition, Gap])
     cut_short: dict[TopicPartition, CutShort] = field(default_factory=dict[TopicPartition, CutShort])
+    held: dict[TopicPartition, float] = field(default_factory=dict[TopicPartition, float])
 
     def moved(self, now: float) -> None:
         """A batch was applied, or consuming began: a backlog found at the start is no sign of being stuck."""
@@ -83,6 +85,10 @@ class Progress:
         """Remember since when a log ends (first offset) before what was read of it (second); forget the others."""
         since = {where: cut.since for where, cut in self.cut_short.items()}
         self.cut_short = {where: CutShort(*span, since.get(where, now)) for where, span in short.items()}
+
+    def note_held(self, held: Collection[TopicPartition], now: float) -> None:
+        """Remember since when an open transaction holds a partition; forget the others."""
+        self.held = {where: self.held.get(where, now) for where in held}
 
     def rereads(self, now: float) -> dict[TopicPartition, bool]:
         """The partitions to read again now for a missing number; True: from the beginning of the log."""
@@ -116,5 +122,10 @@ class Progress:
             f"records lost: {where.topic}/{where.partition} ends at offset {cut.end}, {cut.read} were read"
             for where, cut in sorted(self.cut_short.items())
             if now - cut.since > gap_after
+        ]
+        found += [
+            f"open transaction: {where.topic}/{where.partition} waits until its writer or the broker ends it"
+            for where, since in sorted(self.held.items())
+            if now - since > gap_after
         ]
         return found

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from common.core import clock
-from common.core.dead_letter import Brake
+from common.core.dead_letter import PATIENCE, Brake
 from common.core.deadlines import apply_due
 from common.core.inbox import TopicPartition
 from common.core.records import Report, apply_records
@@ -32,8 +32,8 @@ MIRROR_EVERY = 1.0
 SMALLEST_SLICE = 50
 """Records of the smallest transaction a struggling process falls back to."""
 
-BUGS_BEFORE_EXIT = 5
-"""How often in a row a batch may fail for a reason nobody foresaw before the process ends itself."""
+BUGS_BEFORE_EXIT = PATIENCE
+"""How often the same record may fail for a reason nobody foresaw, and even to be set aside, before the process ends."""
 
 _POSITIONS = """select topic, partition, next_offset from positions
     where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
@@ -92,7 +92,7 @@ class Process:
             await asyncio.sleep(backoff(self.failures))
             raise
         except Exception as error:
-            self.bugs += 1
+            self.bugs = self.brake.bugs
             first, last = records[0], records[-1]
             span = f"{first.topic}/{first.partition}@{first.offset}…{last.topic}/{last.partition}@{last.offset}"
             context.log.exception("batch failed for an unforeseen reason", records=span, times=self.bugs)
@@ -215,12 +215,14 @@ class Process:
         """Measure lag, notice what the broker lost, read again where a number is missing; returns the lag in all."""
         progress, metrics = self.context.progress, self.context.metrics
         lags: dict[str, int] = dict.fromkeys(self.context.codec.topics, 0)
+        await subscription.settle()
         for where, lag in subscription.lag().items():
             lags[where.topic] += lag
         for topic, lag in lags.items():
             metrics.set("consumer_lag", lag, topic=topic)
         progress.note_assigned(subscription.assigned)
         progress.note_ends(subscription.cut_short(), now)
+        progress.note_held(subscription.held(), now)
         metrics.set("sequence_gaps", len(progress.gaps.keys() | progress.cut_short.keys()))
         for where, from_start in progress.rereads(now).items():
             partition, missing = f"{where.topic}/{where.partition}", progress.gaps[where].missing

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from common.core.codec import Codec
-from common.core.dead_letter import DeadLetter, Parked
+from common.core.dead_letter import DeadLetter, Parked, digest_of, record_place
 from common.core.inbox import ArrivalId, Position, TopicPartition
 from common.core.outbox import Batch
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
@@ -250,8 +250,8 @@ class MemoryTransaction(MemorySession):
         self.pending.append(lambda: self.database.idempotency.update(answers))
 
 
-def _place(letter: DeadLetter) -> tuple[str, int, int]:
-    return letter.record.topic, letter.record.partition, letter.record.offset
+def _place(letter: DeadLetter) -> tuple[str, int, int, bytes]:
+    return *record_place(letter.record), digest_of(letter.record)
 
 
 def _row(kind: str, key: str, name: str) -> str:
