@@ -181,7 +181,7 @@ def test_a_closed_company_is_told_of_its_closure_alone_and_how_to_appeal() -> No
 def case_on(today: date, completed_at: datetime, lines: tuple[Line, ...] = ()) -> Case:
     diagnosis = Diagnostic("d", completed_at, (Measure("m", ()),))
     declarations = Declarations(True, True, True)
-    profile = Profile("62.01Z", "84", date(2015, 3, 1), True, "petite", completed_at)
+    profile = Profile("62.01Z", "84", date(2015, 3, 1), True, "petite", 1)
     return Case(SIREN, profile, diagnosis, None, lines, declarations, 0, start_of_day(today), today)
 
 
@@ -200,7 +200,7 @@ def test_the_money_of_a_file_is_the_same_in_mail_door_and_rule(
     rules = Ruleset(auto_decision=auto)
     categories = list(rules.categories)
     lines = tuple(Line(categories[n], "552100554", amount, "m") for n, amount in enumerate(amounts) if n != 2)
-    profile = Profile("62.01Z", "84", date(2015, 3, 1), active, size if active else "hors_pme", instant)
+    profile = Profile("62.01Z", "84", date(2015, 3, 1), active, size if active else "hors_pme", 1)
     state = Applicant(SIREN, profile, Diagnostic("d", instant, (Measure("m", ()),)))
     envelope = Envelope("e", "p", None, None, ((instant, rules),), Balances(left, paye=1))
     pools: dict[Ref, Any] = {ENVELOPES.at("e"): envelope}

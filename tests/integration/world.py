@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -123,7 +123,7 @@ class World:
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[World]:
+async def opened() -> AsyncGenerator[World]:
     """A world, taken away at the end."""
     made = World()
     await made.open()

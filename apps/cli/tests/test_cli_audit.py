@@ -121,7 +121,7 @@ async def test_of_a_header_that_is_repeated_the_first_counts_as_for_the_services
 
 @pytest.mark.parametrize("value", [b"\xff", b"[" * 100_000, b"", b'{"diagnostic_id": 3}'])
 async def test_a_fact_that_cannot_be_read_is_a_fault_and_the_audit_goes_on(value: bytes) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "ce_type": b"fr.croissanceconnectee.diagnostic.DiagnosticCompleted",
         "ce_dataschema": b"/schemas/diagnostic/DiagnosticCompleted.v1.json",
     }

@@ -12,7 +12,7 @@ from common.core import clock
 from common.core.unit_of_work import Changes
 from common.declare.errors import Unstorable
 from common.postgres.connections import Connection
-from common.postgres.rows import affected
+from common.postgres.rows import affected, columns
 from notifications.contacts.model import ContactErased, ContactSaved, ContactUnsubscribed
 from notifications.messages.model import MessageToSend, Settled, pending_key
 from notifications.messages.planning import WEEK, Contact, Mail, Waiting, plan
@@ -35,11 +35,6 @@ async def project(connection: Connection, changes: Changes) -> None:
 
 def _of(kind: type[Row], rows: Iterable[object]) -> list[Row]:
     return [row for row in rows if isinstance(row, kind)]
-
-
-def _columns(rows: Iterable[Sequence[object]]) -> list[tuple[object, ...]]:
-    """Rows turned into the column arrays of `unnest`."""
-    return list(zip(*rows, strict=True))
 
 
 ADD_MESSAGES: Final = """insert into messages_to_send
@@ -76,9 +71,9 @@ async def _add_messages(connection: Connection, messages: Sequence[MessageToSend
         rows.append((siren, cause, template, legal, told, deadline, region))
     if shared:
         await _add_shared(connection, shared)
-    if affected(await connection.execute(ADD_MESSAGES, *_columns(rows), clock.now())) != len(rows):
+    if affected(await connection.execute(ADD_MESSAGES, *columns(rows), clock.now())) != len(rows):
         compared = [(siren, cause, template, told) for siren, cause, template, _, told, *_ in rows]
-        other = await connection.fetchrow(OTHER_FACT, *_columns(compared))
+        other = await connection.fetchrow(OTHER_FACT, *columns(compared))
         if other is not None:
             siren, cause, template, told = other
             raise Unstorable(f"{cause} is the cause of the message {template} of {siren}: not of this one, {told}")
@@ -93,7 +88,7 @@ async def _add_shared(connection: Connection, facts: Mapping[bytes, bytes]) -> N
     """Keep the shared facts of a batch that no batch before it brought, in order: two processes may bring the same."""
     known = {row[0] for row in await connection.fetch(KNOWN_FACTS, list(facts))}
     if new := sorted((digest, fact) for digest, fact in facts.items() if digest not in known):
-        await connection.execute(ADD_FACTS, *_columns(new))
+        await connection.execute(ADD_FACTS, *columns(new))
 
 
 # --- the messages that deliveries settle -----------------------------------------------------------------------------
@@ -112,7 +107,7 @@ class PendingMessages:
 
     async def lock(self, connection: Connection, keys: Sequence[str]) -> Mapping[str, str]:
         """Lock those that still wait."""
-        rows = await connection.fetch(LOCK_PENDING, *_columns(key.split("/") for key in keys))
+        rows = await connection.fetch(LOCK_PENDING, *columns(key.split("/") for key in keys))
         return {pending_key(siren, str(cause)): template for siren, cause, template in rows}
 
     async def save(
@@ -124,7 +119,7 @@ class PendingMessages:
         """Settle them, in order of key."""
         ended = [(*key.split("/"), end) for key, end in sorted(after.items()) if isinstance(end, Settled)]
         rows = [(siren, cause, end.status, end.reason, end.at) for siren, cause, end in ended]
-        await connection.execute(SETTLE, *_columns(rows))
+        await connection.execute(SETTLE, *columns(rows))
 
 
 # --- contacts --------------------------------------------------------------------------------------------------------
@@ -163,15 +158,15 @@ async def _save_contacts(connection: Connection, rows: Sequence[object]) -> None
         columns = [
             (r.siren, r.ref, r.email, r.name, r.language, ",".join(r.channels), ",".join(r.muted), r.at) for r in saved
         ]
-        await connection.execute(SAVE_CONTACTS, *_columns(columns))
+        await connection.execute(SAVE_CONTACTS, *columns(columns))
         wishes = [(row.siren, row.subscribed, row.at) for row in saved if row.subscribed is not None]
         if wishes:
-            await connection.execute(SUBSCRIBE, *_columns(wishes))
+            await connection.execute(SUBSCRIBE, *columns(wishes))
     if erased:
         await connection.execute(ERASE_CONTACTS, erased)
         await connection.execute(FORGET_MESSAGES, erased)
     if unsubscribed := _of(ContactUnsubscribed, rows):
-        await connection.execute(UNSUBSCRIBE, *_columns(sorted(set(unsubscribed))))
+        await connection.execute(UNSUBSCRIBE, *columns(sorted(set(unsubscribed))))
 
 
 # --- what the sender does --------------------------------------------------------------------------------------------
@@ -235,11 +230,11 @@ async def claim(connection: Connection, ruleset: Ruleset, limit: int, now: datet
     mails = [mail for each in plans for mail in each.mails]
     if mails:
         claimed = [(m.siren, m.cause, mail.mail_id) for mail in mails for m in mail.messages]
-        await connection.execute(CLAIM, *_columns(claimed), now + ruleset.lease)
+        await connection.execute(CLAIM, *columns(claimed), now + ruleset.lease)
     if held := [(m.siren, m.cause, each.hold_until) for each in plans for m in each.held]:
-        await connection.execute(HOLD, *_columns(held))
+        await connection.execute(HOLD, *columns(held))
     if dropped := [(m.siren, m.cause) for each in plans for m in each.dropped]:
-        await connection.execute(DROP, *_columns(dropped), now)
+        await connection.execute(DROP, *columns(dropped), now)
     return mails
 
 
@@ -247,7 +242,7 @@ async def postpone(connection: Connection, mails: Sequence[tuple[Mail, datetime]
     """Put mails back until a moment; `refused` counts a temporary refusal, else the server was not even reached."""
     rows = [(m.siren, m.cause, until, int(refused)) for mail, until in mails for m in mail.messages]
     if rows:
-        await connection.execute(POSTPONE, *_columns(sorted(rows)))
+        await connection.execute(POSTPONE, *columns(sorted(rows)))
 
 
 async def revive(connection: Connection, now: datetime, since: datetime, recorded_after: datetime) -> int:

@@ -108,9 +108,14 @@ class Arrival(NamedTuple):
 
 
 def content_of(record: Record) -> bytes:
-    """32 bytes that are the same for two records that say the same: type, key and data; other headers may differ."""
+    """32 bytes that are the same for two records that say the same: type, key and data; other headers may differ.
+
+    Without data it is b"", as where the content was not kept: of a record kept by its digest only, nothing is compared.
+    """
+    if record.value is None:
+        return b""
     event_type = next((value for name, value in record.headers if name == "ce_type"), None) or b""
-    parts = (event_type, record.key or b"", record.value or b"")
+    parts = (event_type, record.key or b"", record.value)
     return sha256(b"".join([b"%d:%b" % (len(part), part) for part in parts])).digest()
 
 

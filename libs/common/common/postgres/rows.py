@@ -15,8 +15,8 @@ ZSTD: Final = b"\x28\xb5\x2f\xfd"
 """First bytes of whatever zstd compressed; JSON never starts so."""
 
 
-def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
-    """Rows turned into the column arrays of `unnest`."""
+def columns(rows: Iterable[Sequence[object]], width: int = 0) -> list[list[object]]:
+    """Rows turned into the column arrays of `unnest`; where there may be none, `width` says how many columns."""
     found = [list(column) for column in zip(*rows, strict=True)]
     return found or [[] for _ in range(width)]
 
