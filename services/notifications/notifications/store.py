@@ -107,7 +107,7 @@ class PendingMessages:
 
     async def lock(self, connection: Connection, keys: Sequence[str]) -> Mapping[str, str]:
         """Lock those that still wait."""
-        rows = await connection.fetch(LOCK_PENDING, *columns(key.split("/") for key in keys))
+        rows = await connection.fetch(LOCK_PENDING, *columns([key.split("/") for key in keys]))
         return {pending_key(siren, str(cause)): template for siren, cause, template in rows}
 
     async def save(
@@ -155,10 +155,10 @@ async def _save_contacts(connection: Connection, rows: Sequence[object]) -> None
     saved = sorted((row for row in last.values() if isinstance(row, ContactSaved)), key=lambda row: row.siren)
     erased = sorted(row.siren for row in last.values() if isinstance(row, ContactErased))
     if saved:
-        columns = [
+        values = [
             (r.siren, r.ref, r.email, r.name, r.language, ",".join(r.channels), ",".join(r.muted), r.at) for r in saved
         ]
-        await connection.execute(SAVE_CONTACTS, *columns(columns))
+        await connection.execute(SAVE_CONTACTS, *columns(values))
         wishes = [(row.siren, row.subscribed, row.at) for row in saved if row.subscribed is not None]
         if wishes:
             await connection.execute(SUBSCRIBE, *columns(wishes))
