@@ -60,7 +60,7 @@ class Chain:
         self.namespace = namespace
         self.rows: dict[str, list[Row]] = {service: [] for service in CONSUMES}
         self.heads: dict[tuple[str, int], int] = {}
-        self.told: list[tuple[str, UUID]] = []
+        self.told: list[tuple[str, UUID, str]] = []
 
     def emit(self, service: str, name: str, key: str, cause: UUID, index: int, data: dict[str, Any]) -> UUID:
         place = (topic(self.namespace, service), partition_of(key))
@@ -83,9 +83,17 @@ class Chain:
             completed = self.emit("diagnostic", "DiagnosticCompleted", siren, derive_id(command, 9), 0, done)
             self.emit("matching", "NeedOpened", siren, completed, 0, {})
             matched = self.emit("matching", "ConnectorMatched", siren, completed, 1, {"round": 1})
-            self.told += [(siren, completed), (siren, matched)]
-        for number, (siren, cause) in enumerate(self.told):
-            self.emit("notifications", "NotificationSent", siren, UUID(int=10_000 + number), 0, {"cause": str(cause)})
+            self.told += [(siren, completed, "diagnostic_completed"), (siren, matched, "connector_matched")]
+        for number, (siren, cause, template) in enumerate(self.told):
+            told = {"cause": str(cause), "template": template}
+            self.emit(
+                "notifications",
+                "NotificationSent",
+                siren,
+                UUID(int=10_000 + number),
+                0,
+                told,
+            )
 
     def schema(self, service: str) -> str:
         return self.namespace.replace(".", "_") + service
@@ -124,7 +132,7 @@ class Chain:
                     head,
                 )
         now = clock.now()
-        messages = [(siren, cause, "t", False, "84", now, now, "sent") for siren, cause in self.told]
+        messages = [(siren, cause, told, False, "84", now, now, "sent") for siren, cause, told in self.told]
         columns = ("siren", "cause", "template", "legal", "region", "recorded_at", "ready_at", "status")
         await connection.copy_records_to_table(
             "messages_to_send", schema_name=self.schema("notifications"), records=messages, columns=columns
@@ -225,7 +233,7 @@ async def test_a_right_chain_is_right_and_each_tampering_is_found(system: tuple[
     assert (faults(clean), clean.pending, clean.ok) == ({}, 0, True)
     assert clean.checked["events"] == clean.checked["outbox_rows"] == sum(map(len, chain.rows.values()))
     assert clean.checked["messages"] == 2 * COMPANIES
-    siren, cause = chain.told[0]
+    siren, cause, _ = chain.told[0]
     place: dict[str, Any] = {"topic": topic(chain.namespace, "diagnostic"), "partition": partition_of(siren)}
     place["altered"] = chain.altered("diagnostic", partition_of(siren))
     for name, (statement, expected) in TAMPERINGS.items():

@@ -222,7 +222,7 @@ async def test_refusals_have_a_type_that_programs_can_rely_on(client: httpx.Asyn
 
 
 async def test_a_name_with_control_characters_is_stored_clean(client: httpx.AsyncClient) -> None:
-    await client.post("/v1/companies", json=BODY | {"name": " A\u0000B\u00a0 C\n"})
+    await client.post("/v1/companies", json=BODY | {"name": " A\u0007B\u00a0 C\n"})
     assert (await client.get("/v1/companies/732829320")).json()["name"] == "A B C"
 
 

@@ -143,7 +143,7 @@ SIGNED = {"signed": True, "signed_on": "2026-11-10"}
         (with_commitment(proofs=["https://"]), "commitments[0].proofs[0]", "nomme un site"),
         (with_commitment(proofs=["https://[x"]), "commitments[0].proofs[0]", "nomme un site"),
         (with_commitment(proofs=["a\nb"]), "commitments[0].proofs[0]", "sur une ligne"),
-        (with_commitment(proofs=["a\u0000b"]), "commitments[0].proofs[0]", "sur une ligne"),
+        (with_commitment(proofs=["a\u0000b"]), "commitments[0].proofs[0]", "octet nul"),
         (with_commitment(proofs=["jeanne@exemple.fr"]), "commitments[0].proofs[0]", "donnée personnelle"),
         (with_commitment(proofs=["x"] * 11), "commitments[0].proofs", "au plus 10"),
     ],

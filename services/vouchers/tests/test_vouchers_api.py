@@ -114,7 +114,6 @@ async def test_a_refusal_is_an_answer_with_every_reason(client: httpx.AsyncClien
     assert [reason["code"] for reason in answer.json()["reasons"]] == [
         "categorie_non_eligible",
         "fournisseur_interne",
-        "subvention_minimum",
     ]
 
 
