@@ -22,7 +22,7 @@ from common.core.requests import MOST_CONDEMNED, Request, apply_commands, apply_
 from common.core.unit_of_work import Begin, Changes, Transaction
 from common.declare.aggregate import Aggregate, Rule, on
 from common.declare.decision import Decision, Refusal
-from common.declare.errors import Misconfigured, Unstorable
+from common.declare.errors import Misconfigured, Transient, Unstorable
 from common.declare.inputs import Deadline
 from common.declare.message import Message
 from common.declare.pool import Pools
@@ -171,6 +171,27 @@ async def test_an_answer_that_cannot_be_said_is_the_failure_of_its_request_alone
 
     assert isinstance(replies[1], UnicodeEncodeError | Unstorable)  # the second where it is the database that meets it
     assert [replies[0], replies[2], replies[3]] == [(200, b'[{"n":1}]'), (200, b'[{"n":1}]'), (201, b'{"n":1}')]
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+async def test_a_database_that_goes_away_while_the_guilty_one_is_looked_for_condemns_none(
+    open_place: OpenPlace, nth: int
+) -> None:
+    place = await open_place(breakable(COUNTER, {"b": "unstorable"}))
+    begun = 0
+
+    @asynccontextmanager
+    async def begin() -> AsyncGenerator[Transaction]:
+        nonlocal begun
+        begun += 1
+        if begun == nth:
+            raise Transient("away")
+        async with place.begin() as transaction:
+            yield transaction
+
+    with pytest.raises(Transient):
+        await GroupCommit(place.codec, begin).hand_in(batch("ab"))
+    assert (await GroupCommit(place.codec, place.begin).hand_in(batch("a")))[0] == 200
 
 
 class Tripping:

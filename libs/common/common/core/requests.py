@@ -230,12 +230,11 @@ async def _trial(codec: Codec, begin: Begin, request: Request, part: Sequence[Me
             await _carry_out(codec, transaction, [request], {}, others, wanted=wanted)
             raise _Undone
 
+    found: Exception | None = None
     try:
         await retaken(attempt)
-    except _Undone:
-        return None
     except NOBODYS_FAULT:
         raise
     except Exception as error:  # noqa: BLE001  whatever it is, it is this part's
-        return error
-    return None
+        found = None if isinstance(error, _Undone) else error
+    return found
