@@ -109,7 +109,7 @@ def _refuse_others(name: str, start: bytes) -> None:
 def _archive(path: Path, name: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (ValueError, NotImplementedError) as error:  # its table of contents is not one
+    except (ValueError, RuntimeError) as error:  # its table of contents is none, or of a later version of the format
         raise UnreadableFile(f"{name}: {_BROKEN}") from error
 
 
