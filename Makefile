@@ -68,13 +68,13 @@ dependencies: $(READY) ## What each member imports is what it declares
 	    || { echo "$$member:"; cat $(VENV)/deptry.txt; exit 1; }; done
 
 # Ten schedules of the simulator judge a mutant, so that a mutant is a matter of a second.
-MUTANTS = cd tools && SCHEDULES=10 nice ../$(BIN)/python -m mutants
+MUTANTS = SCHEDULES=10 CHAIN_SCHEDULES=4 nice ../$(BIN)/python -m
 
 mutants: $(READY) ## Every small wrong change to the pure rooms: does a test notice? (ARGS="services/labels/**/*.py --fresh")
-	@$(MUTANTS) $(ARGS)
+	@cd tools && $(MUTANTS) embedded ../$(BIN)/python -m mutants --stack $(ARGS)
 
-mutants-changed: $(READY) ## The same on the lines changed since main, for a minute (BASE=HEAD~3)
-	@$(MUTANTS) --changed $(if $(BASE),--base $(BASE)) --seconds 60
+mutants-changed: $(READY) ## The same on the lines changed since main, without a database, for a minute (BASE=HEAD~3)
+	@cd tools && $(MUTANTS) mutants --changed $(if $(BASE),--base $(BASE)) --seconds 60
 
 chaos: $(READY) ## Kills, freezes, cuts, poison, more and less processes under load, then audit (SEED=7 MINUTES=10)
 	@cd tests && ../$(BIN)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),2) $(ARGS)

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from mutants.grow import grow  # noqa: E402
-from mutants.scope import files_of, matches, member_of, read_scope  # noqa: E402
-from mutants.trial import Trial, baseline, run  # noqa: E402
+from mutants.scope import Reason, files_of, matches, member_of, read_scope  # noqa: E402
+from mutants.trial import Chosen, Trial, baseline, run  # noqa: E402
 
 SCOPE = read_scope(ROOT / "tools" / "mutants.toml")
 
@@ -70,13 +70,29 @@ def test_every_service_has_pure_rooms() -> None:
 
 
 def test_every_reason_is_for_a_change_that_exists() -> None:
-    existing = {
+    existing = [
         (file, text.splitlines()[mutant.line - 1].strip(), mutant.change)
-        for file, text in ((reason.file, (ROOT / reason.file).read_text("utf-8")) for reason in SCOPE.reasons)
+        for file, text in ((file, (ROOT / file).read_text("utf-8")) for file in files_of(ROOT, SCOPE))
         for mutant in grow(ast.parse(text))
-    }
-    assert [reason for reason in SCOPE.reasons if reason.place not in existing] == []
+    ]
+    assert [reason for reason in SCOPE.reasons if not any(map(reason.excuses, existing))] == []
     assert [reason for reason in SCOPE.reasons if len(reason.why) < 20] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "excused"),
+    [
+        ("LIMIT: Final = 3", True),
+        ("LIMIT: Final = *", True),
+        ("*: Final = *", True),
+        ("LIMIT", False),
+        ("* = 4", False),
+    ],
+)
+def test_a_reason_may_be_for_each_of_a_kind(line: str, *, excused: bool) -> None:
+    reason = Reason("services/*/a.py", line, "3 → *", "A size.")
+    assert reason.excuses(("services/x/a.py", "LIMIT: Final = 3", "3 → 4")) is excused
+    assert not reason.excuses(("services/x/a.py", "LIMIT: Final = 3", "4 → 3"))
 
 
 def make_member(root: Path) -> Path:
@@ -97,7 +113,7 @@ def make_member(root: Path) -> Path:
 def test_a_noticed_change_is_told_from_one_that_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = make_member(tmp_path)
     monkeypatch.chdir(tmp_path)
-    seen = baseline(tmp_path, "libs/tried", ["libs/tried/tests"], tmp_path)
+    seen = baseline(tmp_path, "libs/tried", ["libs/tried/tests"], tmp_path, Chosen())
     tree = ast.parse(rule.read_text("utf-8"))
     trials: dict[int, Trial] = {}
     outcomes: dict[str, str] = {}

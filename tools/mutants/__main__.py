@@ -1,7 +1,7 @@
 """`python -m mutants`: try every small wrong change to the pure rooms; exit 1 when one lives without a written reason.
 
 What was tried is kept in `.mutants/`, member by member: a run goes on where an earlier one ended, and a member whose
-code or tests changed is tried again.
+code or tests changed is tried again (with `--living` only what lived before: while tests are being added).
 """
 
 import argparse
@@ -17,11 +17,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import cast
 
 from .grow import Mutant, grow
-from .scope import Scope, base_of, changed_lines, files_of, matches, member_of, read_scope
-from .trial import Baseline, Fate, Trial, TrialError, baseline, preload, run
+from .scope import Reason, Scope, base_of, changed_lines, files_of, matches, member_of, read_scope
+from .trial import Baseline, Chosen, Fate, Trial, TrialError, baseline, preload, run
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".mutants"
@@ -30,14 +29,19 @@ LIVES: frozenset[Fate] = frozenset({"survived", "unreached"})
 
 @dataclass(slots=True)
 class Case:
-    """A mutant of a file, and what became of it; None: not tried."""
+    """A mutant of a file, and what became of it; None: not tried.
+
+    Attributes:
+        number: of the mutant in its file.
+        key: what it is recognised by in `.mutants/`, wherever its line moves.
+    """
 
     file: str
     text: str
     tree: ast.Module
     mutant: Mutant
     number: int
-    key: str = ""
+    key: str
     fate: Fate | None = None
 
     @property
@@ -62,6 +66,8 @@ class Options:
     limit: int
     jobs: int
     fresh: bool
+    living: bool
+    stack: bool
 
 
 def read_options() -> Options:
@@ -74,6 +80,12 @@ def read_options() -> Options:
     parser.add_argument("--limit", type=int, default=sys.maxsize, help="try at most so many")
     parser.add_argument("--jobs", type=int, default=2, help="forks at a time")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier runs found")
+    parser.add_argument("--living", action="store_true", help="take as noticed what was, though code or tests changed")
+    parser.add_argument(
+        "--stack",
+        action="store_true",
+        help="let tests on a broker and a database judge what lives (run it through embedded)",
+    )
     return Options(**vars(parser.parse_args()))
 
 
@@ -83,7 +95,12 @@ def cases_of(files: Iterable[str]) -> list[Case]:
     for file in files:
         text = (ROOT / file).read_text("utf-8")
         tree = ast.parse(text)
-        cases += [Case(file, text, tree, mutant, number) for number, mutant in enumerate(grow(tree))]
+        alike = Counter[tuple[str, str]]()
+        for number, mutant in enumerate(grow(tree)):
+            case = Case(file, text, tree, mutant, number, "")
+            alike[case.place[1:]] += 1
+            case.key = "\0".join((*case.place, str(alike[case.place[1:]])))
+            cases.append(case)
     return cases
 
 
@@ -108,29 +125,33 @@ def asked(options: Options, cases: list[Case]) -> list[Case]:
 
 def try_member(member: str, cases: list[Case], scope: Scope, options: Options, until: float) -> None:
     """Fill the fate of each case that the time allows."""
-    tests = scope.tests_of(member)
-    stamp = _stamp([*(ROOT / path for path in tests), ROOT / member])
-    known = {} if options.fresh else _known(member)
+    stamp = _stamp([*(ROOT / path for path in scope.tests_of(member)), ROOT / member])
+    known = _Known(member, {}) if options.fresh else _Known.read(member)
     for case in cases:
-        case.key = hashlib.sha256("\0".join((stamp, *case.place, str(case.number))).encode()).hexdigest()
-        case.fate = known.get(case.key)
-    waiting = [case for case in cases if case.fate is None][: options.limit]
+        case.fate = known.fate(case, stamp, living=options.living)
+    try:
+        waiting = [case for case in cases if case.fate is None][: options.limit]
+        _hear(member, waiting, scope, options, until, stack=False)
+        if options.stack:
+            living = [case for case in cases if case.fate in LIVES and not scope.excuses(case.place)]
+            _hear(member, living, scope, options, until, stack=True)
+    finally:
+        known.keep(cases, stamp)
+
+
+def _hear(member: str, waiting: list[Case], scope: Scope, options: Options, until: float, *, stack: bool) -> None:
+    """Let the tests judge that need nothing but Python, or those that need a broker or a database."""
     if not waiting or time.monotonic() >= until:
         return
-    try:
-        with tempfile.TemporaryDirectory(prefix="mutants-") as name:
-            started = time.monotonic()
-            base = baseline(ROOT, member, tests, Path(name), scope.without)
-            took = time.monotonic() - started
-            print(
-                f"{member}: {len(waiting)} mutants, {len(base.seconds)} tests, {took:.0f} s to see them run", flush=True
-            )
-            preload(base.modules)
-            _try(_spread(waiting), base, options, until, Path(name))
-    finally:
-        KEPT.mkdir(exist_ok=True)
-        found = {case.key: case.fate for case in cases if case.fate}
-        _kept(member).write_text(json.dumps(known | found), "utf-8")
+    tests = scope.stack_tests_of(member) if stack else scope.tests_of(member)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        started = time.monotonic()
+        chosen = Chosen(without=scope.without, stack=scope.stack if stack else None)
+        base = baseline(ROOT, member, tests, Path(name), chosen)
+        took = time.monotonic() - started
+        print(f"{member}: {len(waiting)} mutants, {len(base.seconds)} tests, {took:.0f} s to see them run", flush=True)
+        preload(base.modules)
+        _try(_spread(waiting), base, options, until, Path(name))
 
 
 def _try(waiting: list[Case], base: Baseline, options: Options, until: float, folder: Path) -> None:
@@ -138,7 +159,7 @@ def _try(waiting: list[Case], base: Baseline, options: Options, until: float, fo
     for number, case in enumerate(waiting):
         tests = base.tests_of(case.file, case.mutant.span)
         if tests is None:
-            case.fate = "unreached"
+            case.fate = case.fate or "unreached"
             continue
         limit = 20 + 10 * sum(base.seconds[test] for test in tests)
         trials[number] = Trial(ROOT / case.file, case.tree, case.mutant.apply, tests, limit)
@@ -169,28 +190,44 @@ def _stamp(folders: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _kept(member: str) -> Path:
-    return KEPT / f"{member.replace('/', '-')}.json"
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What earlier runs found of a member: key → fate, and the stamp of the code and tests it was found with."""
 
+    member: str
+    fates: dict[str, tuple[Fate, str]]
 
-def _known(member: str) -> dict[str, Fate]:
-    path = _kept(member)
-    return cast("dict[str, Fate]", json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    @classmethod
+    def read(cls, member: str) -> "_Known":
+        """From `.mutants/`; empty when there is nothing."""
+        path = cls._path(member)
+        return cls(member, json.loads(path.read_text("utf-8")) if path.exists() else {})
+
+    @staticmethod
+    def _path(member: str) -> Path:
+        return KEPT / f"{member.replace('/', '-')}.json"
+
+    def fate(self, case: Case, stamp: str, *, living: bool) -> Fate | None:
+        """What is known of a case under this code and these tests; `living`: under any, unless it lived."""
+        fate, found_with = self.fates.get(case.key, (None, ""))
+        return fate if found_with == stamp or (living and fate not in LIVES) else None
+
+    def keep(self, cases: Iterable[Case], stamp: str) -> None:
+        """Write down what was found beside what was known."""
+        KEPT.mkdir(exist_ok=True)
+        found = {case.key: (case.fate, stamp) for case in cases if case.fate}
+        self._path(self.member).write_text(json.dumps(self.fates | found), "utf-8")
 
 
 def report(cases: list[Case], every: list[Case], scope: Scope) -> int:
     """Print what lives and what is stale; 1 when there is any of it."""
-    excused = {reason.place for reason in scope.reasons}
-    living = [case for case in cases if case.fate in LIVES and case.place not in excused]
+    living = [case for case in cases if case.fate in LIVES and not scope.excuses(case.place)]
     for case in living:
         what = "no test runs it" if case.fate == "unreached" else "every test passes"
         print(f"{case.file}:{case.mutant.line}: {what}\n    {case.source}\n    {case.mutant.change}")
-    existing = {case.place for case in every}
-    noticed = {case.place for case in cases if case.fate in {"killed", "timeout"}}
-    still = {case.place for case in cases if case.fate in LIVES or case.fate is None}
-    stale = [place for place in sorted(excused) if place not in existing or (place in noticed and place not in still)]
-    for file, line, change in stale:
-        print(f"tools/mutants.toml: a reason for nothing: {file}\n    {line}\n    {change}")
+    stale = [reason for reason in scope.reasons if _is_stale(reason, cases, every)]
+    for reason in stale:
+        print(f"tools/mutants.toml: a reason for nothing: {reason.file}\n    {reason.line}\n    {reason.change}")
     counts = Counter(case.fate or "left out" for case in cases)
     print(
         f"{len(cases)} mutants: {counts['killed']} noticed, {counts['timeout']} by their time, "
@@ -198,6 +235,14 @@ def report(cases: list[Case], every: list[Case], scope: Scope) -> int:
         f"{len(living)} without a reason"
     )
     return 1 if living or stale else 0
+
+
+def _is_stale(reason: Reason, cases: Iterable[Case], every: Iterable[Case]) -> bool:
+    """Whether nothing is left that a reason is needed for: no such line, or each such change is noticed."""
+    tried = [case.fate for case in cases if reason.excuses(case.place)]
+    if tried:
+        return all(fate in {"killed", "timeout"} for fate in tried)
+    return not any(reason.excuses(case.place) for case in every)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
@@ -12,7 +13,7 @@ _HUNK = re.compile(r"^@@ -\S+ \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a mutant may live.
+    """Why a mutant may live, or each of a kind: `*` stands for any text.
 
     Attributes:
         file: relative to the root.
@@ -26,10 +27,18 @@ class Reason:
     change: str
     why: str
 
-    @property
-    def place(self) -> tuple[str, str, str]:
-        """What a mutant is recognised by, wherever its line moves."""
-        return self.file, self.line, self.change
+    def excuses(self, place: tuple[str, str, str]) -> bool:
+        """Whether a mutant, by file, line and change, is one of these."""
+        return all(map(_is_like, (self.file, self.line, self.change), place))
+
+
+@cache
+def _like(words: str) -> re.Pattern[str]:
+    return re.compile(re.escape(words).replace(r"\*", ".*"), re.DOTALL)
+
+
+def _is_like(words: str, text: str) -> bool:
+    return words == text or ("*" in words and _like(words).fullmatch(text) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Scope:
         rooms: globs of the files to mutate; `**` crosses folders.
         but: globs taken out again.
         tests: member → the folders whose tests judge it; its own `tests` when not named.
+        stack: beside them, the tests that judge with a broker and a database.
         without: words in the names of tests that judge no mutant.
         reasons: the survivors that are accepted.
     """
@@ -47,6 +57,7 @@ class Scope:
     rooms: Sequence[str]
     but: Sequence[str]
     tests: Mapping[str, Sequence[str]]
+    stack: Sequence[str]
     without: Sequence[str]
     reasons: Sequence[Reason]
 
@@ -57,6 +68,14 @@ class Scope:
     def tests_of(self, member: str) -> Sequence[str]:
         """Where the tests of `libs/…` or `services/…` are."""
         return self.tests.get(member, (f"{member}/tests",))
+
+    def stack_tests_of(self, member: str) -> Sequence[str]:
+        """Where the tests are that judge what lives, with a broker and a database."""
+        return (*self.tests_of(member), *self.stack)
+
+    def excuses(self, place: tuple[str, str, str]) -> bool:
+        """Whether a mutant, by file, line and change, may live."""
+        return any(reason.excuses(place) for reason in self.reasons)
 
 
 def matches(file: str, globs: Iterable[str]) -> bool:
@@ -78,7 +97,8 @@ def read_scope(path: Path) -> Scope:
     """
     found = tomllib.loads(path.read_text("utf-8"))
     reasons = [Reason(one["file"], one["line"], one["change"], one["why"]) for one in found.get("reason", [])]
-    return Scope(found["rooms"], found.get("but", []), found.get("tests", {}), found.get("without", []), reasons)
+    tests: dict[str, list[str]] = found.get("tests", {})
+    return Scope(found["rooms"], found.get("but", []), tests, found.get("stack", []), found.get("without", []), reasons)
 
 
 def member_of(file: str) -> str:

@@ -45,7 +45,7 @@ class Baseline:
     """What the tests of a member do on the code as it is.
 
     Attributes:
-        seconds: test → how long it takes; only tests that need no broker and no database.
+        seconds: test → how long it takes.
         reached: file, relative → line → the tests that run it; "" stands for the import.
         modules: the modules of libraries that they load.
     """
@@ -71,12 +71,20 @@ class Baseline:
         return found or None
 
 
-class _Chosen:
+class Chosen:
     """A pytest plugin: the tests to run in their order, the same examples each time, and what each took."""
 
-    def __init__(self, tests: Collection[str], without: Collection[str] = ()) -> None:
-        self.without = without
+    def __init__(
+        self, tests: Collection[str] = (), without: Collection[str] = (), stack: Sequence[str] | None = None
+    ) -> None:
+        """Take these tests; of none, all that need neither broker nor database.
+
+        With `stack` only the others, and all whose path begins with one of these. Tests whose name has one of the words
+        of `without` in it judge nothing.
+        """
         self.rank = {test: rank for rank, test in enumerate(tests)}
+        self.without = without
+        self.stack = stack
         self.seconds: dict[str, float] = {}
 
     def pytest_sessionstart(self) -> None:
@@ -88,13 +96,18 @@ class _Chosen:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the chosen ones; without a choice, all that need neither broker nor database."""
+        """Keep the chosen ones."""
         if self.rank:
             kept = sorted((item for item in items if item.nodeid in self.rank), key=lambda item: self.rank[item.nodeid])
         else:
-            usable = (item for item in items if not _needs_stack(item))
+            usable = (item for item in items if self._is_meant(item))
             kept = [item for item in usable if not any(words in item.nodeid for words in self.without)]
         items[:] = kept
+
+    def _is_meant(self, item: pytest.Item) -> bool:
+        if self.stack is None:
+            return not _needs_stack(item)
+        return _needs_stack(item) or item.nodeid.startswith(tuple(self.stack))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up set-up, call and tear-down."""
@@ -129,10 +142,8 @@ def _fork(child: Callable[[], int], log: Path) -> int:
         os._exit(code)
 
 
-def baseline(root: Path, member: str, paths: Sequence[str], folder: Path, without: Collection[str] = ()) -> Baseline:
+def baseline(root: Path, member: str, paths: Sequence[str], folder: Path, plugin: Chosen) -> Baseline:
     """Run the tests of a member on the code as it is, and see which test runs which line.
-
-    Tests whose name has one of the words of `without` in it judge nothing.
 
     Raises:
         TrialError: one fails.
@@ -141,7 +152,6 @@ def baseline(root: Path, member: str, paths: Sequence[str], folder: Path, withou
 
     def child() -> int:
         measure = coverage.Coverage(data_file=str(data), source=[str(root / member)], branch=False)
-        plugin = _Chosen((), without)
         measure.start()
         code = pytest.main([*_OPTIONS, *paths], plugins=[plugin, _Contexts(measure)])
         measure.stop()
@@ -218,7 +228,7 @@ def _judge(trial: Trial) -> int:
 
     loader.get_code = get_code  # type: ignore[method-assign]
     files = dict.fromkeys(test.split("::", 1)[0] for test in trial.tests)
-    return pytest.main([*_OPTIONS, *files], plugins=[_Chosen(trial.tests)])
+    return pytest.main([*_OPTIONS, *files], plugins=[Chosen(trial.tests)])
 
 
 def run(trials: Mapping[int, Trial], jobs: int, folder: Path, until: float) -> Iterator[tuple[int, Fate]]:
