@@ -74,7 +74,9 @@ def declared(root: Path) -> list[Facts]:
 def user(service: Facts) -> str:
     """The broker account: what it may write and read. Its group comes first: scaling takes it from there."""
     acls = [f"{{resource: {{type: group, name: {service.group}}}, operations: [Read]}}"] if service.group else []
-    acls += [f"{{resource: {{type: topic, name: {topic}}}, operations: [Write, Describe]}}" for topic in service.owns]
+    acls += [
+        f"{{resource: {{type: topic, name: {topic}}}, operations: [Write, Read, Describe]}}" for topic in service.owns
+    ]
     acls += [f"{{resource: {{type: topic, name: {topic}}}, operations: [Read, Describe]}}" for topic in service.reads]
     listed = "".join(f"      - {acl}\n" for acl in acls)
     return f"""{HEAD}apiVersion: kafka.strimzi.io/v1

@@ -3,7 +3,7 @@
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
-from croissance import audit, demo, dlq, doctor, events, imports, outbox, stack, status
+from croissance import audit, demo, dlq, doctor, events, imports, outbox, recover, stack, status
 
 app = typer.Typer(
     name="croissance",
@@ -21,6 +21,7 @@ app.command()(doctor.doctor)
 app.command()(doctor.version)
 app.command()(demo.demo)
 app.command()(audit.audit)
+app.command()(recover.recover)
 app.add_typer(imports.app, name="import")
 app.add_typer(events.app, name="events")
 app.add_typer(dlq.app, name="dlq")

@@ -87,3 +87,13 @@ def test_a_failing_batch_shows_until_one_is_applied() -> None:
     assert progress.problems(now=1) == ["database: away"]
     progress.moved(now=2)
     assert progress.problems(now=3) == []
+
+
+def test_a_process_that_may_not_write_is_not_stuck() -> None:
+    progress = Progress(60, started=True)
+    progress.note_work(5, now=100, may_write=False)
+    assert not progress.stuck(5, now=159)
+    progress.note_work(5, now=160, may_write=True)
+    assert progress.stuck(5, now=161)
+    progress.note_work(0, now=162, may_write=True)
+    assert not progress.stuck(5, now=163)

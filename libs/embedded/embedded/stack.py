@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -21,10 +20,10 @@ from embedded.desired import follow
 from embedded.errand import run_once, together
 from embedded.jars import ensure_jars
 from embedded.ports import Ports
-from embedded.probe import http_status
+from embedded.probe import http_status, readiness
 from embedded.progress import Say, quiet
-from embedded.state import DESIRED, STATE, lock_of, stop_leftovers
-from embedded.supervisor import Child, Spec, StartError, Supervisor
+from embedded.state import DESIRED, STATE, instance_of, lock_of, stop_leftovers
+from embedded.supervisor import Spec, StartError, Supervisor
 
 BOOTSTRAP, DSN, SMTP = "CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN", "CROISSANCE_SMTP__URL"
 PUBLIC = "CROISSANCE_PUBLIC_URL"
@@ -51,6 +50,7 @@ class Stack:
         status: "starting", "up" or "stopping".
         started_at: when, in UTC.
         http: service → process → base URL, of those that are ready.
+        behind: processes that wait for `croissance recover`: they are up, though they do nothing.
     """
 
     data: Path
@@ -64,6 +64,7 @@ class Stack:
     status: str = "starting"
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))  # noqa: TID251
     http: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    behind: set[str] = field(default_factory=set[str])
 
     @property
     def inbox(self) -> Path:
@@ -97,7 +98,7 @@ class Stack:
             "inbox": str(self.inbox),
             "children": {name: child.record() for name, child in children.items()},
             "services": {
-                service: {"instances": [_instance(name, url, children.get(name)) for name, url in instances.items()]}
+                service: {"instances": [instance_of(name, url, children.get(name)) for name, url in instances.items()]}
                 for service, instances in self.http.items()
             },
         }
@@ -211,7 +212,11 @@ class Stack:
         }
 
         async def ready() -> bool:
-            return await http_status(port, "/health/ready") == 200
+            found = await readiness(port)
+            if found == "behind" and instance not in self.behind:
+                self.behind.add(instance)
+                self.say(f"{instance} attend : la base est en retard sur Kafka (croissance recover)")
+            return found != "not"
 
         async def live() -> bool:
             return await http_status(port, "/health/live") is not None
@@ -219,16 +224,6 @@ class Stack:
         url = f"http://127.0.0.1:{port}"
         await self._start(Spec(instance, [sys.executable, "-m", service], ready, environment, live), url)
         self.http[service][instance] = url
-
-
-def _instance(name: str, url: str, child: Child | None) -> dict[str, Any]:
-    """One process of a service, as `stack.json` shows it."""
-    return {
-        "instance": name,
-        "http_url": url,
-        "pid": child.pid if child else None,
-        "restarts": child.restarts if child else 0,
-    }
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import psutil
 
 from embedded.leftovers import stop_stale
 from embedded.progress import Say
+from embedded.supervisor import Child
 
 STATE, DESIRED = "stack.json", "desired.json"
 
@@ -56,3 +57,13 @@ def lock_of(data: Path) -> tuple[Path, IO[str]]:
         text = f"un système tourne déjà sur {data}: `croissance status`, ou `croissance down` d'abord"
         raise BusyError(text) from None
     return data, file
+
+
+def instance_of(name: str, url: str, child: Child | None) -> dict[str, Any]:
+    """One process of a service, as `stack.json` shows it."""
+    return {
+        "instance": name,
+        "http_url": url,
+        "pid": child.pid if child else None,
+        "restarts": child.restarts if child else 0,
+    }

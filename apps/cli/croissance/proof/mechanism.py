@@ -114,7 +114,7 @@ def check_order(findings: Findings, logs: Mapping[str, PartitionLog]) -> None:
         service: dict(zip(log.ids, range(log.base + 1, log.last + 1), strict=True)) for service, log in logs.items()
     }
     for service, log in logs.items():
-        read = [(number, places[name]) for number, name in enumerate(CONSUMES[service]) if name in places]
+        read = [(number, places[name]) for number, name in enumerate(CONSUMES.get(service, ())) if name in places]
         seen: dict[tuple[int, int], int] = {}
         for cause, key in zip(log.causes, log.keys, strict=True):
             found = [(source, numbers[cause]) for source, numbers in read if cause in numbers]

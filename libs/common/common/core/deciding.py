@@ -204,8 +204,12 @@ async def save(transaction: Transaction, decided: Decided) -> None:
 
 
 async def publish(codec: Codec, transaction: Transaction, outgoing: Sequence[Outgoing]) -> None:
-    """Number and seal events under the lock of their heads, the last lock of the transaction, and append them."""
-    if outgoing:
-        heads = await transaction.lock_heads(heads_of(outgoing))
-        batches, after = number(heads, outgoing, codec.compression)
+    """Number and seal events under the lock of their heads, the last lock of the transaction, and append them.
+
+    What Kafka has already, from before a loss of the database, is not told again.
+    """
+    new = await transaction.untold(outgoing) if outgoing else ()
+    if new:
+        heads = await transaction.lock_heads(heads_of(new))
+        batches, after = number(heads, new, codec.compression)
         await transaction.append(batches, after)

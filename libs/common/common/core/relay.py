@@ -1,7 +1,7 @@
 """The relay: outbox → Kafka, in order, from where it is published. Any process may relay; two at once break nothing."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -57,6 +57,11 @@ class OpenPublisher(Protocol):
     def __call__(self) -> AbstractAsyncContextManager[Publisher]: ...  # noqa: D102
 
 
+async def always(leased: Collection[TopicPartition]) -> bool:  # noqa: ARG001
+    """Publish whatever is leased."""
+    return True
+
+
 @dataclass(slots=True)
 class Relay:
     """Publishes what the outbox holds.
@@ -70,6 +75,7 @@ class Relay:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     poll: float = 0.2
     cursors: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    may_publish: Callable[[Collection[TopicPartition]], Awaitable[bool]] = always
     on_published: Callable[[int], None] = lambda _: None
 
     async def run(self, open_publisher: OpenPublisher) -> None:
@@ -88,8 +94,13 @@ class Relay:
             self.cursors = {}
 
     async def claim(self) -> None:
-        """Take or renew partitions; cursors follow `published`, also back when an operator asked to republish."""
-        self.cursors = await self.outbox.claim(self.owner, LEASE)
+        """Take or renew partitions; cursors follow `published`, also back when an operator asked to republish.
+
+        `may_publish` is asked with those that are new or went back; where it says no, nothing is published for now.
+        """
+        held = await self.outbox.claim(self.owner, LEASE)
+        other = [where for where, at in held.items() if at < self.cursors.get(where, at + 1)]
+        self.cursors = held if await self.may_publish(other) else {}
 
     async def step(self, publisher: Publisher) -> int:
         """Publish one round of batches; returns how many events."""

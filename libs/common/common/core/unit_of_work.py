@@ -12,7 +12,7 @@ from uuid import UUID
 
 from common.core.dead_letter import DeadLetter, Parked
 from common.core.inbox import ArrivalId, Position, Record, TopicPartition
-from common.core.outbox import Batch
+from common.core.outbox import Batch, Outgoing
 from common.declare.decision import Cancel, Schedule
 from common.declare.message import Message
 from common.declare.pool import Ref
@@ -145,6 +145,10 @@ class Transaction(Protocol):
         Raises:
             Conflict: another transaction saved one of these states since `load`.
         """
+        ...
+
+    async def untold(self, outgoing: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """Those that Kafka does not have: after a recovery, what is decided again was told before the loss."""
         ...
 
     async def lock_heads(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:

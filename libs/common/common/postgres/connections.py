@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 import asyncpg
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from common.core.guard import Guard
 from common.declare.errors import Misconfigured
 from common.postgres.faults import DATABASE_ERRORS, as_ours, spoils_sessions
 
@@ -30,6 +31,9 @@ class DatabaseSettings(BaseModel):
     dsn: SecretStr = SecretStr("postgresql://127.0.0.1:5432/croissance")
     pool_size: Annotated[int, Field(ge=3, le=50)] = 8
 
+
+SERVER: Final = "select pg_postmaster_start_time()"
+"""What tells one start of a database server from another: whatever is restored or promoted starts anew."""
 
 BATCH_TIMEOUT: Final = timedelta(seconds=20)
 """A transaction longer than this is ended by the server: a frozen process must not hold its row locks."""
@@ -117,16 +121,24 @@ class ConnectionPool:
             self.sessions.terminate()
 
 
-async def connect_pool(dsn: str, schema: str, *, size: int = 6) -> ConnectionPool:
+async def connect_pool(dsn: str, schema: str, *, size: int = 6, guard: Guard | None = None) -> ConnectionPool:
     """Open a pool whose connections see only `schema`, with the time limits that a frozen process must meet.
+
+    `guard` is told of each start of the server that a connection meets, before the connection is used.
 
     Raises:
         Transient: the database cannot be reached.
         Misconfigured: the address is none.
     """
+
+    async def meet(connection: Connection) -> None:
+        if guard is not None:
+            guard.note_server(await connection.fetchval(SERVER))
+
     try:
         sessions = await asyncpg.create_pool(
             dsn,
+            init=meet,
             min_size=1,
             max_size=size,
             max_inactive_connection_lifetime=60,

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -14,8 +14,9 @@ import asyncpg
 
 from common.core.codec import Codec
 from common.core.dead_letter import DeadLetter, Parked, pack_headers, readable_headers
+from common.core.guard import Guard
 from common.core.inbox import ArrivalId, Position, TopicPartition
-from common.core.outbox import Batch
+from common.core.outbox import Batch, Outgoing
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
 from common.declare.errors import Conflict, Misconfigured
@@ -24,6 +25,7 @@ from common.postgres import statements as sql
 from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.letters import RELEASE
 from common.postgres.migrations import add_heads, add_positions
+from common.postgres.recovery import unrecognised
 from common.postgres.rows import affected, columns, packed, stored, unpacked
 from common.postgres.storage import Storage
 
@@ -44,6 +46,7 @@ class PostgresTransaction:
     codec: Codec
     storage: Storage
     connection: Connection
+    guard: Guard = field(default_factory=Guard)
     segment: int = 0
     heard: float = 0.0
 
@@ -55,7 +58,7 @@ class PostgresTransaction:
         if len(rows) < len(partitions):
             await add_positions(self.connection, sorted({p.topic for p in partitions}))
             rows = await self.connection.fetch(sql.LOCK_POSITIONS, *columns(partitions, 2))
-        return {TopicPartition(t, p): Position(sequence, offset, applied) for t, p, sequence, offset, applied in rows}
+        return {TopicPartition(t, p): Position(*at) for t, p, *at in rows}
 
     async def move_positions(self, positions: Mapping[TopicPartition, Position]) -> None:
         """See `Transaction.move_positions`."""
@@ -169,7 +172,11 @@ class PostgresTransaction:
             await add_heads(self.connection, sorted({p.topic for p in partitions}))
             rows = await self.connection.fetch(sql.LOCK_HEADS, *columns(partitions, 2))
         self.segment = rows[0]["segment"]
-        return {TopicPartition(topic, partition): sequence for topic, partition, sequence, _ in rows}
+        return self.guard.note_heads({TopicPartition(t, p): sequence for t, p, sequence, _ in rows})
+
+    async def untold(self, outgoing: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """See `Transaction.untold`."""
+        return await unrecognised(self.connection, outgoing) if self.guard.recovering else outgoing
 
     async def append(self, batches: Sequence[Batch], heads: Mapping[TopicPartition, int]) -> None:
         """See `Transaction.append`."""
@@ -267,12 +274,18 @@ class PostgresTransaction:
             raise Conflict("the idempotency key was used by another request meanwhile")
 
 
-def postgres(codec: Codec, storage: Storage, pool: ConnectionPool) -> Begin:
-    """Transactions of a service on a pool; database errors come out as `Transient`, `Conflict` or `Unstorable`."""
+def postgres(codec: Codec, storage: Storage, pool: ConnectionPool, guard: Guard | None = None) -> Begin:
+    """Transactions of a service on a pool, none while `guard` is closed; it is asked when the connection is there.
+
+    Database errors come out as `Transient`, `Conflict` or `Unstorable`.
+    """
+    guard = guard or Guard()
 
     @asynccontextmanager
     async def begin() -> AsyncGenerator[PostgresTransaction]:
-        async with pool.acquire() as connection, connection.transaction():
-            yield PostgresTransaction(codec, storage, connection)
+        async with pool.acquire() as connection:
+            guard.check()
+            async with connection.transaction():
+                yield PostgresTransaction(codec, storage, connection, guard)
 
     return begin

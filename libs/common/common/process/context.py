@@ -14,6 +14,7 @@ from common.core.codec import Codec
 from common.core.commands import Ask, Identity, body_hash, to_message
 from common.core.deciding import Failure
 from common.core.grouping import GroupCommit
+from common.core.guard import Guard
 from common.core.relay import Relay
 from common.core.requests import Request, apply_commands
 from common.core.unit_of_work import Begin
@@ -59,6 +60,7 @@ class Context:
     metrics: Metrics
     tracer: Tracer
     progress: Progress
+    guard: Guard = field(default_factory=Guard)
     due: asyncio.Event = field(default_factory=asyncio.Event)
     requests: GroupCommit = field(init=False)
 

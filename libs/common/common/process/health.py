@@ -68,6 +68,11 @@ class Progress:
         self.moved_at = now
         self.failing = ""
 
+    def note_work(self, lag: int, now: float, *, may_write: bool) -> None:
+        """Who has nothing to do, or may not write for now, is not stuck: a restart would mend nothing."""
+        if lag == 0 or not may_write:
+            self.moved_at = now
+
     def note_gaps(self, seen: Mapping[TopicPartition, int], healed: set[TopicPartition], now: float) -> None:
         """Remember since when a partition waits for a missing number; forget those that went on."""
         for where in healed:

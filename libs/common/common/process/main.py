@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from common.declare.errors import Misconfigured, Transient
 from common.http.application import build_app
 from common.process import telemetry
-from common.process.app import App
+from common.process.app import App, Loop
 from common.process.context import Context
 from common.process.opening import POOL_CLOSED_WITHIN, Stopped, Waiting, opened
 from common.process.runtime import BUGS_BEFORE_EXIT, Process
@@ -53,6 +53,12 @@ def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]
         registry=context.metrics.registry,
         ready=ready,
     )
+
+
+async def _once_open(context: Context, loop: Loop) -> None:
+    """A service's own loop (it may send mail): not before the database is known to be no older than Kafka."""
+    await context.guard.opened.wait()
+    await loop(context)
 
 
 class _Server(uvicorn.Server):
@@ -118,6 +124,7 @@ async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -
     serving = asyncio.create_task(server.serve())
     try:
         async with opened(app, settings, waiting, stop) as context:
+            context.guard.close()
             process = Process(context, stop=stop)
             doors.behind = doors_of(app, context, process.ready)
             return await _work(app, process, server, serving)
@@ -133,6 +140,7 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
     """The loops of a process until it is asked to stop, and their end; returns the exit code."""
     context = process.context
     loops: dict[str, Callable[[], Awaitable[None]]] = {
+        "compare": process.compare,
         "relay": process.relay,
         "timers": process.timers,
         "rotate": process.rotate,
@@ -143,7 +151,7 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
     else:
         context.progress.started = True
     for index, extra in enumerate(app.loops):
-        loops[f"loop{index}"] = lambda extra=extra: extra(context)
+        loops[f"loop{index}"] = lambda extra=extra: _once_open(context, extra)
     tasks = [asyncio.create_task(process.kept_up(name, loop), name=name) for name, loop in loops.items()]
     http = context.settings.http
     context.log.info("started", http=f"http://{http.host}:{http.port}", topics=context.codec.topics)

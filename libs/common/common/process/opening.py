@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from common.core import clock
 from common.core.codec import Codec
+from common.core.guard import Guard
 from common.core.relay import Relay
 from common.declare.errors import Transient
 from common.postgres.connections import ConnectionPool, connect_pool
@@ -56,7 +57,8 @@ async def opened(
     """
     codec = Codec(app.service, settings.namespace, settings.kafka.compression, settings.writers)
     log = telemetry.configure_logs(app.service.name, settings.instance)
-    opening = _migrated_pool(app, codec, settings, log, waiting or Waiting())
+    guard = Guard()
+    opening = _migrated_pool(app, codec, settings, log, waiting or Waiting(), guard=guard)
     pool = await (opening if stop is None else _unless(stop, opening))
     owner = f"{settings.instance or app.service.name}-{os.getpid()}-{clock.new_id()}"
     try:
@@ -65,19 +67,20 @@ async def opened(
             storage=app.storage,
             settings=settings,
             pool=pool,
-            begin=postgres(codec, app.storage, pool),
+            begin=postgres(codec, app.storage, pool, guard),
             relay=Relay(PostgresOutbox(pool), owner),
             log=log,
             metrics=Metrics(),
             tracer=telemetry.configure_traces(settings, app.service.name),
             progress=Progress(settings.stuck_after_seconds),
+            guard=guard,
         )
     finally:
         await pool.close(POOL_CLOSED_WITHIN)
 
 
 async def _migrated_pool(
-    app: App, codec: Codec, settings: Settings, log: telemetry.Log, waiting: Waiting
+    app: App, codec: Codec, settings: Settings, log: telemetry.Log, waiting: Waiting, *, guard: Guard
 ) -> ConnectionPool:
     """Connections to a schema that this version can work with, however long that takes."""
     address = settings.database.dsn.get_secret_value()
@@ -85,7 +88,7 @@ async def _migrated_pool(
     while True:
         attempt += 1
         try:
-            pool = await connect_pool(address, codec.schema, size=settings.database.pool_size)
+            pool = await connect_pool(address, codec.schema, size=settings.database.pool_size, guard=guard)
             async with pool.acquire() as connection:
                 missing = await not_applied(connection, app.storage.migrations)
             if not missing:

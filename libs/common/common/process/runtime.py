@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from common.core import clock
 from common.core.dead_letter import PATIENCE, Brake
@@ -21,6 +22,7 @@ from common.kafka.consuming import Records, Subscription, make_broker
 from common.kafka.publishing import publisher_opener
 from common.postgres.outbox import PostgresOutbox
 from common.process import telemetry
+from common.process.comparing import keep_comparing, may_publish
 from common.process.context import Context
 
 STUCK_EXIT = 70
@@ -153,6 +155,14 @@ class Process:
             if self.subscription is not None:
                 await self.subscription.mirror()
 
+    async def compare(self) -> None:
+        """See that the database is no older than Kafka; where it was put back, read on from where it is now."""
+        await keep_comparing(self.context, self._read_on)
+
+    async def _read_on(self) -> None:
+        if self.subscription is not None:
+            await self.subscription.seek(self.subscription.assigned)
+
     # --- the other loops
 
     async def relay(self) -> None:
@@ -161,12 +171,14 @@ class Process:
         opener = publisher_opener(settings.kafka, f"{self.context.codec.group}-{settings.instance}-relay")
         metrics = self.context.metrics
         self.context.relay.on_published = lambda count: metrics.add("events_published", count)
+        self.context.relay.may_publish = partial(may_publish, self.context)
         await self.context.relay.run(opener)
 
     async def timers(self) -> None:
         """Decide deadlines and follow-ups that fell due, and replay what operators released."""
         context = self.context
         while True:
+            await context.guard.opened.wait()
             context.due.clear()
             busy = await context.pool.fetchval(_ANYTHING_DUE, clock.now()) and await self._decide_due()
             if not busy:
@@ -190,6 +202,7 @@ class Process:
         settings = self.context.settings.outbox
         outbox = PostgresOutbox(self.context.pool)
         while True:
+            await self.context.guard.opened.wait()
             await outbox.rotate(
                 clock.now(), timedelta(hours=settings.segment_hours), timedelta(hours=settings.keep_hours)
             )
@@ -204,8 +217,7 @@ class Process:
             now = loop.time()
             total = 0 if self.subscription is None else await self._watch_log(self.subscription, now)
             context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
-            if total == 0:
-                context.progress.moved_at = now
+            context.progress.note_work(total, now, may_write=not context.guard.reason)
             if context.progress.stuck(total, now):
                 context.log.critical("no progress with records waiting: ending this process", lag=total)
                 sys.stdout.flush()
@@ -233,6 +245,8 @@ class Process:
     async def ready(self) -> list[str]:
         """Why this process is not ready; empty when it is."""
         problems = self.context.progress.problems(asyncio.get_running_loop().time())
+        if self.context.guard.reason:
+            problems.append(self.context.guard.reason)
         try:
             await asyncio.wait_for(self.context.pool.fetchval("select 1"), 2)
         except Exception as error:  # noqa: BLE001  whatever keeps the database away is the answer

@@ -10,7 +10,8 @@ from typing import Any
 from common.core.codec import Codec
 from common.core.dead_letter import DeadLetter, Parked, digest_of, record_place
 from common.core.inbox import ArrivalId, Position, TopicPartition
-from common.core.outbox import Batch
+from common.core.outbox import Batch, Outgoing
+from common.core.told import fact_id
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
 from common.declare.errors import Conflict, Misconfigured, Transient
@@ -128,6 +129,10 @@ class MemoryTransaction(MemorySession):
                 self.pending.append(partial(self.database.pools.update, {ref: self.codec.encode(value)}))
         self.pending.append(lambda: self.database.rows.extend(changes.rows))
         self.checks.append(partial(self.storage.check, self.database, changes))
+
+    async def untold(self, outgoing: Sequence[Outgoing]) -> Sequence[Outgoing]:
+        """See `Transaction.untold`."""
+        return [event for event in outgoing if fact_id(event) not in self.database.recovered]
 
     async def lock_heads(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """See `Transaction.lock_heads`."""

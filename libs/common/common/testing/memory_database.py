@@ -69,6 +69,7 @@ class MemoryDatabase:
         default_factory=lambda: defaultdict[TopicPartition, list[Batch]](list)
     )
     published: dict[TopicPartition, int] = field(default_factory=dict[TopicPartition, int])
+    recovered: dict[str, bytes] = field(default_factory=dict[str, bytes])
     letters: dict[int, BuriedLetter] = field(default_factory=dict[int, BuriedLetter])
     parked: list[Parked] = field(default_factory=list[Parked])
     deadlines: dict[tuple[str, str, str], Due] = field(default_factory=dict[tuple[str, str, str], Due])
