@@ -230,8 +230,13 @@ def test_an_eligible_file_is_granted_at_once() -> None:
     assert world.envelope.balances == Balances(249_900_000, 0, 100_000)
     assert world.told().state == "accorde"
     assert world.told().granted_cents == 100_000
-    assert [(row.from_status, row.to_status) for row in world.transitions] == [(None, "depose"), ("depose", "accorde")]
+    assert [(row.index, row.from_status, row.to_status) for row in world.transitions] == [
+        (0, None, "depose"),
+        (1, "depose", "accorde"),
+    ]
     assert world.timers == {}
+    (kept,) = world.states[A].files
+    assert (kept.place, kept.position) == (0, 0)
 
 
 def test_a_refusal_reserves_nothing_and_lists_every_reason() -> None:
@@ -243,6 +248,21 @@ def test_a_refusal_reserves_nothing_and_lists_every_reason() -> None:
     assert kinds(events) == [VoucherRefused]
     assert world.entries == []
     assert world.told().state == "refuse"
+    (file,) = world.states[A].files
+    assert (file.asked_cents, file.reply_by, file.reasons) == (0, None, world.told().reasons)
+
+
+def test_spend_that_would_give_a_right_is_asked_for_by_no_refused_file() -> None:
+    world = World().diagnosed(A, company=replace(COMPANY, sme_category="hors_pme"))
+    world.apply(A)
+    assert (world.told().state, world.told().asked_cents, world.told().reply_by) == ("refuse", 0, None)
+
+
+def test_what_fails_is_refused_even_where_something_is_missing() -> None:
+    world = World().diagnosed(A, company=replace(COMPANY, sme_category="inconnu"))
+    (refused,) = world.apply(A, said=replace(FINE, taxes_up_to_date=False))
+    assert isinstance(refused, VoucherRefused)
+    assert refused.codes == ("obligations_fiscales", "pme_inconnue")
 
 
 def test_the_same_application_twice_is_one_file() -> None:
@@ -264,6 +284,25 @@ def test_the_same_refused_application_twice_is_one_file_until_the_outcome_change
     assert len(world.states[A].files) == 2
 
 
+def test_a_refused_application_that_differs_in_anything_is_a_file_of_its_own() -> None:
+    world = World().diagnosed(A, company=replace(COMPANY, sme_category="hors_pme"))
+    world.pools[ENVELOPES.at("e2")] = replace(world.envelope, id="e2")
+    lines = (Line("site_ecommerce", SUPPLIER, 3_000_000, "m1"),)
+    first = inputs.ApplyForVoucher("e1", lines, FINE)
+    others = (
+        replace(first, envelope_id="e2"),
+        replace(first, lines=lines * 2),
+        replace(first, declarations=replace(FINE, other_public_aid_cents=1)),
+    )
+    for number, command in enumerate((first, *others), start=1):
+        world.do(A, command)
+        assert len(world.states[A].files) == number
+    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False), 2))
+    world.do(A, first)
+    assert [reason.code for reason in world.told().reasons] == ["entreprise_inactive"]
+    assert len(world.states[A].files) == 5
+
+
 def test_another_application_while_one_runs_is_rejected_without_a_trace() -> None:
     world = World().diagnosed(A)
     world.apply(A)
@@ -271,7 +310,18 @@ def test_another_application_while_one_runs_is_rejected_without_a_trace() -> Non
     assert world.apply(A, 200_000) == ()
     refusal = world.refusal()
     assert (refusal.kind, refusal.field, refusal.allowed) == ("illegal", "siren", ("withdraw",))
+    assert world.apply(A, said=replace(FINE, de_minimis_declared_cents=1)) == ()
+    assert world.refusal().code == "cheque_deja_en_cours"
     assert world.states[A] is before
+
+
+def test_a_file_that_runs_in_another_programme_is_no_obstacle() -> None:
+    world = World().diagnosed(A)
+    world.apply(A, 100_000)
+    (file,) = world.states[A].files
+    elsewhere = replace(file, status="accorde", programme="another")
+    world.states[A] = replace(world.states[A], files=(elsewhere,))
+    assert VoucherGranted in kinds(world.apply(A))
 
 
 def test_without_a_full_diagnosis_nothing_is_written() -> None:
@@ -304,6 +354,13 @@ def test_an_unknown_envelope_and_a_closed_one_are_rejected() -> None:
     assert "jusqu'au 22/11/2026 inclus" in world.refusal().detail
 
 
+def test_an_envelope_takes_files_from_its_first_day_to_its_last() -> None:
+    world = World().diagnosed(A)
+    world.put(replace(world.envelope, opens_on=date(2026, 11, 23), closes_on=date(2026, 11, 23)))
+    world.apply(A)
+    assert world.told().state == "accorde"
+
+
 def test_own_aid_of_the_window_count_for_de_minimis() -> None:
     world = World().diagnosed(A)
     said = replace(FINE, de_minimis_declared_cents=28_600_000)
@@ -330,6 +387,7 @@ def test_only_the_last_closed_files_are_kept_in_the_state() -> None:
     for number in range(KEPT_CLOSED + 5):
         world.apply(A, 100_000 + number)
     assert len(world.states[A].files) == KEPT_CLOSED
+    assert world.states[A].files[0].lines[0].amount_cents == 100_000 + 5
     assert world.states[A].files[-1].lines[0].amount_cents == 100_000 + KEPT_CLOSED + 4
 
 
@@ -341,11 +399,14 @@ def test_a_file_that_runs_is_kept_beside_the_closed_ones() -> None:
     assert [file.status for file in world.states[A].files] == ["refuse"] * KEPT_CLOSED + ["accorde"]
 
 
-def test_a_rule_set_that_is_gone_gives_way_to_the_one_in_force() -> None:
-    envelope = World().envelope
-    early = datetime(2020, 1, 1, tzinfo=UTC)
-    assert envelope.ruleset_named("gone/1", NOW) is envelope.rulesets[0][1]
-    assert envelope.ruleset_at(early) is envelope.rulesets[-1][1]
+def test_a_file_is_judged_by_its_own_rule_set_and_where_it_is_gone_by_the_one_in_force() -> None:
+    old, new = Ruleset(version="v/1"), Ruleset(version="v/2")
+    dated = ((datetime(2027, 1, 1, tzinfo=UTC), new), (datetime(2026, 1, 1, tzinfo=UTC), old))
+    envelope = replace(World().envelope, rulesets=dated)
+    late = datetime(2027, 1, 1, tzinfo=UTC)
+    for version, time, rules in (("v/1", late, old), ("v/2", NOW, new), ("gone", NOW, old), ("gone", late, new)):
+        assert envelope.ruleset_named(version, time) is rules
+    assert envelope.ruleset_at(datetime(2020, 1, 1, tzinfo=UTC)) is old, "the oldest before any was in force"
 
 
 # --- the waiting list ------------------------------------------------------------------------------------------------
@@ -454,6 +515,20 @@ def test_nobody_overtakes_a_waiting_file_that_would_fit() -> None:
     assert world.do(B, OfferRelease(world.file(B))) == ()
 
 
+def test_an_envelope_with_just_the_least_grant_left_is_not_exhausted() -> None:
+    assert EnvelopeExhausted not in kinds(World(total=1_600_000).diagnosed(A).apply(A))
+    assert EnvelopeExhausted in kinds(World(total=1_599_999).diagnosed(A).apply(A))
+
+
+def test_the_smallest_that_waits_is_known_within_a_transaction_too() -> None:
+    world = World(total=1_500_000).diagnosed(A, B, C, D)
+    world.apply(A)
+    for siren, amount, smallest in ((B, 3_000_000, 1_500_000), (C, 1_000_000, 500_000), (D, 2_000_000, 500_000)):
+        lines = (Line("site_ecommerce", SUPPLIER, amount, "m1"),)
+        world.do(siren, inputs.ApplyForVoucher("e1", lines, FINE), fresh=False)
+        assert world.envelope.smallest_waiting_cents == smallest
+
+
 def test_a_smaller_file_is_served_when_nobody_before_it_fits() -> None:
     world = World(total=1_700_000).diagnosed(A, B, C)
     world.apply(A)
@@ -480,6 +555,27 @@ def test_an_offer_counts_the_ceilings_again() -> None:
     assert isinstance(events[0], VoucherRefused)
     assert events[0].codes == ("entreprise_inactive",)
     assert world.envelope.smallest_waiting_cents is None
+
+
+def test_an_offer_gives_the_lesser_of_what_was_asked_and_what_the_ceilings_leave_now() -> None:
+    asks_all = replace(FINE, de_minimis_declared_cents=28_800_000)
+    for declared, granted, ceiling in ((29_000_000, 1_000_000, "de_minimis"), (0, 1_200_000, "de_minimis")):
+        world = World(total=1_500_000).diagnosed(A, B)
+        world.apply(A)
+        world.apply(B, said=asks_all)
+        (file,) = world.states[B].files
+        assert (file.status, file.asked_cents) == ("liste_attente", 1_200_000)
+        changed = replace(file, declarations=replace(FINE, de_minimis_declared_cents=declared))
+        world.states[B] = replace(world.states[B], files=(changed,))
+        world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
+        world.settle()
+        (served,) = world.states[B].files
+        assert (served.status, served.held_cents, served.ceiling) == ("accorde", granted, ceiling)
+        assert (served.calculation == file.calculation) is (granted == file.asked_cents)
+
+
+def test_an_offer_to_a_file_that_is_gone_does_nothing() -> None:
+    assert World().diagnosed(A).do(A, OfferRelease("nope")) == ()
 
 
 def test_a_waiting_file_can_be_given_up_and_refused() -> None:
@@ -564,6 +660,19 @@ def test_a_list_read_before_this_transaction_moved_the_envelope_is_read_anew() -
     assert again.draws == ()
 
 
+def test_an_envelope_that_offers_nothing_is_not_written_again() -> None:
+    world = World()
+    world.read_list()
+    for offering in (False, True):
+        world.put(replace(world.envelope, offering=offering))
+        written = decided(SERVICE, NOTHING, message_of(ServeWaiting(), "e1", NOW), world.pools).draws
+        assert [draw.value.offering for draw in written] == ([False] if offering else [])
+
+
+def test_the_list_that_nobody_joined_is_that_of_an_envelope_where_nothing_happened() -> None:
+    assert WAITING.initial("e1") == Head(World().envelope.mark)
+
+
 def test_an_envelope_that_is_gone_serves_nobody() -> None:
     message = message_of(ServeWaiting(), "e9", NOW)
     known: dict[Ref, Any] = {ENVELOPES.at("e9"): None, WAITING.at("e9"): WAITING.initial("e9")}
@@ -607,7 +716,51 @@ def test_by_hand_a_file_is_reserved_with_a_deadline() -> None:
     assert world.envelope.balances == Balances(248_500_000, 1_500_000)
     (timer,) = world.timers.values()
     assert timer.due == datetime(2026, 12, 23, 23, tzinfo=UTC)
+    assert timer.name == f"reservation:{world.file(A)}"
     assert world.told().reply_by == date(2026, 12, 23)
+    assert (world.told().asked_cents, world.told().granted_cents) == (1_500_000, 0)
+
+
+def test_the_deadline_of_a_reservation_goes_with_it_and_no_other_is_called_off() -> None:
+    world = World(BY_HAND).diagnosed(A)
+    world.apply(A)
+    command = inputs.WithdrawVoucher(world.file(A), "dirigeant")
+    for called_off in ((Cancel(f"reservation:{world.file(A)}"),), ()):
+        decision = decided(SERVICE, world.states[A], message_of(command, A, NOW), world.pools)
+        assert decision.deadlines == called_off
+        world.do(A, inputs.GrantVoucher(world.file(A), "agent"))
+
+
+def test_the_file_that_is_named_is_decided_on_and_only_its_envelope_read() -> None:
+    world = World(BY_HAND).diagnosed(A)
+    world.apply(A, 100_000)
+    world.apply(A)
+    refused, deposited = world.states[A].files
+    world.states[A] = replace(world.states[A], files=(replace(refused, envelope_id="e2"), deposited))
+    command = inputs.GrantVoucher(deposited.id, "agent")
+    named = rule_of(SERVICE, command).pools
+    assert named is not None
+    assert tuple(named(message_of(command, A, NOW), world.states[A])) == (ENVELOPES.at("e1"),)
+    world.do(A, command)
+    assert (world.told().voucher_id, world.told().state) == (deposited.id, "accorde")
+
+
+def test_a_file_whose_envelope_is_gone_is_not_found() -> None:
+    world = World(BY_HAND).diagnosed(A)
+    world.apply(A)
+    command = message_of(inputs.GrantVoucher(world.file(A), "agent"), A, NOW)
+    answer = decided(SERVICE, world.states[A], command, {ENVELOPES.at("e1"): None}).answer
+    assert isinstance(answer, Refusal)
+    assert answer.kind == "unknown"
+
+
+@pytest.mark.parametrize("why", ["", "plus de projet"])
+def test_the_reason_of_who_gives_up_is_kept_where_one_is_given(why: str) -> None:
+    world = World().diagnosed(A)
+    world.apply(A)
+    world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant", why))
+    assert [(reason.code, reason.sentence) for reason in world.told().reasons] == ([("renonce", why)] if why else [])
+    assert world.transitions[-1].reason == why
 
 
 def test_a_grant_for_less_gives_the_difference_back() -> None:
@@ -632,6 +785,14 @@ def test_a_grant_for_less_gives_the_difference_back() -> None:
     assert world.answer == again
 
 
+@pytest.mark.parametrize("amount", [100_000, 1_500_000])
+def test_a_grant_at_its_limits_is_given(amount: int) -> None:
+    world = World(BY_HAND).diagnosed(A)
+    world.apply(A)
+    world.do(A, inputs.GrantVoucher(world.file(A), "agent", "", amount))
+    assert world.told().granted_cents == amount
+
+
 @pytest.mark.parametrize("amount", [99_999, 1_500_001])
 def test_a_grant_outside_the_limits_is_rejected(amount: int) -> None:
     world = World(BY_HAND).diagnosed(A)
@@ -649,6 +810,7 @@ def test_a_refusal_by_hand_gives_the_money_back() -> None:
     assert events[1].reasons == ("Dépense de confort.",)
     assert world.envelope.balances == Balances(250_000_000)
     assert world.do(A, inputs.RefuseVoucher(world.file(A), "agent", "Dépense de confort.")) == ()
+    assert world.told().state == "refuse"
 
 
 def test_a_company_that_closed_cannot_be_granted() -> None:
@@ -686,6 +848,7 @@ def test_illegal_transitions_say_what_is_allowed() -> None:
     world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant"))
     assert world.status(A) == "renonce"
     assert world.do(A, inputs.WithdrawVoucher(world.file(A), "dirigeant")) == ()
+    assert world.told().state == "renonce"
     world.do(A, inputs.GrantVoucher(world.file(A), "agent"))
     assert world.refusal().allowed == ()
     world.apply(B, 1000)
@@ -766,6 +929,32 @@ def test_what_is_known_already_changes_nothing() -> None:
     world.diagnosed(A)
     world.do(A, inputs.CompanyProfileUpdated(A, COMPANY, 1))
     assert world.states[A] is before
+
+
+def test_the_label_that_lasts_longest_counts() -> None:
+    world = World()
+    days = {days: NOW + timedelta(days=days) for days in (300, 700)}
+    for told, until in ((300, 300), (700, 700), (300, 700)):
+        world.do(A, inputs.LabelGranted(A, days[told]))
+        assert world.states[A].labelled_until == days[until]
+
+
+def test_of_two_descriptions_of_one_version_the_one_told_last_counts() -> None:
+    world = World().diagnosed(A)
+    world.do(A, inputs.CompanyProfileUpdated(A, replace(COMPANY, active=False), 1))
+    profile = world.states[A].profile
+    assert profile is not None
+    assert not profile.active
+
+
+def test_an_old_diagnosis_may_bring_a_newer_description() -> None:
+    world = World().diagnosed(A)
+    before = world.states[A].diagnostic
+    ceased = replace(COMPANY, active=False)
+    world.do(A, inputs.DiagnosticCompleted(A, "old", "complet", NOW - timedelta(days=9), (), ceased, 2))
+    profile = world.states[A].profile
+    assert profile is not None
+    assert (profile.active, world.states[A].diagnostic) == (False, before)
 
 
 def test_the_newest_description_and_the_newest_diagnosis_win() -> None:

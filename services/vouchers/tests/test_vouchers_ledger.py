@@ -83,3 +83,7 @@ def test_a_changed_row_breaks_the_chain() -> None:
     assert chained("", row) == first
     assert chained("", replace(row, amount_cents=6)) != first
     assert chained(first, row) != first
+
+
+def test_the_money_of_an_envelope_is_that_of_all_its_accounts() -> None:
+    assert Balances(1, 2, 4, 8, 16, 32).total == 63

@@ -281,6 +281,23 @@ def test_all_public_aid_stays_under_eighty_percent() -> None:
     assert grant(RULES, 1_000_000, 50, replace(FINE, other_public_aid_cents=300_000), 0).amount_cents == 500_000
 
 
+def test_aid_that_is_not_declared_is_none() -> None:
+    low = dataclasses.replace(RULES, public_aid_ceiling_percent=40)
+    assert grant(low, 1_000_000, 50, Declarations(True, True, True), 0).amount_cents == 400_000
+
+
+def test_a_category_that_may_have_no_share_fails_only_a_file_with_spend_in_it() -> None:
+    rules = dataclasses.replace(RULES, category_caps_percent={"visibilite": 0})
+    assert not assess(rules, case()).failing
+    some = (Line("site_ecommerce", SUPPLIER, 300_000, "m1"), Line("visibilite", OTHER_SUPPLIER, 1, "m1"))
+    assert codes(assess(rules, case(*some))) == ["plafond_categorie"]
+
+
+def test_the_measures_of_a_referential_are_its_bits_the_first_the_highest() -> None:
+    for known in REFERENTIALS.values():
+        assert [measure.bit for measure in known.values()] == list(range(len(known)))[::-1]
+
+
 @given(
     base=st.integers(0, 10**9),
     declared=st.integers(0, 4 * 10**7),

@@ -112,10 +112,7 @@ def read_rulesets(document: str) -> tuple[tuple[datetime, Ruleset], ...]:
     try:
         dated = _DATED.validate_json(document)
     except ValidationError as error:
-        faults = [
-            f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        ]
+        faults = [f"  {'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in error.errors()]
         raise Misconfigured("rulesets are wrong:\n" + "\n".join(faults)) from None
     if not dated:
         raise Misconfigured("an envelope has no ruleset")

@@ -1,6 +1,7 @@
 """Who may have a chèque for what spend: every failing reason at once; what is missing is told apart."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Final
@@ -181,11 +182,11 @@ def _spend_of(diagnostic: Diagnostic, name: str) -> tuple[str, ...] | None:
 
 def _categories(ruleset: Ruleset, lines: Sequence[Line]) -> Iterator[Reason]:
     suppliers: dict[str, set[str]] = {}
-    amounts: dict[str, int] = {}
+    amounts: Counter[str] = Counter()
     for line in lines:
         if line.category in ruleset.categories:
             suppliers.setdefault(line.category, set()).add(line.supplier_siren)
-            amounts[line.category] = amounts.get(line.category, 0) + line.amount_cents
+            amounts[line.category] += line.amount_cents
     if ruleset.one_supplier_per_category:
         for category, sirens in suppliers.items():
             if len(sirens) > 1:
@@ -195,7 +196,7 @@ def _categories(ruleset: Ruleset, lines: Sequence[Line]) -> Iterator[Reason]:
                 )
     base = sum(line.amount_cents for line in lines)
     for category, cap in ruleset.category_caps_percent.items():
-        amount = amounts.get(category, 0)
+        amount = amounts[category]
         if amount * 100 > cap * base:
             yield Reason(
                 "plafond_categorie",

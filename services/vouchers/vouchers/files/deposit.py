@@ -1,6 +1,5 @@
 """A company deposits a complete file: refused with every reason, or served, or put on the waiting list."""
 
-from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from common.declare.pool import Pools, Ref
 from france.typography import short_day
 from vouchers import events
 from vouchers.eligibility.conditions import Case, Verdict, assess, missing
-from vouchers.eligibility.facts import Diagnostic, Profile
+from vouchers.eligibility.facts import Diagnostic, Profile, Reason
 from vouchers.files.handling import ALLOWED, Handling
 from vouchers.files.inputs import ApplyForVoucher
 from vouchers.files.model import ACTIVE, Applicant, VoucherFile, own_aid, unknown_envelope
@@ -58,7 +57,8 @@ def deposit(state: Applicant, pools: Pools, message: Message[ApplyForVoucher]) -
         title = "Dossier impossible à juger: une donnée manque"
         return handling.cannot(Refusal("illegal", "donnee_manquante", title, detail, "siren"))
     file = _file(handling, command, envelope, ruleset, verdict)
-    return _refuse(handling, file) if verdict.failing else _accept(handling, envelope, ruleset, file)
+    reasons = verdict.failing + verdict.missing
+    return _refuse(handling, file, reasons) if reasons else _accept(handling, envelope, ruleset, file)
 
 
 def _second(handling: Handling, command: ApplyForVoucher, file: VoucherFile) -> Decision[Applicant]:
@@ -73,14 +73,14 @@ def _second(handling: Handling, command: ApplyForVoucher, file: VoucherFile) -> 
     return handling.cannot(Refusal("illegal", "cheque_deja_en_cours", title, detail, "siren", allowed))
 
 
-def _closed(handling: Handling, envelope: Envelope) -> str:
-    """Why the envelope takes no file on this day, as a French sentence; "" when it does."""
+def _closed(handling: Handling, envelope: Envelope) -> str | None:
+    """Why the envelope takes no file on this day, as a French sentence; None when it does."""
     today = handling.today
     if envelope.opens_on is not None and today < envelope.opens_on:
         return f"Les dépôts ouvrent le {short_day(envelope.opens_on)}."
     if envelope.closes_on is not None and today > envelope.closes_on:
         return f"Les dépôts sont clos: ils étaient possibles jusqu'au {short_day(envelope.closes_on)} inclus."
-    return ""
+    return None
 
 
 def _judge(
@@ -103,40 +103,38 @@ def _judge(
 def _file(
     handling: Handling, command: ApplyForVoucher, envelope: Envelope, ruleset: Ruleset, verdict: Verdict
 ) -> VoucherFile:
-    reasons = verdict.failing + verdict.missing
+    """The file as it is deposited, before money is looked for."""
     return VoucherFile(
         id=str(derive_id(handling.message.id, PAYLOAD_ID)),
         envelope_id=envelope.id,
         programme=envelope.programme,
-        status="refuse" if reasons else "depose",
+        status="depose",
         submitted_at=handling.message.time,
         submitted_on=handling.today,
         lines=command.lines,
         declarations=command.declarations,
-        asked_cents=0 if reasons else verdict.grant.amount_cents,
+        asked_cents=verdict.grant.amount_cents,
         rate_percent=verdict.grant.rate_percent,
         ruleset=ruleset.version,
-        reply_by=None if reasons else handling.today + timedelta(days=ruleset.reservation_days),
-        reasons=reasons,
         ceiling=verdict.grant.ceiling,
         calculation=verdict.grant.sentence,
     )
 
 
-def _refuse(handling: Handling, file: VoucherFile) -> Decision[Applicant]:
+def _refuse(handling: Handling, file: VoucherFile, reasons: tuple[Reason, ...]) -> Decision[Applicant]:
     """Not eligible: nothing is reserved. The same application refused for the same reasons is the same file."""
-    codes = [reason.code for reason in file.reasons]
+    codes = [reason.code for reason in reasons]
     for known in handling.state.files:
         if (
-            known.status == "refuse"
-            and known.envelope_id == file.envelope_id
+            known.envelope_id == file.envelope_id
             and known.lines == file.lines
             and known.declarations == file.declarations
             and [reason.code for reason in known.reasons] == codes
         ):
             return handling.unchanged(known)
-    row = handling.transition(file, None, "refuse", "dépôt non recevable")
-    return handling.changed(file, None, (row,), after=(handling.refused(file),))
+    refused = replace(file, status="refuse", asked_cents=0, reasons=reasons)
+    row = handling.transition(refused, None, "refuse", "dépôt non recevable")
+    return handling.changed(refused, None, (row,), after=(handling.refused(refused),))
 
 
 def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: VoucherFile) -> Decision[Applicant]:
@@ -151,7 +149,7 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
             events.Line(line.category, line.supplier_siren, line.amount_cents, line.measure_id) for line in file.lines
         ),
         de_minimis_declared_cents=file.declarations.de_minimis_declared_cents,
-        reply_by=file.reply_by or handling.today,
+        reply_by=handling.reply_by(ruleset),
         region=handling.region,
         reserved=has_room,
         calculation=file.calculation,
@@ -160,7 +158,7 @@ def _accept(handling: Handling, envelope: Envelope, ruleset: Ruleset, file: Vouc
     if has_room:
         return handling.serve(book, ruleset, file, "depose", (requested,))
     place, position, since = book.join_queue(file.asked_cents)
-    waiting = replace(file, status="liste_attente", submitted_at=since, place=place, position=position, reply_by=None)
+    waiting = replace(file, status="liste_attente", submitted_at=since, place=place, position=position)
     waitlisted = events.VoucherWaitlisted(
         siren=handling.state.siren,
         voucher_id=file.id,

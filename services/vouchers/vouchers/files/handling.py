@@ -1,6 +1,6 @@
 """What every decision on a file shares: finding it, reserving, granting, closing, refusing a command."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -84,6 +84,10 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
             voucher_id=file.id,
         )
 
+    def reply_by(self, ruleset: Ruleset) -> date:
+        """Last day of a reservation made today."""
+        return self.today + timedelta(days=ruleset.reservation_days)
+
     # --- decisions that change nothing
 
     def unchanged(self, file: VoucherFile | None = None) -> Decision[Applicant]:
@@ -140,7 +144,8 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
     ) -> Decision[Applicant]:
         """Reserve what the file asks; grant it at once when decisions are automatic and none calls for a person."""
         from_status: Status | None = "liste_attente" if reason == "liste_attente" else None
-        asked = file.asked_cents
+        asked, reply_by = file.asked_cents, self.reply_by(ruleset)
+        file = replace(file, reply_by=reply_by)
         book.reserve(asked, reason)
         review = ruleset.review_over_cents is not None and asked > ruleset.review_over_cents
         if ruleset.auto_decision and not review:
@@ -150,19 +155,18 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
             return self.changed(granted, book, (deposited, decided), before=before, after=(event,))
         kept = replace(file, status="depose", held_cents=asked)
         row = self.transition(kept, from_status, "depose", reason)
-        due = end_of_day(kept.reply_by or self.today)
-        timer = Schedule(timer_of(kept), due, ReservationDue(kept.id))
-        after = () if from_status is None else (self._reserved(kept),)
+        timer = Schedule(timer_of(kept), end_of_day(reply_by), ReservationDue(kept.id))
+        after = () if from_status is None else (self._reserved(kept, reply_by),)
         return self.changed(kept, book, (row,), before=before, after=after, deadlines=(timer,))
 
-    def _reserved(self, file: VoucherFile) -> VoucherReserved:
+    def _reserved(self, file: VoucherFile, reply_by: date) -> VoucherReserved:
         """The event of a file that waited and has its money now, to be decided on by a person."""
         return VoucherReserved(
             siren=self.state.siren,
             voucher_id=file.id,
             envelope_id=file.envelope_id,
             amount_cents=file.held_cents,
-            reply_by=file.reply_by or self.today,
+            reply_by=reply_by,
             calculation=file.calculation,
             region=self.region,
         )
@@ -199,16 +203,14 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
 
     def close(
         self, envelope: Envelope, file: VoucherFile, status: Status, reasons: tuple[Reason, ...]
-    ) -> tuple[Book, VoucherFile, int]:
-        """End a file: its money goes back, its place on the waiting list is free. Returns what was released too."""
+    ) -> tuple[Book, VoucherFile]:
+        """End a file that is active: the money it holds goes back, or its place on the waiting list is free."""
         book = self.book(envelope, file)
-        account = HELD_IN.get(file.status)
-        released = 0 if account is None else file.held_cents
-        if account is not None:
-            book.release(account, released, status)
         if file.status == "liste_attente":
             book.leave_queue()
-        return book, replace(file, status=status, held_cents=0, reasons=reasons), released
+        else:
+            book.release(HELD_IN[file.status], file.held_cents, status)
+        return book, replace(file, status=status, held_cents=0, reasons=reasons)
 
     def closed(
         self, book: Book, before: VoucherFile, file: VoucherFile, actor: str, event: Event
@@ -223,7 +225,7 @@ class Handling(msgspec.Struct, frozen=True, gc=False):
         self, envelope: Envelope, file: VoucherFile, reasons: tuple[Reason, ...], actor: str
     ) -> Decision[Applicant]:
         """Refuse a file that was deposited or waits."""
-        book, closed, _ = self.close(envelope, file, "refuse", reasons)
+        book, closed = self.close(envelope, file, "refuse", reasons)
         return self.closed(book, file, closed, actor, self.refused(closed))
 
     def refused(self, file: VoucherFile) -> VoucherRefused:
@@ -271,8 +273,7 @@ def timer_of(file: VoucherFile) -> str:
 def _with_file(state: Applicant, file: VoucherFile) -> Applicant:
     """The state with this file new or renewed; of the closed ones only the last few are kept."""
     files = (*(known for known in state.files if known.id != file.id), file)
-    if len(files) > KEPT_CLOSED:
-        closed = [known for known in files if known.status not in ACTIVE]
-        if len(closed) > KEPT_CLOSED:
-            files = tuple(known for known in files if known is not closed[0])
+    closed = [known for known in files if known.status not in ACTIVE]
+    if len(closed) > KEPT_CLOSED:
+        files = tuple(known for known in files if known is not closed[0])
     return Applicant(state.siren, state.profile, state.diagnostic, state.labelled_until, files)

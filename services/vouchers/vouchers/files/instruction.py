@@ -1,7 +1,5 @@
 """What happens to a deposited file: granted, refused, given up, expired, or served from the waiting list."""
 
-from datetime import timedelta
-
 from msgspec.structs import replace
 
 from common.declare.decision import Cancel, Decision, Refusal
@@ -90,12 +88,12 @@ def withdraw_file(state: Applicant, pools: Pools, message: Message[WithdrawVouch
         return handling.illegal(file, "retiré")
     status: Status = "renonce" if file.status == "accorde" else "retire"
     reasons = (Reason(status, command.reason),) if command.reason else ()
-    book, closed, released = handling.close(envelope, file, status, reasons)
+    book, closed = handling.close(envelope, file, status, reasons)
     event = VoucherRenounced(
         siren=state.siren,
         voucher_id=file.id,
         envelope_id=envelope.id,
-        released_cents=released,
+        released_cents=file.held_cents,
         status=status,
         reason=command.reason,
         region=handling.region,
@@ -111,12 +109,12 @@ def expire_file(state: Applicant, pools: Pools, message: Message[ReservationDue]
         return handling.unchanged()
     file, envelope = found
     sentence = "Aucune décision n'a été prise dans le délai: la réservation est libérée."
-    book, closed, released = handling.close(envelope, file, "expire", (Reason("sans_decision", sentence),))
+    book, closed = handling.close(envelope, file, "expire", (Reason("sans_decision", sentence),))
     event = VoucherExpired(
         siren=state.siren,
         voucher_id=file.id,
         envelope_id=envelope.id,
-        released_cents=released,
+        released_cents=file.held_cents,
         reason="sans_decision",
         region=handling.region,
     )
@@ -139,8 +137,7 @@ def offer_release(state: Applicant, pools: Pools, message: Message[OfferRelease]
         return handling.unchanged()
     book = handling.book(envelope, file)
     book.leave_queue()
-    reply_by = handling.today + timedelta(days=ruleset.reservation_days)
-    asked = replace(_told(file, again, amount), asked_cents=amount, reply_by=reply_by)
+    asked = replace(_told(file, again, amount), asked_cents=amount)
     return handling.serve(book, ruleset, asked, "liste_attente", ())
 
 

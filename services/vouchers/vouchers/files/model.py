@@ -176,7 +176,5 @@ def own_aid(ruleset: Ruleset, files: Iterable[VoucherFile], today: date, *, but:
     """
     since = add_months(today, -12 * ruleset.de_minimis_years)
     return sum(
-        file.held_cents
-        for file in files
-        if file.held_cents and file.id != but and (file.granted_on is None or file.granted_on > since)
+        file.held_cents for file in files if file.id != but and (file.granted_on is None or file.granted_on > since)
     )

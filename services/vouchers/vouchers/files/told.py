@@ -18,9 +18,8 @@ def diagnosed(state: Applicant, _: Pools, message: Message[DiagnosticCompleted])
     if event.kind != "complet":
         return Decision(state)
     profile, known = _newest(state.profile, event.company, event.company_version), state.diagnostic
-    at, same = (None, False) if known is None else (known.completed_at, known.id == event.diagnostic_id)
     diagnostic = known
-    if supersedes(event.completed_at, at, same=same):
+    if known is None or supersedes(event.completed_at, known.completed_at, same=known.id == event.diagnostic_id):
         diagnostic = _remembered(event)
     if profile is state.profile and diagnostic is state.diagnostic:
         return Decision(state)
@@ -51,7 +50,5 @@ def _remembered(event: DiagnosticCompleted) -> Diagnostic:
 
 def _newest(known: Profile | None, company: Company, version: int) -> Profile:
     """The newest description of a company: two services tell it, its version decides."""
-    if known is not None and not supersedes(version, known.version, same=False):
-        return known
     told = Profile(company.naf, company.region, company.created_on, company.active, company.sme_category, version)
-    return told if known != told or known is None else known
+    return told if known is None or supersedes(version, known.version, same=told == known) else known
