@@ -325,7 +325,7 @@ async def test_the_application_serves_what_is_probed(system: dict[str, Any]) -> 
     log = configure_logs("labels", "")
     doors = build_app("Label", HttpSettings(), None, log=log, registry=Metrics().registry, ready=_ready)
     transport = httpx.ASGITransport(doors)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         answers = {path: (await client.get(path)).status_code for path in paths}
     assert answers == dict.fromkeys(paths, 200)
 

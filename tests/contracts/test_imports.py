@@ -1,5 +1,6 @@
 """`croissance import` against the real rules of the register, behind a small HTTP door of its own."""
 
+import asyncio
 import csv
 import json
 import threading
@@ -36,7 +37,7 @@ class Door(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         now = clock.now()
         results: list[dict[str, Any]] = []
-        for item in parse_batch(body, CompanyBody, lambda parsed: to_ask(parsed, now)):
+        for item in asyncio.run(parse_batch(body, CompanyBody, lambda parsed: to_ask(parsed, now))):
             answer = item if isinstance(item, Refusal) else self.apply(item)
             results.append(problem_body(answer) if isinstance(answer, Refusal) else answer)
         content = msgspec.json.encode({"results": results})

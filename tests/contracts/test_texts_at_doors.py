@@ -165,14 +165,15 @@ async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
     async with service_context(APPS[name], pool_size=6) as context:
         app = doors_of(APPS[name], context)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://{name}") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             doors: list[Door] = []
             with_bodies: set[tuple[str, str]] = set()
             for path, operations in app.openapi()["paths"].items():
                 for method, operation in operations.items():
                     named = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
                     doors.append(Door(method, path, tuple(named)))
-                    if path.endswith(":batch") or "requestBody" in operation:
+                    takes = operation.get("requestBody", {}).get("content", {})
+                    if path.endswith(":batch") or "application/json" in takes:
                         with_bodies.add((method, path))
             yield Service(name, client, doors, with_bodies)
 

@@ -202,7 +202,9 @@ async def work(copy: Copy) -> None:
     people = [participant(company) for company in Population(5).draw(0, COMPANIES)]
     async with running(copy, "companies", NAME) as doors:
         body = b"[" + b",".join(who.registration for who in people) + b"]"
-        answer = await doors["companies"].post("/v1/companies:batch", content=body)
+        answer = await doors["companies"].post(
+            "/v1/companies:batch", content=body, headers={"content-type": "application/json"}
+        )
         assert answer.status_code == 200, answer.text
         for who in people:
             for wish in (*WISHES, WISHES[0]):

@@ -25,6 +25,30 @@ def test_one_record_that_waits_too_long_is_enough_to_be_stuck() -> None:
     assert not progress.stuck(lag=1, now=200)
 
 
+def test_time_in_which_nobody_could_look_is_not_held_against_a_process() -> None:
+    progress = Progress(stuck_after=60, started=True, moved_at=100)
+    progress.look(now=101, computed=0)
+    progress.look(now=401, computed=1)  # the machine was frozen for five minutes
+
+    assert not progress.stuck(lag=5, now=401)
+    for second in range(402, 462):
+        progress.look(now=second, computed=1)
+    assert progress.stuck(lag=5, now=461)
+
+
+def test_a_process_that_computes_has_longer_than_one_that_waits() -> None:
+    ended: dict[float, int] = {}
+    for share in (0.0, 0.4, 0.9):
+        progress = Progress(stuck_after=60, started=True)
+        for second in range(1, 1000):
+            progress.look(now=second, computed=second * share)
+            if progress.stuck(lag=5, now=second):
+                ended[share] = second
+                break
+
+    assert ended == {0.0: 61, 0.4: 61, 0.9: 297}
+
+
 def test_a_process_that_stops_is_not_stuck() -> None:
     assert not Progress(stuck_after=60, started=True, stopping=True).stuck(lag=1, now=1e6)
 

@@ -1,8 +1,10 @@
-"""Does a door on loopback answer? Small enough to be asked many times a second."""
+"""Does a door on loopback answer, does its process work? Small enough to be asked many times a second."""
 
 import asyncio
 from contextlib import suppress
 from typing import Literal
+
+import psutil
 
 
 async def http_status(port: int, path: str, patience: float = 3.0) -> int | None:
@@ -42,3 +44,12 @@ async def readiness(port: int) -> Literal["ready", "behind", "not"]:
     """What a process says of itself; "behind": it is well and waits for `croissance recover`, on a running system."""
     status, body = await http_answer(port, "/health/ready")
     return "ready" if status == 200 else "behind" if b"database behind Kafka" in body else "not"
+
+
+def computed(pid: int) -> float:
+    """Seconds of CPU that a process has used; 0 once it is gone."""
+    try:
+        used = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return used.user + used.system

@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from embedded.probe import computed
 from embedded.progress import Say
 
 FIRST_PAUSE = 0.2
@@ -29,7 +30,13 @@ START_TAKES = 30.0
 """Seconds a child may need before it first answers on its liveness door."""
 
 FROZEN_AFTER = 15.0
-"""Seconds without an answer on its liveness door after which a child is killed and restarted."""
+"""Seconds without an answer on its liveness door, and without work, after which a child is killed and restarted."""
+
+BUSY_FOR = 120.0
+"""Seconds that a child without an answer may go on working before it counts as lost in what it does."""
+
+WORKING = 0.02
+"""Share of the time between two looks that a child must have computed to count as working, not frozen."""
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at a child: is it alive, is its log small."""
@@ -263,17 +270,26 @@ class Supervisor:
             watcher.cancel()
 
     async def _watch(self, spec: Spec, process: Process, log: Path) -> None:
-        """Keep the log small; kill a child that stopped answering: frozen, it holds its partitions and helps nobody."""
-        answered = time.monotonic() + START_TAKES
+        """Keep the log small; kill a child that stopped answering: frozen, it holds its partitions and helps nobody.
+
+        One that computes is busy, not frozen: killing it would make its load that of the others. It has `BUSY_FOR`.
+        """
+        answered = moved = time.monotonic() + START_TAKES
+        spent, looked = computed(process.pid), time.monotonic()
         while True:
             await asyncio.sleep(LOOK_EVERY)
             with suppress(OSError):
                 put_aside(log)
             if spec.live is None:
                 continue
-            if await spec.live():
-                answered = time.monotonic()
-            elif time.monotonic() - answered > FROZEN_AFTER:
+            lives, now = await spec.live(), time.monotonic()
+            before, spent = spent, computed(process.pid)
+            if spent - before > WORKING * (now - looked):
+                moved = max(moved, now)
+            looked = now
+            if lives:
+                answered = moved = now
+            elif now - moved > FROZEN_AFTER or now - answered > BUSY_FOR:
                 self.say(f"{spec.name} ne répond plus: arrêt forcé")
                 with suppress(ProcessLookupError):
                     process.kill()

@@ -84,6 +84,26 @@ async def test_a_frozen_child_is_killed_and_restarted(supervisor: Supervisor, mo
     await until(lambda: child.pid not in {None, former})
 
 
+async def test_a_child_that_works_is_busy_and_has_longer(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("START_TAKES", 0.0), ("FROZEN_AFTER", 0.3), ("LOOK_EVERY", 0.05), ("BUSY_FOR", 2.5)):
+        monkeypatch.setattr(module, name, seconds)
+    looks: list[float] = []
+
+    async def silent() -> bool:
+        looks.append(time.monotonic())
+        return False
+
+    spin = [sys.executable, "-c", "while True: pass"]
+    busy = await supervisor.start(Spec("busy", spin, at_once, live=silent))
+    first = busy.pid
+    await until(lambda: bool(looks) and looks[-1] - looks[0] > 1.0)
+    assert busy.pid == first
+    await until(lambda: busy.restarts > 0)
+    assert looks[-1] - looks[0] > 2.0
+
+
 async def test_a_deaf_or_frozen_child_is_stopped_for_good(supervisor: Supervisor) -> None:
     ignore = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"

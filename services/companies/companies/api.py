@@ -158,7 +158,7 @@ def routes(context: Context) -> APIRouter:
     @router.post("/v1/companies:batch", summary="Inscrire jusqu'à 1 000 entreprises")
     async def register_batch(request: Request) -> Response:
         now = clock.now()
-        asks = parse_batch(await request.body(), CompanyBody, lambda body: to_ask(body, now))
+        asks = await parse_batch(await request.body(), CompanyBody, lambda body: to_ask(body, now))
         return await context.run_batch(request, asks)
 
     @router.post("/v1/companies:check", summary="Vérifier un SIREN ou un SIRET")

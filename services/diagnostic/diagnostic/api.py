@@ -133,7 +133,7 @@ def _add_commands(router: APIRouter, context: Context) -> None:
     @router.post("/diagnostics:batch")
     async def batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """Submit up to 1,000 whole diagnoses; each is accepted or rejected by itself."""
-        return await context.run_batch(request, parse_batch(await request.body(), OneShotBody, _one_shot))
+        return await context.run_batch(request, await parse_batch(await request.body(), OneShotBody, _one_shot))
 
 
 def _add_reads(router: APIRouter, context: Context) -> None:

@@ -39,7 +39,7 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         messages.append(Message(item, siren, partition_of(siren), cause, now(), cause))
     await apply_commands(context.codec, context.begin, messages)
     transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://diagnostic") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
         yield opened
 
 

@@ -31,5 +31,6 @@ async def context() -> AsyncIterator[Context]:
 async def client(context: Context) -> AsyncIterator[AsyncClient]:
     """An HTTP client of the service's own doors."""
     transport = ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://labels") as http:
+    headers = {"content-type": "application/json"}
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
         yield http

@@ -22,7 +22,7 @@ SIREN = "732829320"
 @pytest.fixture
 async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://matching") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
         yield opened
 
 
@@ -124,7 +124,9 @@ async def test_a_bad_line_alone_is_a_problem_that_names_the_field(client: httpx.
     assert (wrong.status_code, wrong.json()["field"]) == (422, "tier")
     assert wrong.headers["content-type"] == "application/problem+json"
     assert (other.status_code, other.json()["field"]) == (422, "id")
-    assert (await client.put("/v1/connecteurs/cci-1", content=b"\xff{")).status_code == 422
+    json = {"content-type": "application/json"}
+    assert (await client.put("/v1/connecteurs/cci-1", content=b"\xff{", headers=json)).status_code == 400
+    assert (await client.put("/v1/connecteurs/cci-1", content=b"{}")).status_code == 415
     assert (await client.get("/v1/connecteurs", params={"sujet": "alchimie"})).json()["field"] == "sujet"
     assert (await client.get("/v1/connecteurs/cci-1")).status_code == 404
 

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from common.core.commands import Ask
 from common.declare.decision import Refusal
+from common.http.application import ONE_CLICK
 from common.http.bodies import parse_batch
 from common.http.problems import Problem
 from common.process.context import Context
@@ -123,7 +124,7 @@ def _contact_doors(router: APIRouter, context: Context) -> None:
 
     @router.post("/contacts:batch", summary="Enregistrer jusqu’à 1 000 contacts")
     async def save_contacts(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        items = parse_batch(await request.body(), ContactItem, lambda item: item.ask(item.siren))
+        items = await parse_batch(await request.body(), ContactItem, lambda item: item.ask(item.siren))
         return await context.run_batch(request, items)
 
     @router.get("/contacts/{siren}", summary="Lire le contact d’une entreprise")
@@ -195,7 +196,7 @@ def _unsubscribe_doors(router: APIRouter, context: Context) -> None:
         await named(token)
         return _page("Ne plus recevoir nos messages d’information", _FORM.format(action=f"?token={escape(token)}"))
 
-    @router.post(path, summary="Désabonner en un clic (RFC 8058)", response_class=HTMLResponse)
+    @router.post(path, summary="Désabonner en un clic (RFC 8058)", response_class=HTMLResponse, openapi_extra=ONE_CLICK)
     async def unsubscribe(token: Annotated[str, Query(max_length=300)]) -> HTMLResponse:  # pyright: ignore[reportUnusedFunction]
         ref, siren = await named(token)
         if siren is not None:
@@ -216,5 +217,5 @@ def _page(title: str, body: str) -> HTMLResponse:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"></head>\n'
         f"<body><main><h1>{title}</h1>\n{body}\n</main></body></html>\n"
     )
-    headers = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Referrer-Policy": "no-referrer"}
+    headers = {"Content-Security-Policy": "default-src 'none'; form-action 'self'", "Referrer-Policy": "same-origin"}
     return HTMLResponse(content, headers=headers)

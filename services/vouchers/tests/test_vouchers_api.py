@@ -34,7 +34,7 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         messages.append(message_of(item, siren, now, id=new_id()))
     await apply_commands(context.codec, context.begin, messages)
     transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://vouchers") as opened:
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
         yield opened
 
 

@@ -14,8 +14,8 @@ from stdnum.fr import siren as siren_numbers
 from common.core import clock
 from common.core.commands import Ask
 from common.declare.decision import Refusal
-from common.http.bodies import parse_batch, wrong
-from common.http.problems import Problem
+from common.http.bodies import parse_batch
+from common.http.problems import Problem, wrong
 from common.process.context import Context
 from france.siren import is_siren
 from vouchers.eligibility.facts import Declarations, Line
@@ -216,12 +216,12 @@ def _add_commands(router: APIRouter, context: Context) -> None:
 
     @router.post("/vouchers:batch", summary="Déposer jusqu'à 1 000 dossiers")
     async def apply_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        items = parse_batch(await request.body(), ApplicationBody, to_application)
+        items = await parse_batch(await request.body(), ApplicationBody, to_application)
         return await context.run_batch(request, items)
 
     @router.post("/vouchers/decisions:batch", summary="Décider jusqu'à 1 000 dossiers")
     async def decide_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        items = parse_batch(await request.body(), DecisionItem, to_decision)
+        items = await parse_batch(await request.body(), DecisionItem, to_decision)
         return await context.run_batch(request, items)
 
     @router.post("/vouchers/{siren}/{voucher_id}:grant", summary="Accorder un dossier déposé")

@@ -7,8 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.core.commands import Ask
-from common.http.bodies import wrong
-from common.http.problems import Problem
+from common.http.problems import Problem, wrong
 from common.process.context import Context
 from france.siren import is_siren
 from NAME import store

@@ -67,8 +67,13 @@ RefusalKind: TypeAlias = Literal[
     "unreadable",  # the request cannot be read at all
     "unknown",  # what it is about does not exist
     "wrong_method",  # the door exists, not for this method
+    "too_slow",  # it did not arrive in time
     "illegal",  # not possible as things stand now
     "too_large",  # more than a door takes
+    "head_too_large",  # more than a server reads before the content
+    "unsupported",  # written in a form that the door does not read
+    "misdirected",  # meant for another host
+    "foreign",  # sent by a page of somebody else
     "invalid",  # the content is wrong
     "internal",  # our fault
     "unavailable",  # try again

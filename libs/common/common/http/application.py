@@ -9,15 +9,15 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import Match
 from structlog.typing import FilteringBoundLogger
 
 from common.core.deciding import INTERNAL
 from common.declare.decision import Refusal
 from common.declare.errors import Transient, Unstorable
-from common.http.bodies import invalid, unstorable
+from common.http.bodies import invalid
 from common.http.problems import Problem, problem
-from common.http.texts import address_fault, fault_of, read_leniently, suspect
+from common.http.threshold import Threshold
 
 
 class HttpSettings(BaseModel):
@@ -27,6 +27,11 @@ class HttpSettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 0
+    max_requests: Annotated[int, Field(ge=1, description="requests under way at once; others try again")] = 256
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Field(description="names it answers to besides the loopback's and that of the public address; `*`: all"),
+    ] = ()
     max_body_bytes: Annotated[int, Field(ge=1024, description="largest request body")] = 1024 * 1024
     max_batch_bytes: Annotated[int, Field(ge=1024, description="largest body of a `:batch` door")] = 8 * 1024 * 1024
 
@@ -48,6 +53,20 @@ REFUSED = {
 }
 """What the framework itself refuses, in French, by status."""
 
+FORM = "application/x-www-form-urlencoded"
+ONE_CLICK: dict[str, Any] = {
+    "requestBody": {
+        "description": "Ce que le courrielleur ajoute de lui-même ; rien n’en est lu.",
+        "content": {
+            FORM: {"schema": {"type": "object", "properties": {"List-Unsubscribe": {"const": "One-Click"}}}},
+            "multipart/form-data": {"schema": {"type": "object"}},
+        },
+    }
+}
+"""What a door says of a body that is a form (RFC 8058); every other body is JSON."""
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 UNAVAILABLE = Refusal(
     "unavailable",
     "momentanement_indisponible",
@@ -62,84 +81,6 @@ UNSTORABLE = Refusal(
 )
 
 
-class Threshold:
-    """What every request meets before its door: its address and body are read, and refused if nothing can keep them.
-
-    A body larger than its door allows is refused before it is read whole. One that holds text that cannot be encoded
-    or stored is refused by its place; in a `:batch` the door refuses its item instead.
-    """
-
-    def __init__(self, app: ASGIApp, single: int, batch: int) -> None:
-        self.app = app
-        self.single = single
-        self.batch = batch
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass the request on with its body."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        many = scope["path"].endswith(":batch")
-        fault = address_fault(scope.get("raw_path") or scope["path"].encode(), scope["query_string"])
-        if fault is not None:
-            await problem(unstorable(fault))(scope, receive, send)
-            return
-        try:
-            messages = await _whole(receive, scope, self.batch if many else self.single)
-            if not many:
-                _check(b"".join([message.get("body", b"") for message in messages]))
-        except Problem as error:
-            await problem(error.refusal)(scope, receive, send)
-            return
-        arrived = iter(messages)
-
-        async def again() -> Message:
-            message = next(arrived, None)
-            return await receive() if message is None else message
-
-        await self.app(scope, again, send)
-
-
-async def _whole(receive: Receive, scope: Scope, limit: int) -> list[Message]:
-    """The messages that bring the body, to its end or to that of the connection.
-
-    Raises:
-        Problem: it is larger than `limit`.
-    """
-    refusal = Refusal("too_large", "corps_trop_grand", "Corps trop grand", f"au plus {limit} octets", "corps")
-    declared = dict(scope["headers"]).get(b"content-length", b"0")
-    if declared.isdigit() and int(declared) > limit:
-        raise Problem(refusal)
-    messages: list[Message] = []
-    received = 0
-    more = True
-    while more:
-        message = await receive()
-        messages.append(message)
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise Problem(refusal)
-        more = message.get("more_body", False)
-    return messages
-
-
-def _check(body: bytes) -> None:
-    """Look for what cannot be kept in a body; one that is no JSON is the door's to refuse.
-
-    Raises:
-        Problem: there is some.
-    """
-    if not suspect(body):
-        return
-    try:
-        value = read_leniently(body)
-    except (ValueError, RecursionError):
-        return
-    fault = fault_of(value)
-    if fault is not None:
-        raise Problem(unstorable(fault))
-
-
 def build_app(
     title: str,
     settings: HttpSettings,
@@ -150,13 +91,41 @@ def build_app(
     ready: Callable[[], Awaitable[list[str]]],
 ) -> FastAPI:
     """The application: the doors of `router`, health, metrics, problems. `ready` says why it is not; empty: it is."""
-    app = FastAPI(title=f"Croissance connectée: {title}", version="1", redoc_url=None)
-    app.add_middleware(Threshold, single=settings.max_body_bytes, batch=settings.max_batch_bytes)
+    app = FastAPI(title=f"Croissance connectée: {title}", version="1", redoc_url=None, redirect_slashes=False)
+    app.add_middleware(
+        Threshold,
+        single=settings.max_body_bytes,
+        batch=settings.max_batch_bytes,
+        most=settings.max_requests,
+        hosts=settings.allowed_hosts,
+        forms=frozenset() if router is None else _forms(router),
+    )
     _answer_problems(app, log)
     _answer_probes(app, registry, ready)
     if router is not None:
         app.include_router(router)
     return app
+
+
+def _forms(router: APIRouter) -> frozenset[str]:
+    """The paths whose body is a form, as their document says."""
+    found: set[str] = set()
+    for route in router.routes:
+        described: Any = getattr(route, "openapi_extra", None) or {}
+        if FORM in described.get("requestBody", {}).get("content", {}):
+            found.add(getattr(route, "path", ""))
+    return frozenset(found)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of an address, as `Allow` names them (RFC 9110)."""
+    routes = request.app.router.routes
+    found = [
+        method
+        for method in METHODS
+        if any(r.matches({**request.scope, "method": method})[0] == Match.FULL for r in routes)
+    ]
+    return ", ".join(["HEAD", *found] if "GET" in found else found)
 
 
 def _answer_problems(app: FastAPI, log: FilteringBoundLogger) -> None:
@@ -171,19 +140,17 @@ def _answer_problems(app: FastAPI, log: FilteringBoundLogger) -> None:
         faults: Any = error.errors() if isinstance(error, RequestValidationError) else []
         return problem(invalid(faults))
 
-    async def on_http(_: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
             raise error
         refusal = REFUSED.get(error.status_code)
         if refusal is None:
             refusal = Refusal("invalid", "demande_refusee", "Demande refusée", str(error.detail))
-        return problem(refusal)
+        return problem(refusal, {"Allow": _allowed(request)} if refusal.kind == "wrong_method" else None)
 
     async def on_transient(_: Request, error: Exception) -> Response:
         log.warning("transient failure of a request", reason=str(error))
-        answer = problem(UNAVAILABLE)
-        answer.headers["Retry-After"] = "1"
-        return answer
+        return problem(UNAVAILABLE)
 
     async def on_unstorable(_: Request, error: Exception) -> Response:
         log.warning("values of a request refused by the database", reason=str(error))

@@ -8,7 +8,7 @@ import msgspec
 from fastapi.responses import Response
 
 from common.declare.decision import Refusal, RefusalKind
-from common.http.texts import printable
+from common.http.texts import Fault, path_of, printable
 
 PROBLEM: Final = "application/problem+json"
 
@@ -16,13 +16,21 @@ STATUS: Final[Mapping[RefusalKind, HTTPStatus]] = {
     "unreadable": HTTPStatus.BAD_REQUEST,
     "unknown": HTTPStatus.NOT_FOUND,
     "wrong_method": HTTPStatus.METHOD_NOT_ALLOWED,
+    "too_slow": HTTPStatus.REQUEST_TIMEOUT,
     "illegal": HTTPStatus.CONFLICT,
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "unsupported": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    "misdirected": HTTPStatus.MISDIRECTED_REQUEST,
+    "foreign": HTTPStatus.FORBIDDEN,
+    "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "invalid": HTTPStatus.UNPROCESSABLE_ENTITY,
     "internal": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of a refusal."""
+
+RETRY_AFTER: Final = "1"
+"""Seconds after which what is unavailable is worth another try."""
 
 TYPE: Final = "tag:croissanceconnectee.fr,2026:"
 """Prefix of a problem's `type` (a tag URI, RFC 4151); the refusal's code follows."""
@@ -59,6 +67,25 @@ def problem_body(refusal: Refusal) -> dict[str, Any]:
     return body
 
 
-def problem(refusal: Refusal) -> Response:
-    """The HTTP answer of a refusal."""
-    return Response(msgspec.json.encode(problem_body(refusal)), status_of(refusal), media_type=PROBLEM)
+def problem_bytes(refusal: Refusal) -> bytes:
+    """The body of a refusal as it is sent."""
+    return msgspec.json.encode(problem_body(refusal))
+
+
+def problem(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    """The HTTP answer of a refusal; one that says to try again says when."""
+    said = dict(headers or {})
+    if refusal.kind == "unavailable":
+        said.setdefault("Retry-After", RETRY_AFTER)
+    return Response(problem_bytes(refusal), status_of(refusal), said, PROBLEM)
+
+
+def wrong(detail: str, field: str = "") -> Refusal:
+    """The refusal of a content: what is wrong with it and what would be right, in French, and where."""
+    return Refusal("invalid", "contenu_invalide", "Contenu invalide", detail, field)
+
+
+def unstorable(fault: Fault) -> Refusal:
+    """The refusal of what nothing can keep, or nobody may send."""
+    field = path_of(fault.place)
+    return wrong(f"{field or 'corps'}: {fault.reason}", field)

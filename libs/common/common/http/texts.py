@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -29,6 +29,14 @@ class Fault(NamedTuple):
 
     place: Place
     reason: str
+
+
+def path_of(location: Sequence[int | str]) -> str:
+    """A location as a JSON path: `lines[2].amount_cents`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
 
 
 class _Unusable:

@@ -10,6 +10,15 @@ REREAD_AFTER = 5.0
 """Seconds a number is missing before its partition is read again: from the position, and if that is in vain from the
 beginning of the log, where it stands if the log was lost and sent again while this process was away."""
 
+LOOK_LATE = 5.0
+"""Seconds between two looks of the watchdog beyond which it was kept from looking."""
+
+BUSY_SHARE = 0.5
+"""Share of the time that a process must have computed to count as busy."""
+
+BUSY_PATIENCE = 5
+"""How many times longer a process that computes all along may take for a batch."""
+
 REREAD_EVERY = 60.0
 """Seconds between later attempts, from the beginning."""
 
@@ -45,7 +54,9 @@ class Progress:
 
     Attributes:
         stuck_after: seconds with work waiting and nothing applied after which the process is stuck.
-        moved_at: when a batch was last applied.
+        moved_at: when a batch was last applied, later by the time that is not held against the process.
+        looked_at: when the watchdog last looked.
+        computed: seconds of CPU the process had used then.
         started: it belongs to its consumer group.
         stopping: it was asked to stop.
         failing: why the last batch failed, "" when it did not.
@@ -56,6 +67,8 @@ class Progress:
 
     stuck_after: float
     moved_at: float = 0.0
+    looked_at: float = 0.0
+    computed: float = 0.0
     started: bool = False
     stopping: bool = False
     failing: str = ""
@@ -104,6 +117,19 @@ class Progress:
                 gap.reread_at = now + (REREAD_EVERY if gap.rereads else REREAD_AFTER)
                 gap.rereads += 1
         return due
+
+    def look(self, now: float, computed: float) -> None:
+        """A look of the watchdog, at the seconds of CPU this process has `computed`.
+
+        Time in which nobody could look (a frozen machine, a loop that was busy) is no time in which work stood still;
+        of time in which the process computed all along, only a part is.
+        """
+        passed = now - self.looked_at
+        if self.looked_at:
+            slept = max(0.0, passed - LOOK_LATE)
+            busy = passed - slept if computed - self.computed > passed * BUSY_SHARE else 0.0
+            self.moved_at += slept + busy * (1 - 1 / BUSY_PATIENCE)
+        self.looked_at, self.computed = now, computed
 
     def stuck(self, lag: int, now: float) -> bool:
         """Work waits and nothing moved for too long."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
@@ -16,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.declare.errors import Misconfigured, Transient
-from common.http.application import build_app
+from common.http.application import HttpSettings, build_app
+from common.http.connections import Connection
 from common.process import telemetry
 from common.process.app import App, Loop
 from common.process.context import Context
@@ -47,7 +49,7 @@ def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]
     """The HTTP application of a service: its doors, health, metrics; `ready` as in `build_app`."""
     return build_app(
         app.service.title,
-        context.settings.http,
+        _open_to_the_public(context.settings),
         None if app.routes is None else app.routes(context),
         log=context.log,
         registry=context.metrics.registry,
@@ -59,6 +61,12 @@ async def _once_open(context: Context, loop: Loop) -> None:
     """A service's own loop (it may send mail): not before the database is known to be no older than Kafka."""
     await context.guard.opened.wait()
     await loop(context)
+
+
+def _open_to_the_public(settings: Settings) -> HttpSettings:
+    """How it answers HTTP: by the name of the public address, too."""
+    public = urlsplit(settings.public_url).hostname or ""
+    return settings.http.model_copy(update={"allowed_hosts": (*settings.http.allowed_hosts, public)})
 
 
 class _Server(uvicorn.Server):
@@ -118,6 +126,8 @@ async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=Connection,
+        ws="none",
         timeout_graceful_shutdown=REQUESTS_WITHIN,
     )
     server = _Server(config)

@@ -216,6 +216,7 @@ class Process:
             await asyncio.sleep(1)
             now = loop.time()
             total = 0 if self.subscription is None else await self._watch_log(self.subscription, now)
+            context.progress.look(now, time.process_time())
             context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
             context.progress.note_work(total, now, may_write=not context.guard.reason)
             if context.progress.stuck(total, now):

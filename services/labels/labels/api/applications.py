@@ -29,7 +29,7 @@ def add_doors(router: APIRouter, context: Context) -> None:
     @router.post("/applications:batch")
     async def apply_many(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         """File up to 1,000 applications; each is decided by itself, in the order given."""
-        items = parse_batch(await request.body(), ApplicationBody, to_ask)
+        items = await parse_batch(await request.body(), ApplicationBody, to_ask)
         return await context.run_batch(request, items)
 
     @router.get("/applications/{siren}")

@@ -4,8 +4,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from common.http.bodies import wrong
-from common.http.problems import Problem
+from common.http.problems import Problem, wrong
 from france.siren import is_siren
 
 _PUNCTUATION: Final = re.compile(r"[\s.\-]")

@@ -12,8 +12,8 @@ from fastapi.responses import Response
 from common.core import clock
 from common.core.commands import Ask
 from common.declare.decision import Refusal
-from common.http.bodies import parse_batch, wrong
-from common.http.problems import Problem
+from common.http.bodies import parse_batch
+from common.http.problems import Problem, wrong
 from france.days import paris_day
 from matching import settings
 from matching.api import views
@@ -66,12 +66,12 @@ def _directory(router: APIRouter, context: "Context") -> None:
         if body.get("id", connector_id) != connector_id:
             detail = "L'identifiant du corps et celui de l'adresse diffèrent."
             raise Problem(wrong(detail, "id"))
-        (asked,) = parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_ask)
+        (asked,) = await parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_ask)
         return await context.run(request, _one(asked))
 
     @router.post("/connecteurs:batch", summary="Créer ou remplacer des connecteurs (1 000 au plus)")
     async def put_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, parse_batch(await request.body(), ConnectorBody, put_ask))
+        return await context.run_batch(request, await parse_batch(await request.body(), ConnectorBody, put_ask))
 
     @router.get("/connecteurs", summary="Annuaire des connecteurs")
     async def list_all(  # pyright: ignore[reportUnusedFunction]
@@ -146,7 +146,7 @@ def _answers(router: APIRouter, context: "Context") -> None:
 
     @router.post("/matches:batch", summary="Réponses de connecteurs (1 000 au plus)")
     async def answer_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, parse_batch(await request.body(), AnswerBody, answer_ask))
+        return await context.run_batch(request, await parse_batch(await request.body(), AnswerBody, answer_ask))
 
 
 def _aids(router: APIRouter, context: "Context") -> None:

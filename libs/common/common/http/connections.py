@@ -1,0 +1,179 @@
+"""Connections: what a caller may do before a door sees its request, and how long it may take.
+
+uvicorn alone reads a head of any length (in quadratic time), waits for ever for the rest of it, and turns everybody
+away alike when there are too many; here a head has a size and a time, and the silent make room for those who ask.
+"""
+
+import asyncio
+from typing import Final, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from common.declare.decision import Refusal
+from common.http.problems import PROBLEM, STATUS, problem_bytes
+
+HEAD_BYTES: Final = 64 * 1024
+"""Bytes of a request line and its headers. One read of the socket, 256 KiB at most, may come on top of it."""
+
+HEAD_WITHIN: Final = 10.0
+"""Seconds from the first byte of a head (of a connection: from its start) to its end."""
+
+REST_WITHIN: Final = 5.0
+"""Seconds that a caller may go on sending a body after its answer: those who hear it stop by themselves."""
+
+TAKEN_WITHIN: Final = 30.0
+"""Seconds that an answer may wait for a caller who does not read it."""
+
+MOST_CONNECTIONS: Final = 512
+"""Connections kept at once. One more pushes out the one that has owed us the rest of a request for longest."""
+
+TOO_LONG: Final = Refusal(
+    "head_too_large", "en_tete_trop_grand", "En-têtes trop grands", f"au plus {HEAD_BYTES} octets avec l’adresse"
+)
+TOO_SLOW: Final = Refusal(
+    "too_slow", "demande_trop_lente", "Demande trop lente", "la demande n’est pas arrivée à temps"
+)
+NOT_HTTP: Final = Refusal(
+    "unreadable", "http_invalide", "Demande illisible", "ce n’est pas une demande HTTP/1.1 valide"
+)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection, with limits; its requests are served as uvicorn does.
+
+    A head that is too large is answered 431, one that does not end in time 408; both end the connection. A connection
+    without a request, a body that goes on after its answer and an answer that nobody reads end it too.
+    """
+
+    in_head: bool = True
+    head: int = 0
+    refused: bool = False
+    since: float = 0.0
+    limit: asyncio.TimerHandle | None = None
+    rest: asyncio.TimerHandle | None = None
+    unread: asyncio.TimerHandle | None = None
+
+    # --- the connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take it, in place of the oldest that is owed no answer where there are too many."""
+        super().connection_made(transport)
+        self.since = self.loop.time()
+        self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = [cast("Connection", other) for other in self.connections]
+            oldest = min((other for other in others if not other.owed), key=lambda other: other.since)
+            self.connections.discard(oldest)
+            oldest.transport.abort()
+
+    @property
+    def owed(self) -> bool:
+        """Its request is whole and not answered yet."""
+        return self.in_head and not self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Nobody waits for an answer on it."""
+        return not self.cycle or self.cycle.response_complete
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget its times."""
+        for timer in (self.limit, self.rest, self.unread):
+            if timer is not None:
+                timer.cancel()
+        self.limit = self.rest = self.unread = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head grows too large."""
+        if self.refused or self.transport.is_closing():
+            return
+        before = self.in_head
+        if before and self.limit is None:
+            self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
+        super().data_received(data)
+        if before and self.in_head:
+            self.head += len(data)
+            if self.head > HEAD_BYTES:
+                self._refuse(TOO_LONG)
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no HTTP is told so in the form of every other refusal."""
+        del msg
+        self._refuse(NOT_HTTP)
+
+    def _head_is_late(self) -> None:
+        self.limit = None
+        if not self.idle:  # the head of the next request; the answer of this one comes first
+            self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
+        elif self.head:
+            self._refuse(TOO_SLOW)
+        else:
+            self.transport.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer what never becomes a request, and close; answers that others wait for are not mixed with it.
+
+        What still comes is thrown away for a while: a connection closed on it would take the answer with it.
+        """
+        if self.refused or self.transport.is_closing():
+            return
+        self.refused = True
+        if self.idle:
+            status, body = STATUS[refusal.kind], problem_bytes(refusal)
+            lines = (
+                f"HTTP/1.1 {status.value} {status.phrase}",
+                f"content-type: {PROBLEM}",
+                f"content-length: {len(body)}",
+                "connection: close",
+            )
+            self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
+            self.transport.write_eof()
+            self.rest = self.loop.call_later(REST_WITHIN, self.transport.abort)
+        else:
+            self.transport.close()
+
+    # --- its requests
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self.in_head = True
+        self.head = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; what comes is the body."""
+        self.in_head = False
+        self.since = self.loop.time()
+        if self.limit is not None:
+            self.limit.cancel()
+            self.limit = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole; what comes is a head."""
+        self.in_head = True
+        self.head = 0
+        if self.rest is not None:
+            self.rest.cancel()
+            self.rest = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Answered: a body that is still on its way has little time left."""
+        self.since = self.loop.time()
+        if not self.in_head and self.rest is None:
+            self.rest = self.loop.call_later(REST_WITHIN, self.transport.abort)
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """The caller does not read what it is answered."""
+        self.unread = self.loop.call_later(TAKEN_WITHIN, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It goes on."""
+        if self.unread is not None:
+            self.unread.cancel()
+            self.unread = None
+        super().resume_writing()

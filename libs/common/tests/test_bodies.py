@@ -1,0 +1,185 @@
+"""What a body, a head or an address of no use is told: in French, by its place, alike at every door."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from importlib import import_module
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, ConfigDict
+
+from common.core.commands import Ask
+from common.declare.decision import Refusal
+from common.http.application import HttpSettings, build_app
+from common.http.bodies import parse_batch
+from common.http.french import reason_of
+from common.testing.chain import Count
+
+KNOWN: list[Any] = import_module("pydantic_core._pydantic_core").list_all_errors()
+"""Every kind of fault that the validator can find."""
+
+ENGLISH = re.compile(r"\b(?:input|should|value|or|must|expected|is|not|the)\b", re.IGNORECASE)
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    token: str
+    inner: dict[str, Any] = {}
+
+
+def to_ask(body: Body) -> Ask:
+    return Ask(Count(body.token), body.token)
+
+
+def parsed(body: str) -> list[Ask | Refusal]:
+    return asyncio.run(parse_batch(body.encode(), Body, to_ask))
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known["type"])
+def test_every_message_of_the_validator_is_french(known: Any) -> None:
+    context: dict[str, Any] = {**(known.get("example_context") or {}), "expected": "'a', 'b' or 'c'", "error": "faux"}
+    told = reason_of(
+        {"type": known["type"], "loc": (), "msg": known["message_template_python"], "input": 0, "ctx": context}
+    )
+
+    assert told
+    assert "{" not in told
+    assert not ENGLISH.search(told), told
+
+
+def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
+    many = ",".join(f'"n{number}":1' for number in range(500))
+    (refused,) = parsed(f"[{{{many}}}]")
+
+    assert isinstance(refused, Refusal)
+    assert refused.field == "[0].n0"
+    assert refused.detail.startswith("n0: champ inconnu; ")
+    assert refused.detail.endswith("n19: champ inconnu; et 480 autres")
+
+
+def test_an_item_out_of_all_proportion_is_refused_alone() -> None:
+    huge = '{"token":"a","inner":{"x":[' + ",".join("1" * 20_000) + "]}}"
+    fine, refused = parsed(f'[{{"token":"a"}},{huge}]')
+
+    assert isinstance(fine, Ask)
+    assert isinstance(refused, Refusal)
+    assert (refused.field, refused.detail) == ("[1]", "corps: au plus 10000 valeurs")
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ('{"token":"a","token":"b"}', "[1].token"),
+        ('{"token" : "a", "token"\n:"b"}', "[1].token"),
+        ('{"token":"a","inner":{"l":[{"x":1,"y":2,"x":1}]}}', "[1].inner.l[0].x"),
+        ('{"to\\u006ben":"a","token":"b"}', "[1].token"),
+    ],
+)
+def test_a_name_that_stands_twice_is_refused_by_its_place(item: str, field: str) -> None:
+    fine, refused, other = parsed(f'[{{"token":"12:00 \\":"}},{item},{{"token":"b"}}]')
+
+    assert isinstance(fine, Ask)
+    assert isinstance(other, Ask)
+    assert isinstance(refused, Refusal)
+    assert refused.field == field
+    assert "répété" in refused.detail
+
+
+async def ready() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/things")
+    async def read() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return JSONResponse([1, 2, 3])
+
+    @router.put("/things")
+    async def write(body: Body) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return JSONResponse(body.token)
+
+    @router.post("/things:batch")
+    async def many(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return JSONResponse(len(await parse_batch(await request.body(), Body, to_ask)))
+
+    settings = HttpSettings(allowed_hosts=("exemple.fr",))
+    app = build_app("essai", settings, router, log=structlog.get_logger(), registry=CollectorRegistry(), ready=ready)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as opened:
+        yield opened
+
+
+DOORS = [("PUT", "/v1/things"), ("POST", "/v1/things:batch")]
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("application/json", 200),
+        ("Application/JSON; charset=UTF-8", 200),
+        ("application/json; charset=latin-1", 415),
+        ("text/plain", 415),
+        ("", 415),
+    ],
+)
+async def test_only_json_is_read(client: httpx.AsyncClient, method: str, path: str, kind: str, status: int) -> None:
+    body = b'{"token":"a"}' if method == "PUT" else b'[{"token":"a"}]'
+    answer = await client.request(method, path, content=body, headers={"content-type": kind} if kind else {})
+    assert answer.status_code == status
+    zipped = {"content-type": "application/json", "content-encoding": "gzip"}
+    assert (await client.request(method, path, content=body, headers=zipped)).status_code == 415
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+async def test_what_is_no_json_is_told_where(client: httpx.AsyncClient, method: str, path: str) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await client.request(method, path, content=b'{"token":\n "a",}', headers=headers)
+    problem = answer.json()
+    assert (answer.status_code, problem.get("field")) == (400, None)
+    assert "(ligne 2, colonne " in problem["detail"]
+
+
+async def test_a_name_that_stands_twice_in_a_single_body(client: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/json"}
+    answer = await client.put("/v1/things", content=b'{"token":"a","token":"b"}', headers=headers)
+    assert (answer.status_code, answer.json()["field"]) == (422, "token")
+
+
+async def test_head_allow_and_no_redirect(client: httpx.AsyncClient) -> None:
+    head = await client.head("/v1/things")
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", "7")
+    refused = await client.delete("/v1/things")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "HEAD, GET, PUT")
+    assert (await client.head("/v1/things:batch")).status_code == 405
+    assert (await client.get("/v1/things/")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("host", "exemple.fr", 200),
+        ("host", "EXEMPLE.fr:443", 200),
+        ("host", "[::1]:8000", 200),
+        ("host", "autre.example", 421),
+        ("host", "exemple.fr.autre.example", 421),
+        ("host", "[::", 421),
+        ("origin", "https://exemple.fr", 200),
+        ("origin", "https://autre.example", 403),
+        ("origin", "null", 403),
+    ],
+)
+async def test_foreign_hosts_and_origins(client: httpx.AsyncClient, name: str, value: str, status: int) -> None:
+    answer = await client.get("/v1/things", headers={name: value})
+    assert answer.status_code == status
+    assert (await client.get("/health/live", headers={name: value})).status_code == 200
