@@ -1,6 +1,7 @@
 """The rule set: every figure and text that decisions use, constants of a version, read once from `data/`."""
 
 import tomllib
+from collections.abc import Iterable
 from datetime import datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -105,10 +106,7 @@ class Ruleset(msgspec.Struct, frozen=True, gc=False):
 
 
 def _documents(folder: str) -> list[Traversable]:
-    return sorted(
-        (file for file in (files("labels") / "data" / folder).iterdir() if file.name.endswith(".toml")),
-        key=lambda f: f.name,
-    )
+    return [file for file in (files("labels") / "data" / folder).iterdir() if file.name.endswith(".toml")]
 
 
 def read_charter(text: str, name: str = "charter") -> Charter:
@@ -148,14 +146,18 @@ def read_ruleset(text: str, name: str, known: dict[str, Charter]) -> Ruleset:
     return ruleset
 
 
+def newest_first(found: Iterable[Ruleset]) -> tuple[Ruleset, ...]:
+    """Rule sets in the order in which `ruleset_at` looks for the one in force."""
+    return tuple(sorted(found, key=lambda ruleset: ruleset.valid_from, reverse=True))
+
+
 def _charters() -> dict[str, Charter]:
     found = (read_charter(file.read_text("utf-8"), file.name) for file in _documents("chartes"))
     return {charter.version: charter for charter in found}
 
 
 def _rulesets(known: dict[str, Charter]) -> tuple[Ruleset, ...]:
-    found = [read_ruleset(file.read_text("utf-8"), file.name, known) for file in _documents("regles")]
-    return tuple(sorted(found, key=lambda ruleset: ruleset.valid_from, reverse=True))
+    return newest_first(read_ruleset(file.read_text("utf-8"), file.name, known) for file in _documents("regles"))
 
 
 CHARTERS: Final = _charters()

@@ -148,7 +148,8 @@ def test_overseas_collectivities_are_in_france() -> None:
 
 def test_the_charter_must_be_the_one_in_force_signed_and_not_in_the_future() -> None:
     assert codes(charter_version="2025.9") == ["charte_version"]
-    assert codes(signed=False, signed_on=None) == ["charte_non_signee"]
+    for signed, day in ((False, None), (False, date(2026, 11, 10)), (True, None)):
+        assert codes(signed=signed, signed_on=day) == ["charte_non_signee"]
     assert codes(signed_on=date(2026, 11, 12)) == []
     assert codes(signed_on=date(2026, 11, 13)) == ["signature_date"]
 
@@ -169,6 +170,16 @@ def test_the_proof_of_visibility_is_an_address_on_the_web() -> None:
         "Il manque la preuve obligatoire de l'engagement n° 1 « Être visible ». Joignez l'adresse du site ou de la "
         "fiche, en http:// ou https://."
     )
+
+
+def test_the_proof_of_any_other_commitment_may_be_a_document() -> None:
+    first, *others = engagements()
+    assert codes(engagements=(first, *(replace(each, proofs=("attestation.pdf",)) for each in others))) == []
+
+
+def test_a_commitment_that_the_file_says_nothing_of_is_not_taken() -> None:
+    assert codes(engagements=()) == [f"engagement_{number}" for number in STARS]
+    assert file_score(ready_file(), application(engagements=()), RULES) == 0
 
 
 def test_the_other_six_commitments_are_free() -> None:

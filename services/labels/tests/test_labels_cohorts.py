@@ -1,9 +1,11 @@
 """Given a cohort and a waiting list, when a year is told something, then these offers follow, and they end."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from common.declare.aggregate import NOTHING
 from common.declare.decision import Decision, Follow, Refusal, Schedule
@@ -12,8 +14,9 @@ from labels.cohorts.cap import CohortAnswer
 from labels.cohorts.inputs import PlacesOpen, ServeWaitingList, SetCohortCap
 from labels.cohorts.serving import NEXT_ROUND, OPENING, PATIENCE, TICK
 from labels.places.asking import AwaitOpening, OfferPlace
-from labels.places.cohort import MAX_CAP, Cohort, grant, initial_cap
+from labels.places.cohort import MAX_CAP, Cohort, entitled, grant, has_place, initial_cap, newcomer_has_place, quotas
 from labels.places.waiting import ROUND, Turn, Waiting
+from labels.ruleset import RULESETS, Reserve
 from labels.service import SERVICE
 
 from .builders import NOW, SIREN, application, message, pools, sirens
@@ -41,6 +44,61 @@ def test_the_cohort_of_each_year_doubles() -> None:
     assert caps == [500, 1000, 2000, 4000, 8000]
     assert initial_cap(2025) is None
     assert initial_cap(2999) == MAX_CAP
+
+
+def test_a_year_keeps_the_figures_in_force_when_it_begins() -> None:
+    (shipped,) = RULESETS
+    richer = replace(shipped.programme, first_cap=700)
+    for begins, cap in ((datetime(2026, 12, 31, 23, tzinfo=UTC), 1400), (datetime(2027, 1, 1, 22, tzinfo=UTC), 1000)):
+        with rules((replace(shipped, valid_from=begins, programme=richer), shipped)):
+            assert initial_cap(2027) == cap
+
+
+def test_the_reserve_is_its_share_of_the_cap_and_none_when_it_is_off() -> None:
+    spring = date(2026, 6, 1)
+    assert quotas(100, Reserve(99.0, 10, {"84": 1.0}), spring) == {"84": 99}
+    assert quotas(100, Reserve(0.0, 10, {"84": 1.0}), spring) == {}
+
+
+@pytest.mark.parametrize(
+    ("granted", "kept", "region", "fits"),
+    [
+        ({"11": 1}, {"84": 1}, "84", True),
+        ({"11": 1}, {"84": 1}, "24", False),
+        ({"84": 1}, {"84": 1}, "84", True),
+        ({"11": 1, "84": 1}, {"84": 1}, "84", False),
+        ({"11": 2}, {"84": 0}, "84", False),
+    ],
+)
+def test_of_two_places_one_kept(
+    granted: Mapping[str, int], kept: Mapping[str, int], region: str, *, fits: bool
+) -> None:
+    assert has_place(Cohort(2026, 2, sum(granted.values()), granted), region, kept) is fits
+
+
+@pytest.mark.parametrize(
+    ("cap", "granted", "waiting", "region", "fits"),
+    [
+        (4, {}, {}, "24", True),
+        (4, {}, {"11": 3}, "84", True),
+        (4, {}, {"11": 3}, "24", False),
+        (4, {}, {"11": 3}, "75", False),
+        (4, {"84": 1}, {"11": 3}, "84", False),
+        (4, {}, {"11": 3, "84": 1}, "84", False),
+        (1, {"11": 1}, {"11": 3}, "84", False),
+    ],
+)
+def test_a_newcomer_passes_those_who_wait_only_to_a_place_kept_for_its_region_where_nobody_waits(
+    cap: int, granted: Mapping[str, int], waiting: Mapping[str, int], region: str, *, fits: bool
+) -> None:
+    cohort = Cohort(2026, cap, sum(granted.values()), granted)
+    assert newcomer_has_place(cohort, waiting, region, {"84": 1, "75": 0}) is fits
+
+
+def test_whose_turn_it_is_skips_whom_no_place_is_for_and_ends_at_the_most() -> None:
+    queue = [("a", "11"), ("b", "11"), ("c", "84"), ("d", "84")]
+    for most, served in ((4, ["a", "c"]), (1, ["a"])):
+        assert list(entitled(Cohort(2026, 2), queue, {"84": 1}, most)) == served
 
 
 def test_a_full_cohort_cannot_grant() -> None:
@@ -94,6 +152,7 @@ def test_a_round_offers_a_place_to_everybody_whose_turn_it_is_then_looks_again()
     assert outcome.follow_ups == (Follow(first, OfferPlace(), "84"), Follow(second, OfferPlace(), "11"))
     assert outcome.deadlines == (Schedule(NEXT_ROUND, NOW + TICK, ServeWaitingList((first, second))),)
     assert outcome.draws == ()
+    assert timedelta(0) < TICK < PATIENCE, "the next round comes after its offers, and rests where all are held"
 
 
 def test_nobody_is_offered_a_place_twice_in_a_row() -> None:

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from common.declare.decision import Refusal
 from common.testing.rules import decided
 from labels.applications.answers import answer_of
-from labels.applications.inputs import CompanyProfileUpdated, LabelTermReached
-from labels.applications.model import ApplicationAnswer
+from labels.applications.inputs import CompanyProfileUpdated, DiagnosticCompleted, LabelTermReached
+from labels.applications.model import ApplicationAnswer, LabelFile
+from labels.applications.refusals import unknown_application
 from labels.events import LabelApplied, LabelExpired, LabelGranted, LabelRefused
 from labels.places.cohort import Cohort
+from labels.ruleset import RULESETS
 from labels.service import SERVICE
 
 from .builders import (
@@ -54,6 +56,23 @@ def test_the_last_full_diagnosis_is_kept() -> None:
 def test_an_express_or_an_older_diagnosis_changes_nothing(event: object) -> None:
     file = ready_file()
     assert decided(SERVICE, file, message(event)).state is file
+
+
+def test_progress_goes_from_the_first_diagnosis_t0_to_the_last_t1() -> None:
+    world, told = World(), list[tuple[float | None, float | None]]()
+    for days, stage in ((60, "T1"), (50, "T0"), (40, "T0"), (30, "T1"), (20, "T2")):
+        scores = dict.fromkeys(VECTOR_B, float(100 - days))
+        world.send(diagnosed(scores, NOW - timedelta(days=days), stage=stage))
+        told.append((world.files[SIREN].first_global, world.files[SIREN].second_global))
+    assert told == [(None, 40.0), (50.0, 40.0), (50.0, 40.0), (50.0, 70.0), (50.0, 70.0)]
+
+
+def test_a_snapshot_without_a_version_is_of_the_first_one() -> None:
+    world, closed = World(), replace(COMPANY, active=False)
+    world.send(CompanyProfileUpdated(COMPANY, 1))
+    world.send(DiagnosticCompleted("d", "complet", "T0", NOW, VECTOR_B, 43.0, closed))
+    assert world.files[SIREN].company == closed
+    assert (LabelFile(SIREN).region, world.files[SIREN].region) == ("", "84")
 
 
 def test_a_diagnosis_seen_twice_changes_nothing() -> None:
@@ -120,7 +139,8 @@ def test_an_admissible_application_is_granted_at_once() -> None:
             name="Ateliers Lumière",
         ),
     ]
-    assert answer.state == "attribue"
+    assert (answer.state, answer.cohort_year, answer.position) == ("attribue", 2026, None)
+    assert answer_of(file, file.application, 3).position is None, "who has the label waits at no place"
     assert answer.label.label_id == file.label.label_id
     assert answer.next_step == "Affichez votre label. Il est valable jusqu'au 12/11/2028 inclus."
     assert answer.ruleset_version == "2026.1"
@@ -147,8 +167,32 @@ def test_a_refusal_is_an_event_with_every_reason() -> None:
     (refused,) = world.of(LabelRefused)
     assert refused.codes == answer.codes == ("preuve_1", "procedure_collective")
     assert refused.reasons == answer.reasons
-    assert answer.state == "refuse"
+    assert (answer.state, answer.cohort_year, answer.position, answer.label) == ("refuse", None, None, None)
+    assert answer.next_step == "Corrigez chacun des points indiqués, puis déposez de nouveau votre candidature."
     assert world.cohorts[2026].granted == 0
+    kept = world.files[siren].application
+    assert kept is not None
+    assert (kept.cohort_year, kept.position, kept.ticket) == (0, 0, 0)
+
+
+def test_who_closed_is_told_to_have_that_mended_whatever_else_fails() -> None:
+    world, (siren,) = world_of(cap=1)
+    world.send(CompanyProfileUpdated(replace(COMPANY, active=False), 2), siren)
+    answer = applied(world, siren, no_insolvency=False)
+    assert answer.codes == ("entreprise_fermee", "procedure_collective")
+    assert answer.next_step.startswith("Si l'entreprise est en activité, faites corriger sa situation")
+
+
+@pytest.mark.parametrize("bar", [0, 48, 49])
+def test_points_make_a_file_exemplary_from_their_bar_on_and_a_refused_one_has_none(bar: int) -> None:
+    (shipped,) = RULESETS
+    world = World((replace(shipped, score=replace(shipped.score, exemplary_from=bar)),))
+    world.send(diagnosed())
+    every = engagements(proved=range(1, 13))
+    refused = applied(world, engagements=every, no_insolvency=False)
+    assert (refused.state, refused.score, refused.exemplary) == ("refuse", 0, False)
+    granted = applied(world, engagements=every)
+    assert (granted.score, granted.exemplary) == (48, bar <= 48)
 
 
 def test_a_company_without_a_full_diagnosis_is_a_conflict_that_says_so_and_publishes_nothing() -> None:
@@ -182,26 +226,37 @@ def test_the_same_application_again_gets_the_same_answer_and_no_event(cap: int) 
     else:  # what was counted then is no position now: the reading door counts it anew
         assert isinstance(again.answer, ApplicationAnswer)
         assert (first.position, again.answer.position) == (1, None)
-        assert "sur la liste d'attente" in again.answer.next_step
+        assert "Vous êtes sur la liste d'attente" in again.answer.next_step
         assert replace(again.answer, position=1, next_step=first.next_step) == first
     assert again.state is world.files[siren]
     assert world.events == published
 
 
 @pytest.mark.parametrize(
-    ("cap", "code", "title"),
+    ("cap", "code", "title", "why"),
     [
-        (0, "candidature_en_cours", "Une candidature est déjà en cours"),
-        (1, "label_deja_attribue", "Label déjà attribué"),
+        (
+            0,
+            "candidature_en_cours",
+            "Une candidature est déjà en cours",
+            "La candidature déposée le 12/11/2026 est sur liste d'attente. ",
+        ),
+        (
+            1,
+            "label_deja_attribue",
+            "Label déjà attribué",
+            "Le label a été attribué ; il est valable jusqu'au 12/11/2028 inclus. ",
+        ),
     ],
 )
-def test_another_application_while_one_stands_is_a_conflict(cap: int, code: str, title: str) -> None:
+def test_another_application_while_one_stands_is_a_conflict(cap: int, code: str, title: str, why: str) -> None:
     world, (siren,) = world_of(cap=cap)
     applied(world, siren)
     published = list(world.events)
     answer = applied(world, siren, engagements=engagements(proved=range(1, 13)))
     assert isinstance(answer, Refusal)
     assert (answer.kind, answer.code, answer.title, answer.field) == ("illegal", code, title, "siren")
+    assert answer.detail.startswith(why)
     assert world.events == published
 
 
@@ -222,6 +277,23 @@ def test_a_refused_application_sent_again_is_judged_again_when_the_facts_have_ch
     second = applied(world)
     assert (first.state, second.state) == ("refuse", "attribue")
     assert first.application_id != second.application_id
+
+
+def test_a_refused_application_that_differs_in_anything_is_judged_anew() -> None:
+    world = World()
+    world.send(diagnosed(VECTOR_B))
+    ids = [applied(world).application_id, applied(world, engagements=engagements(proved=(*STARS, 7))).application_id]
+    world.send(diagnosed(VECTOR_B, NOW - timedelta(days=1)))
+    ids.append(applied(world, engagements=engagements(proved=(*STARS, 7))).application_id)
+    world.send(CompanyProfileUpdated(replace(COMPANY, sme_category="hors_pme"), 2))
+    ids.append(applied(world, engagements=engagements(proved=(*STARS, 7))).application_id)
+    assert len(set(ids)) == len(world.of(LabelRefused)) == 4
+
+
+def test_a_company_that_never_applied_is_named() -> None:
+    refusal = unknown_application(SIREN)
+    assert (refusal.kind, refusal.code, refusal.field) == ("unknown", "candidature_inconnue", "siren")
+    assert SIREN in refusal.detail
 
 
 def test_the_diagnosis_may_arrive_after_a_first_application() -> None:
@@ -278,6 +350,35 @@ def test_the_term_of_another_label_changes_nothing() -> None:
     world, (siren,) = world_of(cap=1)
     applied(world, siren)
     assert world.send(LabelTermReached("another"), siren).events == ()
+
+
+def test_the_term_of_a_label_that_was_never_given_changes_nothing() -> None:
+    assert World().send(LabelTermReached("another")).events == ()
+
+
+def test_the_same_application_after_a_short_term_is_another_label() -> None:
+    (shipped,) = RULESETS
+    world = World((replace(shipped, label=replace(shipped.label, valid_months=1)),))
+    world.send(diagnosed())
+    applied(world)
+    later = NOW + timedelta(days=35)
+    world.fire(later)
+    assert applied(world, at=later).state == "attribue"
+    assert len(world.of(LabelGranted)) == 2
+
+
+def test_who_applies_again_after_its_term_is_told_nothing_of_the_old_label() -> None:
+    world, (siren,) = world_of(cap=1)
+    applied(world, siren)
+    later = datetime(2028, 12, 1, tzinfo=UTC)
+    world.fire(later)
+    refused = applied(world, siren, later)
+    assert (refused.codes, refused.label) == (("diagnostic_perime",), None)
+    world.send(diagnosed(at=later - timedelta(days=1)), siren)
+    world.set_cap(0, 2028, later)
+    assert applied(world, siren, later).state == "liste_attente"
+    other = applied(world, siren, later, engagements=engagements(proved=range(1, 13)))
+    assert "La candidature déposée le 01/12/2028 est sur liste d'attente." in other.detail
 
 
 def test_after_its_term_a_company_can_apply_again() -> None:

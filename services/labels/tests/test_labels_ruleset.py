@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
+from msgspec.structs import replace
 
 from common.declare.errors import Misconfigured
-from labels.ruleset import CHARTERS, RULESETS, read_charter, read_ruleset, ruleset_at
+from labels.ruleset import CHARTERS, RULESETS, newest_first, read_charter, read_ruleset, ruleset_at
 
 from .world import rules as deciding_with
 
@@ -35,6 +36,9 @@ def test_the_figures_of_2026() -> None:
     ("old", "new", "said"),
     [
         ("global_above = 50.0", "global_above = 101.0", "global_above"),
+        ("global_above = 50.0", "global_above = -0.5", "global_above"),
+        ("exemplary_from = 45", "exemplary_from = -1", "exemplary_from"),
+        ("exemplary_from = 45", "exemplary_from = 101", "exemplary_from"),
         ("valid_months = 24", "valid_months = 0", "valid_months"),
         ("percent = 0", "percent = 50", "weights"),
         ('charter_version = "2026.1"', 'charter_version = "1.0"', "1.0"),
@@ -47,6 +51,36 @@ def test_a_wrong_ruleset_is_refused_with_its_reason(old: str, new: str, said: st
     assert old in RULES
     with pytest.raises(Misconfigured, match=said):
         read_ruleset(RULES.replace(old, new), "regles.toml", CHARTERS)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("global_above = 50.0", "global_above = 100.0"),
+        ("global_above = 50.0", "global_above = 0.0"),
+        ("exemplary_from = 45", "exemplary_from = 100"),
+        ("exemplary_from = 45", "exemplary_from = 0"),
+    ],
+)
+def test_the_edge_of_what_a_ruleset_may_say_is_allowed(old: str, new: str) -> None:
+    assert read_ruleset(RULES.replace(old, new), "regles.toml", CHARTERS).version == "2026.1"
+
+
+def test_the_charters_that_are_known_are_listed_in_order() -> None:
+    known = dict.fromkeys("hgfedcba", CHARTERS["2026.1"])
+    with pytest.raises(Misconfigured, match=r"is not one of \['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'\]$"):
+        read_ruleset(RULES, "regles.toml", known)
+
+
+def test_a_charter_without_commitments_is_refused() -> None:
+    start = CHARTER.index("[[")
+    with pytest.raises(Misconfigured, match=r"found \[\]"):
+        read_charter(CHARTER[:start] + "commitments = []", "charte.toml")
+
+
+def test_the_newest_rules_are_looked_at_first() -> None:
+    found = [replace(RULESETS[0], valid_from=datetime(year, 1, 1, tzinfo=UTC)) for year in (2027, 2026, 2028)]
+    assert [rules.valid_from.year for rules in newest_first(found)] == [2028, 2027, 2026]
 
 
 def test_the_reserve_can_be_switched_on() -> None:

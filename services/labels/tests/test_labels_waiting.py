@@ -105,6 +105,9 @@ def test_a_company_that_closed_while_it_waited_is_refused_and_leaves_its_place_t
     (refused,) = world.of(LabelRefused)
     assert (refused.siren, refused.codes) == (companies[0], ("entreprise_fermee",))
     assert [state_of(world, siren) for siren in companies] == ["refuse", "attribue"]
+    out = world.files[companies[0]].application
+    assert out is not None
+    assert (out.cohort_year, out.position, out.ticket) == (0, 0, 0)
     assert world.queue == []
 
 

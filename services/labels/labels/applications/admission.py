@@ -24,7 +24,6 @@ DIMENSIONS = {
 }
 """French names of the dimensions of the referential DMA-PME."""
 
-_NO_ENGAGEMENT = Engagement(0, engaged=False, proofs=())
 _WEB = ("https://", "http://")
 
 
@@ -109,20 +108,25 @@ def charter_reasons(content: ApplyForLabel, charter: Charter, today: date) -> tu
     taken = {engagement.number: engagement for engagement in content.engagements}
     for commitment in charter.commitments:
         if commitment.compulsory:
-            engagement = taken.get(commitment.number, _NO_ENGAGEMENT)
-            if not (engagement.engaged and is_proved(commitment, engagement)):
-                reasons.append(_commitment_reason(commitment, engagement))
+            engagement = taken.get(commitment.number)
+            if engagement is None or not engagement.engaged:
+                reasons.append(_not_taken(commitment))
+            elif not is_proved(commitment, engagement):
+                reasons.append(_not_proved(commitment))
     return tuple(reasons)
 
 
-def _commitment_reason(commitment: Commitment, engagement: Engagement) -> Reason:
-    """Why a compulsory commitment is not fulfilled: not taken, or not proved."""
-    if not engagement.engaged:
-        text = (
-            f"Vous n'avez pas pris {_named(commitment)}, qui est obligatoire. Prenez cet engagement et joignez sa "
-            f"preuve : {commitment.proof}."
-        )
-        return Reason(f"engagement_{commitment.number}", text)
+def _not_taken(commitment: Commitment) -> Reason:
+    """A compulsory commitment is not taken."""
+    text = (
+        f"Vous n'avez pas pris {_named(commitment)}, qui est obligatoire. Prenez cet engagement et joignez sa "
+        f"preuve : {commitment.proof}."
+    )
+    return Reason(f"engagement_{commitment.number}", text)
+
+
+def _not_proved(commitment: Commitment) -> Reason:
+    """The proof of a compulsory commitment is missing."""
     text = f"Il manque la preuve obligatoire de {_named(commitment)}. Joignez {commitment.proof}."
     return Reason(f"preuve_{commitment.number}", text)
 

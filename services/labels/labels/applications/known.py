@@ -16,9 +16,10 @@ def diagnosed(file: LabelFile, _: Pools, message: Message[DiagnosticCompleted]) 
     if completed.kind != "complet":
         return Decision(file)
     file = _newest(file, completed.company, completed.company_version)
-    at, same = (None, False) if known is None else (known.completed_at, known.diagnostic_id == completed.diagnostic_id)
-    if not supersedes(completed.completed_at, at, same=same):
-        return Decision(file)
+    if known is not None:
+        same = known.diagnostic_id == completed.diagnostic_id
+        if not supersedes(completed.completed_at, known.completed_at, same=same):
+            return Decision(file)
     first, second = file.first_global, file.second_global
     if completed.stage == "T0" and first is None:
         first = completed.global_score

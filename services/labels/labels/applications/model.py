@@ -50,10 +50,10 @@ class Application(msgspec.Struct, frozen=True, gc=False):
     ruleset_version: str
     diagnostic_id: str
     status: ApplicationStatus
-    reasons: tuple[Reason, ...] = ()
-    region: str = ""
-    score: int = 0
-    exemplary: bool = False
+    reasons: tuple[Reason, ...]
+    region: str
+    score: int
+    exemplary: bool
     cohort_year: int = 0
     position: int = 0
     ticket: int = 0

@@ -17,7 +17,8 @@ from labels.ruleset import ruleset_at
 
 def its_turn(message: Message[OfferPlace], file: LabelFile) -> tuple[Ref, ...]:
     """The places of the year, the list, whose turn it is; none for a file that does not wait."""
-    return turn_at(message.time) if _waits(file) else ()
+    waits = file.application is not None and file.application.status == "liste_attente"
+    return turn_at(message.time) if waits else ()
 
 
 def offered(file: LabelFile, pools: Pools, message: Message[OfferPlace]) -> Decision[LabelFile]:
@@ -26,7 +27,7 @@ def offered(file: LabelFile, pools: Pools, message: Message[OfferPlace]) -> Deci
     An offer is no promise: a cap may have been lowered since it was made.
     """
     application = file.application
-    if application is None or not _waits(file):
+    if application is None or application.status != "liste_attente":
         return Decision(file)
     day = paris_day(message.time)
     cohort, turn = pools.get(COHORTS, str(day.year)), pools.get(TURNS, day.isoformat())
@@ -50,7 +51,3 @@ def offered(file: LabelFile, pools: Pools, message: Message[OfferPlace]) -> Deci
         rows=(Unqueued(file.siren),),
         deadlines=outcome.deadlines,
     )
-
-
-def _waits(file: LabelFile) -> bool:
-    return file.application is not None and file.application.status == "liste_attente"

@@ -8,9 +8,8 @@ from common.declare.message import Message
 from common.declare.pool import Pools, Ref
 from labels.cohorts.inputs import ServeWaitingList, SetCohortCap
 from labels.places.calendar import programme_year
-from labels.places.cohort import COHORTS, Cohort
+from labels.places.cohort import COHORTS, Cohort, programme_of
 from labels.places.waiting import ALL, WAITING
-from labels.ruleset import RULESETS
 
 
 class CohortAnswer(msgspec.Struct, frozen=True, gc=False):
@@ -53,7 +52,7 @@ def answer_of(cohort: Cohort, waiting: int) -> CohortAnswer:
 
 def unknown_year(year: int) -> Refusal:
     """A year before the programme."""
-    first = RULESETS[0].programme.first_year
+    first = programme_of(year).first_year
     detail = f"Le programme commence en {first} : il n'a pas de cohorte {year}."
     return Refusal("unknown", "annee_inconnue", "Année inconnue", detail, "year")
 

@@ -12,7 +12,7 @@ import msgspec
 
 from common.declare.pool import Pool
 from france.days import start_of_day
-from labels.ruleset import Reserve, ruleset_at
+from labels.ruleset import ProgrammeRules, Reserve, ruleset_at
 
 MAX_CAP: Final = 10_000_000
 """More than all companies of France: the doubling stops here."""
@@ -34,12 +34,17 @@ class Cohort(msgspec.Struct, frozen=True, gc=False):
         return self.cap - self.granted
 
 
+def programme_of(year: int) -> ProgrammeRules:
+    """The figures of a programme year: those in force when it begins."""
+    return ruleset_at(start_of_day(date(year, 1, 1))).programme
+
+
 def initial_cap(year: int) -> int | None:
     """Places of a year before an operator changes them; None before the programme begins.
 
     500 the first year, doubling every year, is the aim of the CNNum report; it is run as a cap.
     """
-    rules = ruleset_at(start_of_day(date(year, 1, 1))).programme
+    rules = programme_of(year)
     if year < rules.first_year:
         return None
     return min(MAX_CAP, rules.first_cap * rules.yearly_factor ** min(year - rules.first_year, 30))
@@ -67,11 +72,16 @@ def has_place(cohort: Cohort, region: str, kept: Mapping[str, int]) -> bool:
     """Whether a company of this region can be granted a place: one kept for its region, or one open to all."""
     if cohort.free <= 0:
         return False
-    if not kept or cohort.by_region.get(region, 0) < kept.get(region, 0):
+    if not kept or _has_own(cohort, region, kept):
         return True
     open_places = cohort.cap - sum(kept.values())
     used = sum(max(0, granted - kept.get(name, 0)) for name, granted in cohort.by_region.items())
     return used < open_places
+
+
+def _has_own(cohort: Cohort, region: str, kept: Mapping[str, int]) -> bool:
+    """Whether places that are kept for this region are left."""
+    return region in kept and cohort.by_region.get(region, 0) < kept[region]
 
 
 def newcomer_has_place(cohort: Cohort, waiting: Mapping[str, int], region: str, kept: Mapping[str, int]) -> bool:
@@ -80,8 +90,7 @@ def newcomer_has_place(cohort: Cohort, waiting: Mapping[str, int], region: str, 
     `waiting`: files that wait, by region.
     """
     if any(waiting.values()):
-        own_quota = cohort.by_region.get(region, 0) < kept.get(region, 0)
-        return own_quota and not waiting.get(region, 0) and has_place(cohort, region, kept)
+        return _has_own(cohort, region, kept) and not waiting.get(region, 0) and has_place(cohort, region, kept)
     return has_place(cohort, region, kept)
 
 
