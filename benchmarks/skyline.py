@@ -122,7 +122,9 @@ async def _prepare(bootstrap: str, dsn: str, sample: Sample, companies: int) -> 
 
 async def _load(producer: AIOKafkaProducer, place: tuple[str, int], run: list[Entry]) -> None:
     topic, number = place
-    await (await producer.send_batch(SealedBatch(seal(run), len(run)), topic, partition=number))
+    await (
+        await producer.send_batch(SealedBatch(seal(run), len(run), int(time.time() * 1000)), topic, partition=number)
+    )
 
 
 async def run(companies: int, sample: Sample, *, say: Say) -> Outcome:

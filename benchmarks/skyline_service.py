@@ -1,6 +1,7 @@
 """A service of the skyline, in its process: consume, decide by replay, append to the outbox, relay."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -259,7 +260,11 @@ async def _relay(service: Service, bootstrap: str, database: Any, wake: asyncio.
                 wake.clear()
                 continue
             waiting = [
-                await producer.send_batch(SealedBatch(data, last - first + 1), topic_of(service.name), partition=number)
+                await producer.send_batch(
+                    SealedBatch(data, last - first + 1, int(time.time() * 1000)),
+                    topic_of(service.name),
+                    partition=number,
+                )
                 for number, first, last, data in rows
             ]
             await asyncio.gather(*waiting)

@@ -575,11 +575,39 @@ def test_kustomize_names_everything_after_its_service() -> None:
             assert document["spec"].get("replicas") == (None if SERVICES[name].consumes else 2)
         if document["kind"] == "Job":
             assert document["spec"]["template"]["spec"]["containers"][0]["image"] == f"croissance-provision:{tag}"
+            assert document["metadata"]["name"] == f"croissance-provision-{tag}"
+            assert f"job/{document['metadata']['name']} " in (DEPLOY / "README.md").read_text("utf-8")
         if document["kind"] == "ScaledObject":
             assert document["spec"]["scaleTargetRef"]["name"] == f"croissance-{name}"
             assert document["spec"]["triggers"][0]["metadata"]["consumerGroup"] == SERVICES[name].group
     scaled = {f"croissance-{name}" for name, service in SERVICES.items() if service.consumes}
     assert names["ScaledObject"] == scaled
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="rendered where kubectl is; the files are read either way")
+def test_a_new_version_changes_nothing_that_a_cluster_forbids_to_change(tmp_path: Path) -> None:
+    """The template of a Job and the selector of a Deployment are immutable: the next tag must not touch them."""
+
+    def rendered(tag: str) -> dict[tuple[str, str], dict[str, Any]]:
+        copied = tmp_path / tag
+        shutil.copytree(DEPLOY, copied)
+        overlay = copied / "k8s" / "overlays" / "production"
+        text = (overlay / "kustomization.yaml").read_text("utf-8")
+        changed = re.sub(r"IMAGE_TAG=\S+", f"IMAGE_TAG={tag}", text)
+        (overlay / "kustomization.yaml").write_text(changed, "utf-8")
+        command = ["kubectl", "kustomize", str(overlay)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return {(d["kind"], d["metadata"]["name"]): d for d in yaml.safe_load_all(done.stdout)}
+
+    old, new = rendered("1.4.2"), rendered("1.5.0-rc.1")
+    both = old.keys() & new.keys()
+    assert {name for kind, name in new.keys() - both if kind == "Job"} == {"croissance-provision-1.5.0-rc.1"}
+    assert [name for kind, name in both if kind == "Job"] == []
+    for kind, name in both:
+        if kind == "Deployment":
+            assert old[kind, name]["spec"]["selector"] == new[kind, name]["spec"]["selector"]
+            assert old[kind, name]["spec"]["template"] != new[kind, name]["spec"]["template"]
 
 
 # --- alerts and dashboard

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -105,8 +106,9 @@ class World:
         """Anybody's record batches on the counter's topic, as bytes, each with its partition."""
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
         await producer.start()
+        now = int(time.time() * 1000)
         for partition, data in batches:
-            await (await producer.send_batch(SealedBatch(data, 1), self.counter.topic, partition=partition))
+            await (await producer.send_batch(SealedBatch(data, 1, now), self.counter.topic, partition=partition))
         await producer.stop()
 
     async def all_dealt_with(self) -> bool:

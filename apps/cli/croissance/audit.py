@@ -31,7 +31,7 @@ def audit(
     ] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Vérifie tout le système, hors des services: rien de perdu, rien de doublé, rien de désordonné, au centime près.
+    """Vérifie tout le système, hors des services: rien de perdu, doublé ou désordonné, au centime près.
 
     L’audit lit lui-même Kafka et PostgreSQL, sans le code des services, et vérifie que: les numéros de chaque partition
     se suivent (1, 2, 3…); chaque événement publié est dans la file d’envoi de son service, à l’identique, et

@@ -31,7 +31,7 @@ from croissance.proof.run import audit as run_audit
 from croissance.querying import AWAY, connect
 from croissance.sirene import Found, UnreadableFile, read_sirene, to_body
 from croissance.stack import start_detached
-from embedded import smtp
+from embedded import inbox
 from embedded.stack import running
 from embedded.state import BusyError, state_of
 from embedded.supervisor import StartError
@@ -228,7 +228,7 @@ async def perform(wish: Wish, stream: Iterator[Participant], here: Addresses, lo
     if result.siren:
         result.timeline = await journey(here.dsn, result.siren, here.namespace)
     if here.inbox is not None:
-        result.mails = await asyncio.to_thread(smtp.count, here.inbox)
+        result.mails = await asyncio.to_thread(inbox.count, here.inbox)
     return result
 
 

@@ -4,70 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-import httpx
 import typer
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from rich.table import Table
 
-from common.process.app import installed_services
 from croissance.console import DEFAULT_DATA, AsJson, Data, print_json, say
 from croissance.output import out
-from embedded import smtp
+from embedded import inbox
 from embedded.state import state_of
-
-_WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
-    from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)"""
-
-
-_POSITIONS = 'select topic, partition, next_offset from "{schema}".positions'
-
-
-_LETTERS = """select count(*) from "{schema}".dead_letters where status in ('open', 'replay')"""
-
-
-async def survey(state: dict[str, Any]) -> dict[str, Any]:
-    """Lag, unpublished events and dead letters of every service, from Kafka and PostgreSQL themselves."""
-    services: dict[str, Any] = {}
-    connection: Any = await asyncpg.connect(state["dsn"], timeout=5)
-    consumer = AIOKafkaConsumer(bootstrap_servers=state["bootstrap_servers"])
-    await consumer.start()
-    try:
-        for name in installed_services():
-            known = await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
-            if not known:
-                continue
-            positions = {
-                TopicPartition(topic, partition): offset
-                for topic, partition, offset in await connection.fetch(_POSITIONS.format(schema=name))
-            }
-            ends = await consumer.end_offsets(list(positions)) if positions else {}
-            services[name] = {
-                "lag": sum(max(0, ends[where] - offset) for where, offset in positions.items()),
-                "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
-                "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
-            }
-    finally:
-        await consumer.stop()
-        await connection.close()
-    return services
-
-
-async def complaints(url: str) -> list[str]:
-    """Why a process is not ready, as it says itself; empty when it is."""
-    try:
-        async with httpx.AsyncClient(timeout=3, trust_env=False) as client:
-            return (await client.get(f"{url}/health/ready")).json()["problems"]
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        return [f"ne répond pas ({type(error).__name__})"]
-
-
-async def _ask_all(state: dict[str, Any]) -> None:
-    """Add to each process of a state what keeps it from being ready."""
-    instances = [instance for service in state["services"].values() for instance in service["instances"]]
-    answers = await asyncio.gather(*(complaints(instance["http_url"]) for instance in instances))
-    for instance, problems in zip(instances, answers, strict=True):
-        instance["problems"] = problems
 
 
 def status(data: Data = Path(DEFAULT_DATA), as_json: AsJson = False) -> None:
@@ -83,14 +26,16 @@ def status(data: Data = Path(DEFAULT_DATA), as_json: AsJson = False) -> None:
         else:
             say(f"Rien ne tourne sur {data}. Pour démarrer: croissance up")
         raise typer.Exit(1)
+    from croissance import survey  # noqa: PLC0415  the clients of broker and database: not where nothing runs
+
     try:
-        figures = asyncio.run(asyncio.wait_for(survey(state), 20))
-    except (OSError, TimeoutError, asyncpg.PostgresError, RuntimeError) as error:
+        figures = asyncio.run(asyncio.wait_for(survey.survey(state), 20))
+    except survey.UNREACHABLE as error:
         figures = {}
         say(f"Courtier ou base injoignable: {error}")
     state["services"] = {name: service | figures.get(name, {}) for name, service in state["services"].items()}
-    asyncio.run(_ask_all(state))
-    state["mails"] = smtp.count(Path(state["inbox"]))
+    asyncio.run(survey.ask_all(state))
+    state["mails"] = inbox.count(Path(state["inbox"]))
     if as_json:
         print_json(state)
     else:

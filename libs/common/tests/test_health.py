@@ -121,3 +121,21 @@ def test_a_process_that_may_not_write_is_not_stuck() -> None:
     assert progress.stuck(5, now=161)
     progress.note_work(0, now=162, may_write=True)
     assert not progress.stuck(5, now=163)
+
+
+def test_a_failure_ends_when_what_it_named_works_again() -> None:
+    """Applied after all (the answer to the commit was lost), or by another process: no batch comes again here."""
+    other = TopicPartition("t", 4)
+    progress = Progress(stuck_after=60, started=True)
+    progress.note_failure("database: away", frozenset({WHERE, other}))
+
+    progress.note_lags(frozenset({WHERE, other}), {})
+    assert progress.problems(now=1) == ["database: away"]
+    progress.note_lags(frozenset({WHERE, other}), {WHERE: 0, other: 3})
+    assert progress.problems(now=2) == ["database: away"]
+    progress.note_lags(frozenset({WHERE, other}), {WHERE: 0, other: 0})
+    assert progress.problems(now=3) == []
+
+    progress.note_failure("database: away", frozenset({WHERE}))
+    progress.note_lags(frozenset({other}), {other: 3})
+    assert progress.problems(now=4) == []

@@ -41,12 +41,24 @@ def test_only_what_becomes_smaller_is_compressed(compression: Compression) -> No
 
 def test_a_signed_batch_still_has_the_right_checksum() -> None:
     sealed = seal([Entry(b"key", b"value", [])])
-    batch = SealedBatch(sealed, 1)
+    batch = SealedBatch(sealed, 1, 1_700_000_000_000)
     batch._set_producer_state(7, 1, 42)  # pyright: ignore[reportPrivateUsage]  aiokafka's producer calls it
     signed = bytes(batch._buffer)  # pyright: ignore[reportPrivateUsage]
     assert checksum_holds(signed)
     assert not checksum_holds(signed[:-1] + b"!")
     assert list(unseal(signed)) == [Entry(b"key", b"value", [])]
+
+
+def test_a_batch_has_the_time_of_its_sending() -> None:
+    """A broker refuses what is too old: what waited in the outbox has waited for nothing else than to be sent."""
+    sealed = seal([Entry(b"key", b"%d" % n, []) for n in range(3)])
+    sent = bytes(SealedBatch(sealed, 3, 1_700_000_000_000)._buffer)  # pyright: ignore[reportPrivateUsage]
+
+    times = [MemoryRecords(data).next_batch() for data in (sealed, sent)]
+    before, after = [[record.timestamp for record in batch or ()] for batch in times]
+    assert [time - before[0] for time in before] == [time - after[0] for time in after]
+    assert after[-1] == 1_700_000_000_000
+    assert list(unseal(sent)) == list(unseal(sealed))
 
 
 @given(sizes=st.lists(st.integers(0, LARGEST), min_size=1, max_size=12))

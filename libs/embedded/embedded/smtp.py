@@ -3,15 +3,12 @@
 import argparse
 import asyncio
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-FROM_LINE = b"From croissance Thu Jan  1 00:00:00 1970\n"
-MARK = b"\n" + FROM_LINE
-BLOCK = 2**20
+from embedded.inbox import FROM_LINE
 
 
 class Inbox:
@@ -27,17 +24,6 @@ class Inbox:
         lines = body.replace(b"\r\n", b"\n").replace(b"\nFrom ", b"\n>From ")
         self._file.write(FROM_LINE + lines + b"\n")
         return "250 OK"
-
-
-def count(path: Path) -> int:
-    """How many mails an inbox holds."""
-    found, carried = 0, b"\n"
-    with suppress(FileNotFoundError), path.open("rb") as file:
-        while block := file.read(BLOCK):
-            text = carried + block
-            found += text.count(MARK)
-            carried = text[-(len(MARK) - 1) :]
-    return found
 
 
 async def serve(path: Path, port: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from embedded import inbox as inbox_file
 from embedded import progress, smtp
 from embedded.errand import run_once
 from embedded.ports import FIRST, LAST, Ports
@@ -40,11 +41,11 @@ async def test_a_busy_port_is_given_time_then_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("distance", range(-3, 4))
 def test_mails_are_counted_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distance: int) -> None:
     inbox = tmp_path / "inbox.mbox"
-    assert smtp.count(inbox) == 0
-    mail = smtp.FROM_LINE + b"Subject: x\n\nbody From croissance\n\n"
+    assert inbox_file.count(inbox) == 0
+    mail = inbox_file.FROM_LINE + b"Subject: x\n\nbody From croissance\n\n"
     inbox.write_bytes(mail * 5)
-    monkeypatch.setattr(smtp, "BLOCK", len(mail) + distance)
-    assert smtp.count(inbox) == 5
+    monkeypatch.setattr(inbox_file, "BLOCK", len(mail) + distance)
+    assert inbox_file.count(inbox) == 5
 
 
 async def test_every_mail_is_kept(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ async def test_every_mail_is_kept(tmp_path: Path) -> None:
     finally:
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
-    assert smtp.count(inbox) == 20
+    assert inbox_file.count(inbox) == 20
     assert inbox.read_bytes().count(b"\n>From here on\n.\nend\n") == 20
 
 

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 
 class Record:
     offset: int
+    timestamp: int
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]]

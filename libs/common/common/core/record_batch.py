@@ -39,6 +39,9 @@ _CHECKED_FROM: Final = 21
 _PRODUCER: Final = Struct(">qhi")
 _PRODUCER_AT: Final = 43
 """Producer id, epoch and base sequence."""
+_TIMES: Final = Struct(">qq")
+_TIMES_AT: Final = 27
+"""Of the first record and the latest one; the others say how much later than the first they are."""
 
 
 class Entry(NamedTuple):
@@ -115,10 +118,17 @@ def unseal(data: bytes) -> Iterator[Entry]:
 
 
 class SealedBatch(BatchBuilder):
-    """A sealed batch as aiokafka's producer sends it: instead of building, it signs what is there."""
+    """A sealed batch as aiokafka's producer sends it: instead of building, it signs what is there.
 
-    def __init__(self, data: bytes, count: int) -> None:
+    Its time becomes that of sending (`now`, milliseconds since 1970): brokers refuse what is too old or too far ahead,
+    and what waited in the outbox, or was sealed by a clock that went wrong, could never be published. When an event
+    happened is said by its header `ce_time`.
+    """
+
+    def __init__(self, data: bytes, count: int, now: int) -> None:
         self._buffer = bytearray(data)
+        first, latest = _TIMES.unpack_from(data, _TIMES_AT)
+        _TIMES.pack_into(self._buffer, _TIMES_AT, first + now - latest, now)
         self._relative_offset = count
         self._closed = True
 

@@ -1,6 +1,7 @@
 """The outbox as the relay reads it, and the rotation of its segments."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -8,7 +9,7 @@ from typing import Final
 
 from common.core.inbox import TopicPartition
 from common.core.outbox import Batch
-from common.postgres.connections import ConnectionPool
+from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.rows import columns
 
 _CLAIM: Final = """update outbox_published p set owner = $1, leased_until = clock_timestamp() + $2
@@ -28,6 +29,15 @@ _ADVANCE: Final = """update outbox_published p set published = greatest(p.publis
         order by topic, partition) u
     where p.topic = u.topic and p.partition = u.partition and p.published >= u.after"""
 _LOCK: Final = "select pg_advisory_xact_lock(hashtext($1))"
+PATIENCE: Final = 200
+"""Milliseconds that rotation waits for a table; whoever comes meanwhile waits behind it."""
+
+_OPEN: Final = (
+    "create table outbox_{segment} (like outbox including all)",
+    "alter table outbox attach partition outbox_{segment} for values in ({segment})",  # waits for no reader
+)
+_OPENED: Final = "insert into outbox_segments (segment, opened_at) values ($1, $2)"
+_KNOWN: Final = "select to_regclass($1) is not null"
 _SEGMENTS: Final = "select segment, opened_at from outbox_segments order by segment"
 _UNPUBLISHED: Final = """select exists (
     select 1 from outbox_{segment} o join outbox_published p using (topic, partition) where o.last > p.published)"""
@@ -58,19 +68,43 @@ class PostgresOutbox:
         await self.pool.execute(_ADVANCE, *columns([(*where, *span) for where, span in sorted(ranges.items())], 4))
 
     async def rotate(self, now: datetime, every: timedelta, keep: timedelta) -> None:
-        """Open a segment when the newest is older than `every`; drop those closed for `keep` and all published."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK, "rotate outbox")
+        """Open a segment when the newest is older than `every`; drop those closed for `keep` and all published.
+
+        A segment is opened beside whoever reads, a dump too. Dropping one needs the tables alone: it waits for that no
+        longer than everybody behind it can bear.
+
+        Raises:
+            Transient: somebody reads the tables for long; nothing is lost by trying again later.
+        """
+        segments = await self._opened(now, every)
+        for (segment, _), (_, closed) in pairwise(segments):
+            if now - closed >= keep:
+                await self._drop(segment)
+
+    async def _opened(self, now: datetime, every: timedelta) -> list[tuple[int, datetime]]:
+        """The segments with the time each was opened, one more where the newest is old."""
+        async with self._alone() as connection:
             segments = [(row["segment"], row["opened_at"]) for row in await connection.fetch(_SEGMENTS)]
             newest, opened = segments[-1]
             if now - opened >= every:
-                await connection.execute(
-                    f"create table outbox_{newest + 1} partition of outbox for values in ({newest + 1})"
-                )
-                await connection.execute(
-                    "insert into outbox_segments (segment, opened_at) values ($1, $2)", newest + 1, now
-                )
-            for (segment, _), (_, closed) in pairwise(segments):
-                if now - closed >= keep and not await connection.fetchval(_UNPUBLISHED.format(segment=segment)):
-                    await connection.execute(f"drop table outbox_{segment}")
-                    await connection.execute("delete from outbox_segments where segment = $1", segment)
+                for statement in _OPEN:
+                    await connection.execute(statement.format(segment=newest + 1))
+                await connection.execute(_OPENED, newest + 1, now)
+                segments.append((newest + 1, now))
+        return segments
+
+    async def _drop(self, segment: int) -> None:
+        """Drop a segment unless something of it is not published yet."""
+        async with self._alone() as connection:
+            known = await connection.fetchval(_KNOWN, f"outbox_{segment}")
+            if known and not await connection.fetchval(_UNPUBLISHED.format(segment=segment)):
+                await connection.execute(f"drop table outbox_{segment}")
+                await connection.execute("delete from outbox_segments where segment = $1", segment)
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncGenerator[Connection]:
+        """A transaction that one process has at a time, and that waits for nothing longer than `PATIENCE`."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"set local lock_timeout = {PATIENCE}")
+            await connection.execute(_LOCK, "rotate outbox")
+            yield connection

@@ -59,7 +59,8 @@ class Progress:
         computed: seconds of CPU the process had used then.
         started: it belongs to its consumer group.
         stopping: it was asked to stop.
-        failing: why the last batch failed, "" when it did not.
+        failing: why the last batch failed, "" when it did not or when nothing waits any more of what failed.
+        failed: the partitions of that batch.
         gaps: partitions that wait for a missing number.
         cut_short: partitions whose log lost its end.
         held: since when a partition is held by a transaction that its writer has not ended.
@@ -72,6 +73,7 @@ class Progress:
     started: bool = False
     stopping: bool = False
     failing: str = ""
+    failed: frozenset[TopicPartition] = frozenset()
     gaps: dict[TopicPartition, Gap] = field(default_factory=dict[TopicPartition, Gap])
     cut_short: dict[TopicPartition, CutShort] = field(default_factory=dict[TopicPartition, CutShort])
     held: dict[TopicPartition, float] = field(default_factory=dict[TopicPartition, float])
@@ -85,6 +87,19 @@ class Progress:
         """Who has nothing to do, or may not write for now, is not stuck: a restart would mend nothing."""
         if lag == 0 or not may_write:
             self.moved_at = now
+
+    def note_failure(self, reason: str, partitions: frozenset[TopicPartition]) -> None:
+        """A batch of these partitions failed and comes again, here or where they go."""
+        self.failing, self.failed = reason, partitions
+
+    def note_lags(self, assigned: frozenset[TopicPartition], lags: Mapping[TopicPartition, int]) -> None:
+        """Forget a failure once another process has its partitions, or nothing of them waits: it was applied after all.
+
+        `lags` has the partitions whose end is known; one that the broker does not tell of may still wait.
+        """
+        self.failed = frozenset(where for where in self.failed & assigned if lags.get(where, 1) > 0)
+        if not self.failed:
+            self.failing = ""
 
     def note_gaps(self, seen: Mapping[TopicPartition, int], healed: set[TopicPartition], now: float) -> None:
         """Remember since when a partition waits for a missing number; forget those that went on."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,9 +24,11 @@ from common.process import telemetry
 from common.process.app import App, Loop
 from common.process.context import Context
 from common.process.opening import POOL_CLOSED_WITHIN, Stopped, Waiting, opened
+from common.process.readiness import Readiness, ended
 from common.process.runtime import BUGS_BEFORE_EXIT, Process
 from common.process.settings import Settings, read_settings, show
 from common.process.start import STOPPING
+from common.process.upkeep import clear_away
 
 LOOPS_END_WITHIN: Final = 8
 """Seconds for the batch in hand and the farewell to the broker."""
@@ -136,7 +139,7 @@ async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -
         async with opened(app, settings, waiting, stop) as context:
             context.guard.close()
             process = Process(context, stop=stop)
-            doors.behind = doors_of(app, context, process.ready)
+            doors.behind = doors_of(app, context, Readiness(context).problems)
             return await _work(app, process, server, serving)
     except Stopped:
         return 0
@@ -153,7 +156,7 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
         "compare": process.compare,
         "relay": process.relay,
         "timers": process.timers,
-        "rotate": process.rotate,
+        "clear away": partial(clear_away, context),
         "watch": process.watch,
     }
     if context.codec.topics:
@@ -176,10 +179,9 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
     await asyncio.wait([serving], timeout=REQUESTS_WITHIN + 1)
     if left:
         context.log.warning("not finished", loops=sorted(task.get_name() for task in left))
-    try:
-        await asyncio.wait_for(context.relay.outbox.release(context.relay.owner), LEASE_WITHIN)
-    except (Transient, TimeoutError) as error:
-        context.log.warning("the lease of the relay is left to run out", reason=repr(error))
+    farewell = asyncio.create_task(context.relay.outbox.release(context.relay.owner))
+    if not await ended(farewell, LEASE_WITHIN) or farewell.exception():
+        context.log.warning("the lease of the relay is left to run out")
     return 1 if process.bugs >= BUGS_BEFORE_EXIT or not process.stop.is_set() else 0
 
 

@@ -1,26 +1,24 @@
-"""The loops of a service process: consume, relay, decide what falls due, rotate, watch. The only place that retries."""
+"""The loops of a service process: consume, relay, decide what falls due, watch. The only place that retries."""
 
 import asyncio
 import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from common.core import clock
 from common.core.dead_letter import PATIENCE, Brake
 from common.core.deadlines import apply_due
-from common.core.inbox import TopicPartition
+from common.core.inbox import TopicPartition, partitions_of
 from common.core.records import Report, apply_records
 from common.core.replays import apply_replay
 from common.declare.errors import CroissanceError, Transient
 from common.kafka.consuming import Records, Subscription, make_broker
 from common.kafka.publishing import publisher_opener
-from common.postgres.outbox import PostgresOutbox
 from common.process import telemetry
 from common.process.comparing import keep_comparing, may_publish
 from common.process.context import Context
@@ -44,6 +42,9 @@ _WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
 _ANYTHING_DUE = """select exists (select from deadlines where due <= $1)
     or exists (select from dead_letters where status = 'replay')"""
 
+MOST_DUE = 500
+"""Deadlines of one transaction, unless it fails for now: then half as many, and twice as many as it goes well."""
+
 TIMERS_EVERY = 0.5
 """Seconds between looks at the deadlines where nothing of this process says that one is due."""
 
@@ -61,6 +62,7 @@ class Process:
     subscription: Subscription | None = None
     bugs: int = 0
     failures: int = 0
+    late: int = 0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     brake: Brake = field(default_factory=Brake)
 
@@ -89,7 +91,7 @@ class Process:
         except Transient as error:
             self.failures += 1
             context.metrics.add("transient_failures")
-            context.progress.failing = str(error)
+            context.progress.note_failure(str(error), frozenset(partitions_of(records)))
             context.log.warning("batch will be taken again", reason=str(error), records=len(records))
             await asyncio.sleep(backoff(self.failures))
             raise
@@ -98,7 +100,7 @@ class Process:
             first, last = records[0], records[-1]
             span = f"{first.topic}/{first.partition}@{first.offset}…{last.topic}/{last.partition}@{last.offset}"
             context.log.exception("batch failed for an unforeseen reason", records=span, times=self.bugs)
-            context.progress.failing = f"{type(error).__name__}: {error}"
+            context.progress.note_failure(f"{type(error).__name__}: {error}", frozenset(partitions_of(records)))
             if self.bugs >= BUGS_BEFORE_EXIT:
                 self.stop.set()
             await asyncio.sleep(backoff(self.bugs))
@@ -172,7 +174,16 @@ class Process:
         metrics = self.context.metrics
         self.context.relay.on_published = lambda count: metrics.add("events_published", count)
         self.context.relay.may_publish = partial(may_publish, self.context)
+        self.context.relay.on_refused = self._note_refused
         await self.context.relay.run(opener)
+
+    def _note_refused(self, reasons: Mapping[TopicPartition, str]) -> None:
+        """The broker refused partitions: they pause, readiness names them until one of their batches is taken."""
+        self.context.metrics.add("relay_failures")
+        for where, reason in sorted(reasons.items()):
+            self.context.log.warning(
+                "refused by the broker", topic=where.topic, partition=where.partition, reason=reason
+            )
 
     async def timers(self) -> None:
         """Decide deadlines and follow-ups that fell due, and replay what operators released."""
@@ -188,7 +199,12 @@ class Process:
     async def _decide_due(self) -> bool:
         """One transaction of deadlines and one of a replay; False: nothing was there after all."""
         context = self.context
-        taken = await apply_due(context.codec, context.begin, clock.now())
+        try:
+            taken = await apply_due(context.codec, context.begin, clock.now(), max(1, MOST_DUE >> self.late))
+        except Transient:
+            self.late += 1
+            raise
+        self.late = max(0, self.late - 1)
         for message, error in taken.failures:
             context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
         context.metrics.add("deadlines", taken.count)
@@ -196,17 +212,6 @@ class Process:
         if taken.count or replayed:
             context.committed(taken.follow_ups)
         return bool(taken.count or replayed)
-
-    async def rotate(self) -> None:
-        """Open and drop segments of the outbox; forget old idempotency answers."""
-        settings = self.context.settings.outbox
-        outbox = PostgresOutbox(self.context.pool)
-        while True:
-            await self.context.guard.opened.wait()
-            await outbox.rotate(
-                clock.now(), timedelta(hours=settings.segment_hours), timedelta(hours=settings.keep_hours)
-            )
-            await asyncio.sleep(60)
 
     async def watch(self) -> None:
         """Measure lag, read again where a gap stays, end a process that has work and does not move."""
@@ -229,8 +234,10 @@ class Process:
         progress, metrics = self.context.progress, self.context.metrics
         lags: dict[str, int] = dict.fromkeys(self.context.codec.topics, 0)
         await subscription.settle()
-        for where, lag in subscription.lag().items():
+        waiting = subscription.lag()
+        for where, lag in waiting.items():
             lags[where.topic] += lag
+        progress.note_lags(subscription.assigned, waiting)
         for topic, lag in lags.items():
             metrics.set("consumer_lag", lag, topic=topic)
         progress.note_assigned(subscription.assigned)
@@ -243,17 +250,6 @@ class Process:
             await subscription.seek(frozenset({where}), from_start=from_start)
         return sum(lags.values())
 
-    async def ready(self) -> list[str]:
-        """Why this process is not ready; empty when it is."""
-        problems = self.context.progress.problems(asyncio.get_running_loop().time())
-        if self.context.guard.reason:
-            problems.append(self.context.guard.reason)
-        try:
-            await asyncio.wait_for(self.context.pool.fetchval("select 1"), 2)
-        except Exception as error:  # noqa: BLE001  whatever keeps the database away is the answer
-            problems.append(f"database: {type(error).__name__}")
-        return problems
-
     async def kept_up(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         """Run a loop again after every failure, with a growing pause; failures show in logs and readiness."""
         context = self.context
@@ -263,6 +259,8 @@ class Process:
             try:
                 return await loop()
             except Exception as error:
+                if context.progress.stopping:  # the end of its connection hid that it was cancelled
+                    return None
                 attempt = 1 if time.monotonic() - began > 30 else attempt + 1
                 transient = isinstance(error, CroissanceError)
                 context.log.warning("loop failed", loop=name, reason=repr(error), exc_info=None if transient else error)

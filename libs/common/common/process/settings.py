@@ -30,6 +30,20 @@ class OutboxSettings(BaseModel):
     keep_hours: Annotated[float, Field(ge=0)] = 24 * 7
 
 
+class RetentionSettings(BaseModel):
+    """How long is kept what nobody needs for ever."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    answers_days: Annotated[
+        float, Field(gt=0, description="the same Idempotency-Key gets the same answer for so long")
+    ] = 7
+    letters_days: Annotated[float, Field(gt=0, description="dead letters once they are replayed or dropped")] = 90
+    arrivals_days: Annotated[
+        float, Field(gt=0, description="ids of partners' records: one written again later counts as new")
+    ] = 400
+
+
 class Settings(BaseSettings):
     """Everything a service process reads from its environment."""
 
@@ -42,6 +56,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     outbox: OutboxSettings = OutboxSettings()
+    retention: RetentionSettings = RetentionSettings()
     namespace: Annotated[
         str, Field(pattern=r"^([a-z][a-z0-9]{0,19}\.)?$", description="prefix of topics and schemas")
     ] = ""

@@ -1,0 +1,74 @@
+"""What broker, database and processes of a running system say about it."""
+
+import asyncio
+import json
+from http.client import HTTPConnection, HTTPException
+from typing import Any, Final
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError)
+"""What is raised where the broker or the database does not answer."""
+
+_WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
+    from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)"""
+
+
+_POSITIONS = 'select topic, partition, next_offset from "{schema}".positions'
+
+
+_LETTERS = """select count(*) from "{schema}".dead_letters where status in ('open', 'replay')"""
+
+
+async def survey(state: dict[str, Any]) -> dict[str, Any]:
+    """Lag, unpublished events and dead letters of every service, from Kafka and PostgreSQL themselves."""
+    services: dict[str, Any] = {}
+    connection: Any = await asyncpg.connect(state["dsn"], timeout=5)
+    consumer = AIOKafkaConsumer(bootstrap_servers=state["bootstrap_servers"])
+    await consumer.start()
+    try:
+        for name in state["services"]:
+            known = await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
+            if not known:
+                continue
+            positions = {
+                TopicPartition(topic, partition): offset
+                for topic, partition, offset in await connection.fetch(_POSITIONS.format(schema=name))
+            }
+            ends = await consumer.end_offsets(list(positions)) if positions else {}
+            services[name] = {
+                "lag": sum(max(0, ends[where] - offset) for where, offset in positions.items()),
+                "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
+                "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
+            }
+    finally:
+        await consumer.stop()
+        await connection.close()
+    return services
+
+
+async def complaints(url: str) -> list[str]:
+    """Why a process is not ready, as it says itself; empty when it is."""
+    try:
+        return (await asyncio.to_thread(_readiness, url))["problems"]
+    except (OSError, HTTPException, ValueError, KeyError) as error:
+        return [f"ne répond pas ({type(error).__name__})"]
+
+
+def _readiness(url: str) -> dict[str, Any]:
+    """What a process answers on its readiness door, whatever the status."""
+    connection = HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=3)
+    try:
+        connection.request("GET", "/health/ready")
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
+
+
+async def ask_all(state: dict[str, Any]) -> None:
+    """Add to each process of a state what keeps it from being ready."""
+    instances = [instance for service in state["services"].values() for instance in service["instances"]]
+    answers = await asyncio.gather(*(complaints(instance["http_url"]) for instance in instances))
+    for instance, problems in zip(instances, answers, strict=True):
+        instance["problems"] = problems
