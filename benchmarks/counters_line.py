@@ -125,7 +125,9 @@ async def assembled(settings: Settings) -> AsyncGenerator[Line]:
             own = settings.model_copy(update={"database": DatabaseSettings(dsn=counted)})
             context = await stack.enter_async_context(opened(app, own))
             transport = httpx.ASGITransport(doors_of(app, context))
-            client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1"))
+            client = await stack.enter_async_context(
+                httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+            )
             parts[name] = Part(context, client, traffic)
         topics = [part.context.codec.topic for part in parts.values()]
         log = await stack.enter_async_context(opened_log(settings.kafka.bootstrap_servers, topics))
