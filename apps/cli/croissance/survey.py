@@ -24,26 +24,30 @@ _LETTERS = """select count(*) from "{schema}".dead_letters where status in ('ope
 async def survey(state: dict[str, Any]) -> dict[str, Any]:
     """Lag, unpublished events and dead letters of every service, from Kafka and PostgreSQL themselves."""
     services: dict[str, Any] = {}
+    if not state["services"]:
+        return services
     connection: Any = await asyncpg.connect(state["dsn"], timeout=5)
-    consumer = AIOKafkaConsumer(bootstrap_servers=state["bootstrap_servers"])
-    await consumer.start()
     try:
-        for name in state["services"]:
-            known = await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
-            if not known:
-                continue
-            positions = {
-                TopicPartition(topic, partition): offset
-                for topic, partition, offset in await connection.fetch(_POSITIONS.format(schema=name))
-            }
-            ends = await consumer.end_offsets(list(positions)) if positions else {}
-            services[name] = {
-                "lag": sum(max(0, ends[where] - offset) for where, offset in positions.items()),
-                "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
-                "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
-            }
+        consumer = AIOKafkaConsumer(bootstrap_servers=state["bootstrap_servers"])
+        await consumer.start()
+        try:
+            for name in state["services"]:
+                known = await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
+                if not known:
+                    continue
+                positions = {
+                    TopicPartition(topic, partition): offset
+                    for topic, partition, offset in await connection.fetch(_POSITIONS.format(schema=name))
+                }
+                ends = await consumer.end_offsets(list(positions)) if positions else {}
+                services[name] = {
+                    "lag": sum(max(0, ends[where] - offset) for where, offset in positions.items()),
+                    "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
+                    "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
+                }
+        finally:
+            await consumer.stop()
     finally:
-        await consumer.stop()
         await connection.close()
     return services
 
