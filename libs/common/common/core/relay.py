@@ -1,6 +1,7 @@
 """The relay: outbox → Kafka, in order, from where it is published. Any process may relay; two at once break nothing."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ class Relay:
 
     async def step(self, publisher: Publisher) -> int:
         """Publish one round of batches; returns how many events."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         after = {w: at for w, at in self.cursors.items() if w not in self.held or self.held[w].until <= now}
         batches = await self.outbox.read(after, READ_LIMIT) if after else []
         if not batches:
