@@ -1,6 +1,6 @@
 """What a body, a head or an address of no use is told: in French, by its place, alike at every door."""
 
-import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 from importlib import import_module
@@ -11,35 +11,24 @@ import pytest
 import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, ConfigDict
 
 from common.core.commands import Ask
 from common.declare.decision import Refusal
 from common.http.application import HttpSettings, build_app
 from common.http.bodies import parse_batch
 from common.http.french import reason_of
-from common.testing.chain import Count
+from common.http.problems import Problem
+from common.http.reading import MOST_VALUES, check
+
+from .tokens import Body, parsed, to_ask
 
 KNOWN: list[Any] = import_module("pydantic_core._pydantic_core").list_all_errors()
 """Every kind of fault that the validator can find."""
 
 ENGLISH = re.compile(r"\b(?:input|should|value|or|must|expected|is|not|the)\b", re.IGNORECASE)
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    token: str
-    inner: dict[str, Any] = {}
-
-
-def to_ask(body: Body) -> Ask:
-    return Ask(Count(body.token), body.token)
-
-
-def parsed(body: str) -> list[Ask | Refusal]:
-    return asyncio.run(parse_batch(body.encode(), Body, to_ask))
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known["type"])
@@ -56,7 +45,7 @@ def test_every_message_of_the_validator_is_french(known: Any) -> None:
 
 def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None:
     many = ",".join(f'"n{number}":1' for number in range(500))
-    (refused,) = parsed(f"[{{{many}}}]")
+    (refused,) = parsed(f"{{{many}}}")
 
     assert isinstance(refused, Refusal)
     assert refused.field == "[0].n0"
@@ -65,8 +54,8 @@ def test_of_very_many_faults_the_first_are_told_and_the_others_counted() -> None
 
 
 def test_an_item_out_of_all_proportion_is_refused_alone() -> None:
-    huge = '{"token":"a","inner":{"x":[' + ",".join("1" * 20_000) + "]}}"
-    fine, refused = parsed(f'[{{"token":"a"}},{huge}]')
+    huge = '{"token":"a","answers":{"x":[' + ",".join("1" * 20_000) + "]}}"
+    fine, refused = parsed('{"token":"a"}', huge)
 
     assert isinstance(fine, Ask)
     assert isinstance(refused, Refusal)
@@ -78,18 +67,72 @@ def test_an_item_out_of_all_proportion_is_refused_alone() -> None:
     [
         ('{"token":"a","token":"b"}', "[1].token"),
         ('{"token" : "a", "token"\n:"b"}', "[1].token"),
-        ('{"token":"a","inner":{"l":[{"x":1,"y":2,"x":1}]}}', "[1].inner.l[0].x"),
+        ('{"token":"a","answers":{"l":[{"x":1,"y":2,"x":1}]}}', "[1].answers.l[0].x"),
         ('{"to\\u006ben":"a","token":"b"}', "[1].token"),
     ],
 )
 def test_a_name_that_stands_twice_is_refused_by_its_place(item: str, field: str) -> None:
-    fine, refused, other = parsed(f'[{{"token":"12:00 \\":"}},{item},{{"token":"b"}}]')
+    fine, refused, other = parsed('{"token":"12:00 \\":"}', item, '{"token":"b"}')
 
     assert isinstance(fine, Ask)
     assert isinstance(other, Ask)
     assert isinstance(refused, Refusal)
     assert refused.field == field
     assert "répété" in refused.detail
+
+
+TEXTS = st.text(st.sampled_from('ab":\\é\n '), max_size=4)
+"""Texts that look like names: quotes, colons, what escapes them."""
+
+
+class Pairs(list[tuple[str, Any]]):
+    """An object as it is written, in which a name may stand twice."""
+
+
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    TEXTS | st.none() | st.integers(), lambda inner: st.lists(inner) | st.lists(st.tuples(TEXTS, inner)).map(Pairs)
+)
+
+
+def written(value: Any, gap: str, *, ascii_only: bool) -> str:
+    """JSON of a value."""
+    if isinstance(value, Pairs):
+        inside = (
+            f"{written(n, gap, ascii_only=ascii_only)}{gap}:{written(v, gap, ascii_only=ascii_only)}" for n, v in value
+        )
+        return "{" + ",".join(inside) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(written(each, gap, ascii_only=ascii_only) for each in value) + "]"  # pyright: ignore[reportUnknownVariableType]
+    return json.dumps(value, ensure_ascii=ascii_only)
+
+
+def doubled(value: Any) -> bool:
+    """Whether a name stands twice anywhere."""
+    if isinstance(value, Pairs):
+        return len({name for name, _ in value}) < len(value) or any(doubled(inner) for _, inner in value)
+    return isinstance(value, list) and any(map(doubled, value))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+@given(VALUES, st.sampled_from(["", " ", "\n\t"]), st.booleans())
+def test_a_repeated_name_is_refused_however_it_is_written(value: Any, gap: str, ascii_only: bool) -> None:
+    body = written(value, gap, ascii_only=ascii_only).encode()
+    if doubled(value):
+        with pytest.raises(Problem, match="Contenu invalide"):
+            check(body)
+    else:
+        check(body)
+
+
+@pytest.mark.parametrize("escape", ["", "\\u0061"])
+@pytest.mark.parametrize(("values", "fine"), [(MOST_VALUES - 1, True), (MOST_VALUES, False)])
+def test_the_values_of_a_body_have_a_bound(values: int, fine: bool, escape: str) -> None:
+    body = f'{{"{escape}":[{",".join(["1"] * values)}]}}'.encode()
+    if fine:
+        check(body)
+    else:
+        with pytest.raises(Problem) as raised:
+            check(body)
+        assert "au plus 10000 valeurs" in raised.value.refusal.detail
 
 
 async def ready() -> list[str]:
@@ -112,7 +155,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def many(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         return JSONResponse(len(await parse_batch(await request.body(), Body, to_ask)))
 
-    settings = HttpSettings(allowed_hosts=("exemple.fr",))
+    settings = HttpSettings(allowed_hosts=("exemple.fr", ""))
     app = build_app("essai", settings, router, log=structlog.get_logger(), registry=CollectorRegistry(), ready=ready)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as opened:

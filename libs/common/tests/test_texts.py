@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, Response
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
-from pydantic import BaseModel, ConfigDict
 from starlette.types import Message
 
 from common.core.commands import Ask
@@ -23,6 +22,8 @@ from common.http.bodies import parse_batch
 from common.http.problems import Problem, problem_body
 from common.http.texts import DEEPEST, address_fault, fault_of, one_line, path_of, read_leniently, suspect
 from common.testing.chain import Count
+
+from .tokens import Body, parsed, to_ask
 
 BAD = ("\0", "a\0b", "\ud83d", "b\udfff", "\udc80")
 GOOD = ("", "été", "😀", "\ufffd", "\uffff", "\\u0000", "\x7f")
@@ -122,22 +123,6 @@ def test_a_problem_can_be_said_whatever_it_speaks_of() -> None:
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    token: str
-    answers: dict[str, Any] = {}
-
-
-def to_ask(body: Body) -> Ask:
-    return Ask(Count(body.token), body.token)
-
-
-def parsed(*items: str) -> list[Ask | Refusal]:
-    return asyncio.run(parse_batch(f"[{','.join(items)}]".encode("utf-8", "surrogateescape"), Body, to_ask))
-
 
 FINE = '{"token":"é","answers":{"Q1":[1,2.5,null,"\\\\u0000","\\ud83d\\ude00"]}}'
 FAULTY = {

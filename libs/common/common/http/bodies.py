@@ -1,6 +1,5 @@
 """Bodies: validated item by item, every fault said in French with the path of its field."""
 
-import sys
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from common.core.pace import Pace
 from common.declare.decision import Refusal
 from common.http.french import REASONS, reason_of
 from common.http.problems import Problem, unstorable, wrong
-from common.http.reading import crowded, item_faults, measure, read
+from common.http.reading import crowded, item_faults, read, weigh
 from common.http.texts import fault_of, path_of
 
 MAX_ITEMS = 1000
@@ -65,7 +64,7 @@ async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model],
     sizes: list[int] = []
     names = len(data) if isinstance(data, dict) else 0  # pyright: ignore[reportUnknownArgumentType]
     for entry in entries:
-        inside, values = measure(entry, sys.maxsize)
+        inside, values = weigh(body, entry)
         names += inside
         sizes.append(values)
         await pace.rest()
@@ -78,7 +77,7 @@ async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model],
         made: Ask | Refusal | None = None
         if fault is not None:
             made = unstorable(fault)
-        elif isinstance(entry, dict) and sizes[index] > MOST_TOLD:
+        elif isinstance(entry, dict) and len(entry) > MOST_TOLD:  # pyright: ignore[reportUnknownArgumentType]
             made = _all_unknown(entry, model.model_fields)  # pyright: ignore[reportUnknownArgumentType]
         if made is None:
             try:

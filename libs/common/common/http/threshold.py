@@ -67,7 +67,7 @@ class Threshold:
         self.single = single
         self.batch = batch
         self.most = most
-        self.hosts = None if ANY_HOST in hosts else LOOPBACK.union(hosts)
+        self.hosts = None if ANY_HOST in hosts else LOOPBACK.union(hosts) - {""}
         self.forms = forms
         self.inside = 0
         self.held = 0
