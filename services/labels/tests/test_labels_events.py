@@ -4,11 +4,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
+from pydantic import ValidationError
 
 from common.core.codec import Codec
 from common.declare.contract import contract
 from labels.applications.inputs import LabelTermReached
 from labels.cohorts.inputs import ServeWaitingList, SetCohortCap
+from labels.events import LabelGranted, LabelWaitlisted
 from labels.places.asking import AwaitOpening, OfferPlace
 from labels.service import SERVICE
 
@@ -39,6 +42,16 @@ def test_every_declared_event_is_published_and_fits_its_contract(published: list
         kind: type[Any] = event.__class__
         contract(kind).validate_json(data)
         assert msgspec.json.decode(data, type=kind) == event
+
+
+@pytest.mark.parametrize("kind", [LabelGranted, LabelWaitlisted])
+def test_a_cohort_is_of_a_year_of_this_millennium(published: list[Any], kind: type[Any]) -> None:
+    event = next(event for event in published if type(event) is kind)
+    for year in (2000, 2999):
+        contract(kind).validate_json(msgspec.json.encode(replace(event, cohort_year=year)))
+    for year in (1999, 3000):
+        with pytest.raises(ValidationError, match="cohort_year"):
+            contract(kind).validate_json(msgspec.json.encode(replace(event, cohort_year=year)))
 
 
 def test_every_contract_has_a_schema_keyed_by_siren() -> None:
