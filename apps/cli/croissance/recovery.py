@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer
 
 from common.core.inbox import Record, TopicPartition, sequence_of
 from common.core.told import fact_id
-from common.kafka.tail import Span, beyond_heads, extents, read_spans
+from common.kafka.tail import beyond_heads, extents, read_spans
 from common.postgres.recovery import Fact, fact_of, take_back
 from croissance.proof.database import Schema
 
@@ -63,7 +63,7 @@ async def _beyond(
 ) -> dict[TopicPartition, list[Record]]:
     """The records with the numbers after each head, each number once, up to the first that is missing."""
     found: dict[TopicPartition, list[Record]] = {}
-    spans = {w: span for w, span in (await extents(consumer, {w.topic for w in heads})).items() if w in heads}
+    spans = await extents(consumer, heads)
 
     def take(where: TopicPartition, record: Record) -> bool:
         if sequence_of(record) == heads[where] + len(found.get(where, ())) + 1:
@@ -77,13 +77,10 @@ async def _beyond(
 async def _read_again(consumer: AIOKafkaConsumer, schema: Schema) -> set[str]:
     """Ids of the records that a service has not applied, as its database says."""
     ids: set[str] = set()
-    ends = await extents(consumer, {place.topic for place in schema.positions})
-    spans: dict[TopicPartition, Span] = {}
-    for place, position in schema.positions.items():
-        where = TopicPartition(*place)
-        if where in ends:
-            first, end = ends[where]
-            spans[where] = (max(first, position.next_offset), end)
+    offsets = {TopicPartition(*place): position.next_offset for place, position in schema.positions.items()}
+    spans = {
+        where: (max(first, offsets[where]), end) for where, (first, end) in (await extents(consumer, offsets)).items()
+    }
 
     def take(where: TopicPartition, record: Record) -> bool:  # noqa: ARG001
         ids.add(fact_id(record))

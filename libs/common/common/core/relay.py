@@ -47,7 +47,7 @@ class Held(NamedTuple):
 
     Attributes:
         reason: what the broker said, and the setting it speaks of.
-        until: second of the loop's clock when it is tried again.
+        until: second of the monotonic clock when it is tried again.
         pause: seconds it pauses this time.
     """
 

@@ -36,10 +36,15 @@ async def reading(settings: KafkaSettings, client_id: str) -> AsyncGenerator[AIO
         await consumer.stop()
 
 
-async def extents(consumer: AIOKafkaConsumer, topics: Iterable[str]) -> dict[TopicPartition, Span]:
-    """First offset and end of every partition of those of `topics` that exist and hold anything."""
-    existing = await topics_of(consumer, topics)
-    places = [KafkaPartition(name, number) for name in sorted(existing) for number in range(existing[name].partitions)]
+async def extents(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Span]:
+    """First offset and end of those of the partitions that exist and hold anything."""
+    asked = set(partitions)
+    existing = await topics_of(consumer, {where.topic for where in asked})
+    places = [
+        KafkaPartition(*where)
+        for where in sorted(asked)
+        if where.topic in existing and where.partition < existing[where.topic].partitions
+    ]
     if not places:
         return {}
     first, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
@@ -109,9 +114,7 @@ async def _at_the_end(consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition,
 
 async def carried_beyond(consumer: AIOKafkaConsumer, heads: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
     """The logs that carry the number after the head, each with its last number (or the one after the head)."""
-    spans = {
-        where: span for where, span in (await extents(consumer, {w.topic for w in heads})).items() if where in heads
-    }
+    spans = await extents(consumer, heads)
     found: set[TopicPartition] = set()
 
     def enough(where: TopicPartition, record: Record) -> bool:
