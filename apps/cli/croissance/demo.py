@@ -103,7 +103,7 @@ def demo(
         stream = participants(wish)
         given = Addresses(bootstrap, dsn, "", doors_of(http))
         result = asyncio.run(_session(wish, stream, data, given, keep=keep, quiet=as_json))
-    except (BusyError, StartError) as error:
+    except (BusyError, StartError, RuntimeError) as error:
         fail(str(error), "croissance doctor dit ce qui manque.")
     except Unreachable as error:
         fail(f"courtier ou base injoignable: {error}", "croissance status dit ce qui tourne.")

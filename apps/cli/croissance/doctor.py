@@ -16,6 +16,7 @@ from croissance.output import out
 from embedded.jars import KAFKA_VERSION, ChecksumError, kafka_home, locked, verify
 from embedded.leftovers import stale
 from embedded.ports import is_free
+from embedded.postgres import BIN, NOBODY, closed_to
 from embedded.stack import service_names
 from embedded.state import recorded_state, state_of
 
@@ -46,6 +47,11 @@ def _checks(data: Path) -> list[tuple[str, bool, str, str]]:
     if sys.platform == "linux" and os.geteuid() == 0:
         have = shutil.which("setpriv") is not None
         found.append(("setpriv", have, "présent" if have else "absent", "En root, installez util-linux."))
+        shut = closed_to(NOBODY, BIN)
+        seen = "ouverts" if shut is None else f"{shut} est fermé"
+        found.append(
+            ("Dossiers", shut is None, seen, f"En root, PostgreSQL est un autre utilisateur: chmod o+x {shut}")
+        )
     found.append(("Services", bool(service_names()), ", ".join(service_names()), "make setup"))
     state = state_of(data)
     left = {} if state is not None else stale(recorded_state(data).get("children", {}))

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
-from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from embedded.probe import http_answer
 
 UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError)
 """What is raised where the broker or the database does not answer."""
@@ -55,19 +57,10 @@ async def survey(state: dict[str, Any]) -> dict[str, Any]:
 async def complaints(url: str) -> list[str]:
     """Why a process is not ready, as it says itself; empty when it is."""
     try:
-        return (await asyncio.to_thread(_readiness, url))["problems"]
-    except (OSError, HTTPException, ValueError, KeyError) as error:
+        _, body = await http_answer(urlsplit(url).port or 0, "/health/ready")
+        return json.loads(body)["problems"]
+    except (OSError, ValueError, KeyError) as error:
         return [f"ne répond pas ({type(error).__name__})"]
-
-
-def _readiness(url: str) -> dict[str, Any]:
-    """What a process answers on its readiness door, whatever the status."""
-    connection = HTTPConnection(url.removeprefix("http://").rstrip("/"), timeout=3)
-    try:
-        connection.request("GET", "/health/ready")
-        return json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
 
 
 async def ask_all(state: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,10 +60,25 @@ def _as_owner(data: Path) -> list[str]:
     if setpriv is None:
         raise RuntimeError("PostgreSQL refuse de tourner en root: installez util-linux, ou changez d'utilisateur")
     owner = (data.stat().st_uid if data.exists() else 0) or NOBODY
+    shut = closed_to(owner, BIN)
+    if shut is not None:
+        raise RuntimeError(
+            f"en root, PostgreSQL tourne sous un autre utilisateur, à qui {shut} est fermé: "
+            f"chmod o+x {shut}, ou clonez le projet ailleurs"
+        )
     caps = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--bounding-set=+dac_override")
     # a change of user forgets the signal that the supervisor asked the kernel for: ask again
     death = f"--pdeathsig={DEATH.name.removeprefix('SIG')}"
     return [setpriv, f"--reuid={owner}", f"--regid={owner}", "--clear-groups", *caps, death]
+
+
+def closed_to(user: int, folder: Path) -> Path | None:
+    """The folder on the way to `folder` that a user may not pass, if there is one.
+
+    PostgreSQL asks whether its programs may be run, and that question knows no privilege to pass private folders.
+    """
+    ways = ((each, each.stat()) for each in (*reversed(folder.parents), folder))
+    return next((each for each, way in ways if not way.st_mode & stat.S_IXOTH and way.st_uid != user), None)
 
 
 def _password(file: Path) -> str:

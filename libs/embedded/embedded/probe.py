@@ -7,42 +7,39 @@ from typing import Literal
 import psutil
 
 
-async def http_status(port: int, path: str, patience: float = 3.0) -> int | None:
-    """The HTTP status of `GET path` on a port of the loopback; None when nobody answers in time."""
-    writer: asyncio.StreamWriter | None = None
-    try:
-        async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def http_answer(port: int, path: str, patience: float = 3.0) -> tuple[int, bytes]:
+    """Status and body of `GET path` on a port of the loopback.
+
+    Raises:
+        OSError, ValueError: nobody answers HTTP there, or not in time.
+    """
+    async with asyncio.timeout(patience):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
             writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode("ascii"))
-            _, code, *_ = (await reader.readline()).split()
-            return int(code)
-    except (OSError, ValueError):
-        return None
-    finally:
-        if writer is not None:
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            _, code, *_ = head.split()
+            return int(code), body
+        finally:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
 
-async def http_answer(port: int, path: str, patience: float = 3.0) -> tuple[int, bytes]:
-    """Status and body of `GET path` on a port of the loopback; (0, b"") when nobody answers in time."""
+async def http_status(port: int, path: str, patience: float = 3.0) -> int | None:
+    """The HTTP status of `GET path` on a port of the loopback; None when nobody answers in time."""
     try:
-        async with asyncio.timeout(patience):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode("ascii"))
-                head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-                return int(head.split()[1]), body
-            finally:
-                writer.close()
-    except (OSError, ValueError, IndexError):
-        return 0, b""
+        return (await http_answer(port, path, patience))[0]
+    except (OSError, ValueError):
+        return None
 
 
 async def readiness(port: int) -> Literal["ready", "behind", "not"]:
     """What a process says of itself; "behind": it is well and waits for `croissance recover`, on a running system."""
-    status, body = await http_answer(port, "/health/ready")
+    try:
+        status, body = await http_answer(port, "/health/ready")
+    except (OSError, ValueError):
+        return "not"
     return "ready" if status == 200 else "behind" if b"database behind Kafka" in body else "not"
 
 

@@ -120,6 +120,7 @@ class Stack:
 
         Raises:
             StartError: one did not start.
+            RuntimeError: one cannot be prepared here.
         """
         given = {name: os.environ.get(name, "") for name in (BOOTSTRAP, DSN, SMTP)}  # noqa: TID251  user's own parts
         self.bootstrap_servers, self.dsn, self.smtp_url = given.values()

@@ -7,6 +7,7 @@ import socket
 import sys
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -15,7 +16,7 @@ from embedded import inbox as inbox_file
 from embedded import progress, smtp
 from embedded.errand import run_once
 from embedded.ports import FIRST, LAST, Ports
-from embedded.postgres import clear_stale_pid
+from embedded.postgres import clear_stale_pid, closed_to
 from embedded.probe import http_status
 
 
@@ -126,3 +127,18 @@ async def test_a_program_does_not_outlive_who_waits_for_it(tmp_path: Path) -> No
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not psutil.pid_exists(int(file.read_text("utf-8")))
+
+
+def test_a_folder_on_the_way_that_another_user_may_not_pass_is_named() -> None:
+    """A clone in a private folder of root's: PostgreSQL, another user there, cannot run its programs."""
+    with TemporaryDirectory() as name:
+        open_one, private = Path(name), Path(name) / "private"
+        programs = private / "programs"
+        programs.mkdir(parents=True)
+        open_one.chmod(0o755)
+        private.chmod(0o700)
+
+        assert closed_to(os.getuid() + 1, programs) == private
+        assert closed_to(os.getuid(), programs) is None
+        private.chmod(0o711)
+        assert closed_to(os.getuid() + 1, programs) is None
