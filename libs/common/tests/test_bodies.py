@@ -226,3 +226,20 @@ async def test_foreign_hosts_and_origins(client: httpx.AsyncClient, name: str, v
     answer = await client.get("/v1/things", headers={name: value})
     assert answer.status_code == status
     assert (await client.get("/health/live", headers={name: value})).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "value"), [("Host", "exemple.fr"), ("Origin", "https://exemple.fr")])
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_header_that_decides_is_said_once(
+    client: httpx.AsyncClient, name: str, value: str, first: bool
+) -> None:
+    both = [(name, value), (name, "https://autre.example")]
+    answer = await client.get("/v1/things", headers=both if first else both[::-1])
+    assert (answer.status_code, answer.json()["field"]) == (400, name)
+
+
+async def test_a_key_of_idempotency_is_said_once_and_other_headers_may_be_repeated(client: httpx.AsyncClient) -> None:
+    twice = await client.put("/v1/things", json={"token": "a"}, headers=[("Idempotency-Key", "a")] * 2)
+    assert (twice.status_code, twice.json()["field"]) == (400, "Idempotency-Key")
+    fine = await client.get("/v1/things", headers=[("Accept", "text/plain"), ("Accept", "application/json")])
+    assert fine.status_code == 200

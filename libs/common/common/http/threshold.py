@@ -1,7 +1,7 @@
 """What every request meets before its door: who it is for, what it is written in, how much of it there is."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -31,6 +31,11 @@ FULL: Final = Refusal(
     "unavailable", "trop_de_demandes", "Trop de demandes à la fois", "Rien n’a été enregistré: réessayez."
 )
 TOO_SLOW: Final = Refusal("too_slow", "demande_trop_lente", "Demande trop lente", "le corps n’est pas arrivé à temps")
+ONCE: Final = frozenset(
+    {b"host", b"origin", b"content-type", b"content-encoding", b"idempotency-key", b"authorization"}
+)
+"""Headers that decide: of two nobody knows which one the next reader believes."""
+
 NO_HOST: Final = Refusal("unreadable", "hote_absent", "Hôte absent", "l’en-tête Host est obligatoire", "Host")
 OTHER_HOST: Final = Refusal("misdirected", "hote_inconnu", "Hôte inconnu", "ce service ne répond pas à ce nom", "Host")
 OTHER_ORIGIN: Final = Refusal(
@@ -85,7 +90,7 @@ class Threshold:
         held = 0
         entered = False
         try:
-            headers: Mapping[bytes, bytes] = dict(scope["headers"])
+            headers = _once_each(scope["headers"])
             self._check_head(scope, headers)
             self._check_room()
             if b"content-length" in headers or b"transfer-encoding" in headers:
@@ -181,6 +186,23 @@ async def _whole(receive: Receive, limit: int, too_large: Refusal) -> bytes | No
                 patience.reschedule(min(latest, loop.time() + SILENCE))
     except TimeoutError:
         raise Problem(TOO_SLOW) from None
+
+
+def _once_each(lines: Sequence[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
+    """The headers by their name.
+
+    Raises:
+        Problem: one that decides stands twice.
+    """
+    headers = dict(lines)
+    if len(headers) < len(lines):
+        names = [name for name, _ in lines]
+        for name in ONCE.intersection(names):
+            if names.count(name) > 1:
+                field = name.decode().title()
+                detail = f"l’en-tête {field} ne peut être dit qu’une fois"
+                raise Problem(Refusal("unreadable", "en_tete_repete", "En-tête répété", detail, field))
+    return headers
 
 
 def _once(body: bytes, receive: Receive) -> Receive:
