@@ -60,12 +60,6 @@ def _as_owner(data: Path) -> list[str]:
     if setpriv is None:
         raise RuntimeError("PostgreSQL refuse de tourner en root: installez util-linux, ou changez d'utilisateur")
     owner = (data.stat().st_uid if data.exists() else 0) or NOBODY
-    shut = closed_to(owner, BIN)
-    if shut is not None:
-        raise RuntimeError(
-            f"en root, PostgreSQL tourne sous un autre utilisateur, à qui {shut} est fermé: "
-            f"chmod o+x {shut}, ou clonez le projet ailleurs"
-        )
     caps = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--bounding-set=+dac_override")
     # a change of user forgets the signal that the supervisor asked the kernel for: ask again
     death = f"--pdeathsig={DEATH.name.removeprefix('SIG')}"
@@ -104,6 +98,12 @@ async def _initialise(data: Path, password_file: Path) -> None:
     arguments = ("-D", str(scratch), "-U", USER, "-A", "scram-sha-256", f"--pwfile={password_file}", *locale)
     code, told = await run_once(*_as_owner(scratch), str(BIN / "initdb"), *arguments, cwd="/")
     if code != 0:
+        shut = closed_to(NOBODY, BIN) if "Permission denied" in told and os.geteuid() == 0 else None
+        if shut is not None:
+            told = (
+                f"en root, il tourne sous un autre utilisateur, à qui {shut} est fermé: "
+                f"chmod o+x {shut}, ou clonez le projet ailleurs"
+            )
         raise RuntimeError(f"PostgreSQL ne peut pas créer {data}: {told}")
     scratch.rename(data)
 
