@@ -32,7 +32,7 @@ from benchmarks.skyline_service import (
     topic_of,
 )
 from common.core.codec import partition_of
-from common.core.record_batch import Entry, SealedBatch, seal
+from common.core.record_batch import Entry, SealedBatch, packed
 from common.declare.service import PARTITIONS
 from croissance.proof.wiring import CONSUMES, TOLD
 from embedded.progress import Say
@@ -122,9 +122,9 @@ async def _prepare(bootstrap: str, dsn: str, sample: Sample, companies: int) -> 
 
 async def _load(producer: AIOKafkaProducer, place: tuple[str, int], run: list[Entry]) -> None:
     topic, number = place
-    await (
-        await producer.send_batch(SealedBatch(seal(run), len(run), int(time.time() * 1000)), topic, partition=number)
-    )
+    for size, data in packed(run):
+        sealed = SealedBatch(data, size, int(time.time() * 1000))
+        await (await producer.send_batch(sealed, topic, partition=number))
 
 
 async def run(companies: int, sample: Sample, *, say: Say) -> Outcome:

@@ -17,7 +17,7 @@ from aiokafka import TopicPartition as KafkaPartition
 
 from benchmarks.sample import Company, Sample
 from common.core.envelope import type_headers
-from common.core.record_batch import Entry, SealedBatch, seal
+from common.core.record_batch import Entry, SealedBatch, packed
 from common.declare.service import PARTITIONS
 from croissance.proof.wiring import CONSUMES, TOLD
 
@@ -219,11 +219,11 @@ async def _publish(service: Service, database: Any, runs: dict[int, list[tuple[b
     rows: list[tuple[int, int, int, bytes]] = []
     count = 0
     for number in numbers:
-        first = heads[number] + 1
-        entries = list(_entries(service.name, first, runs[number]))
-        heads[number] += len(entries)
-        count += len(entries)
-        rows.append((number, first, heads[number], seal(entries)))
+        for size, data in packed(list(_entries(service.name, heads[number] + 1, runs[number]))):
+            first = heads[number] + 1
+            heads[number] += size
+            count += size
+            rows.append((number, first, heads[number], data))
     await database.copy_records_to_table(
         "outbox",
         schema_name=f"skyline_{service.name}",

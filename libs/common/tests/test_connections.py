@@ -233,3 +233,29 @@ async def test_requests_in_a_row_on_one_connection_are_answered_in_order(server:
     writer.write(one * 3 + last)
     answer = (await told(reader))[1]
     assert answer.count(b"HTTP/1.1 200 OK") == 4
+
+
+async def test_a_request_that_comes_in_one_piece_with_its_body_is_no_long_head(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one read of the socket brings is up to four times a head; here all of it is one request."""
+    read: list[int] = []
+    received = Connection.data_received
+
+    def noted(self: Connection, data: bytes) -> None:
+        read.append(len(data))
+        received(self, data)
+
+    monkeypatch.setattr(Connection, "data_received", noted)
+    body = b'{"a":"' + b"x" * 150_000 + b'"}'
+    one = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    for _ in range(3):
+        reader, writer = await server.raw()
+        for _ in range(5):
+            writer.write(one)
+            async with asyncio.timeout(20):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 OK")
+                assert await reader.readexactly(6) == b"%d" % len(body)
+    assert max(read) > HEAD_BYTES, "no read of the socket brought more than a head may have: nothing was tried"
+    await answers(server)

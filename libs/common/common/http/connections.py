@@ -47,6 +47,7 @@ class Connection(HttpToolsProtocol):
 
     in_head: bool = True
     head: int = 0
+    whole: bool = False
     refused: bool = False
     since: float = 0.0
     limit: asyncio.TimerHandle | None = None
@@ -88,11 +89,11 @@ class Connection(HttpToolsProtocol):
         """Read on, unless the head grows too large."""
         if self.refused or self.transport.is_closing():
             return
-        before = self.in_head
-        if before and self.limit is None:
+        self.whole = False
+        if self.in_head and self.limit is None:
             self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
         super().data_received(data)
-        if before and self.in_head:
+        if self.in_head and not self.whole:  # else these bytes are of a request that came with its body in one piece
             self.head += len(data)
             if self.head > HEAD_BYTES:
                 self._refuse(TOO_LONG)
@@ -152,7 +153,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole; what comes is a head."""
-        self.in_head = True
+        self.in_head = self.whole = True
         self.head = 0
         if self.rest is not None:
             self.rest.cancel()

@@ -8,7 +8,7 @@ import msgspec
 from common.core.envelope import event_name
 from common.core.inbox import Record, TopicPartition, sequence_of
 from common.core.outbox import Outgoing
-from common.core.record_batch import Entry, seal, split
+from common.core.record_batch import Entry, packed
 from common.core.told import fact_id, fact_mark
 from common.postgres.connections import Connection
 from common.postgres.rows import columns
@@ -98,9 +98,9 @@ async def take_back(connection: Connection, where: TopicPartition, head: int, re
     segment = await connection.fetchval(_SEGMENT)
     entries = [Entry(r.key, r.value, [(name, value or b"") for name, value in r.headers]) for r in records]
     first = head + 1
-    for part in split(entries):
-        end = first + len(part) - 1
-        await connection.execute(_KEEP.format(segment=segment), *where, first, end, seal(part))
+    for size, data in packed(entries):
+        end = first + size - 1
+        await connection.execute(_KEEP.format(segment=segment), *where, first, end, data)
         first = end + 1
     await connection.execute(_MOVE_HEAD, *where, last)
     await connection.execute(_MOVE_PUBLISHED, *where, last)
