@@ -1,11 +1,14 @@
 """What a service decides on: one decoded input with where it came from."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from hashlib import sha256
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 Input_co = TypeVar("Input_co", covariant=True)
 
@@ -45,10 +48,27 @@ class Message(msgspec.Struct, Generic[Input_co], frozen=True, gc=False):
     source: Source | None = None
 
 
-_SAMPLED = "-01"
-"""End of a W3C traceparent whose chain is sampled."""
+_ODD: Final = frozenset("13579bdf")
+"""Last hexadecimal digits of flags whose lowest bit is set: the chain is sampled, whatever the other bits say."""
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def sampled(messages: Sequence[Message[object]]) -> list[Message[object]]:
-    """The messages of sampled chains."""
-    return [message for message in messages if message.traceparent.endswith(_SAMPLED)]
+def sampled(messages: Sequence[Message[Any]]) -> list[Message[Any]]:
+    """The messages of sampled chains (https://www.w3.org/TR/trace-context/#sampled-flag)."""
+    return [
+        message
+        for message in messages
+        if message.traceparent[54:55] in _ODD and _TRACEPARENT.fullmatch(message.traceparent)
+    ]
+
+
+def span_id(service: str, message: UUID) -> bytes:
+    """The eight bytes that name the span of a message in a service: the same each time it is delivered."""
+    return sha256(f"{service}/{message}".encode()).digest()[:8]
+
+
+def entered(message: Message[Any], service: str) -> Message[Any]:
+    """A message of a sampled chain as the rules of `service` see it: what follows from it hangs under its own span."""
+    parent = message.traceparent
+    return replace(message, traceparent=f"{parent[:36]}{span_id(service, message.id).hex()}{parent[52:]}")

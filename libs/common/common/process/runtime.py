@@ -107,7 +107,7 @@ class Process:
             raise
         self._note(report)
         for message in report.sampled:
-            telemetry.span_of(context.tracer, message, started_ns, time.time_ns())
+            telemetry.span_of(context.tracer, message, context.codec, started_ns, time.time_ns())
         context.metrics.observe("batch_records", len(records))
         context.metrics.observe("batch_seconds", time.monotonic() - started)
 

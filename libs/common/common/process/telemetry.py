@@ -1,9 +1,11 @@
-"""Logs, metrics and traces. Spans only for sampled chains: an unsampled event costs one comparison of bytes."""
+"""Logs, metrics and traces. Spans only for sampled chains: an unsampled event costs one comparison of a character."""
 
 import logging
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal, get_args
 
 import structlog
@@ -12,11 +14,13 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from common.declare.message import Message
+from common.core.codec import Codec
+from common.declare.message import Message, span_id
 from common.process.settings import Settings, log_level, otlp_endpoint
 
 Log = structlog.typing.FilteringBoundLogger
@@ -43,6 +47,14 @@ HistogramName = Literal[
 ]
 
 _propagator = TraceContextTextMapPropagator()
+_given: ContextVar[int] = ContextVar("id of the next span", default=0)
+
+
+class _Ids(RandomIdGenerator):
+    """Ids at random, except of a span that was named before it ended by what it published."""
+
+    def generate_span_id(self) -> int:
+        return _given.get() or super().generate_span_id()
 
 
 def configure_logs(service: str, instance: str) -> Log:
@@ -108,16 +120,24 @@ class Metrics:
 def configure_traces(settings: Settings, service: str) -> trace.Tracer:
     """A tracer that exports by OTLP when an endpoint is set, and samples where a chain starts."""
     sampler = ParentBased(TraceIdRatioBased(settings.telemetry.sample_ratio))
-    provider = TracerProvider(sampler=sampler, resource=Resource.create({"service.name": f"croissance-{service}"}))
+    name = f"croissance-{service}"
+    instance = settings.instance or f"{name}-{os.getpid()}"
+    resource = Resource.create({"service.name": name, "service.instance.id": instance})
+    provider = TracerProvider(sampler=sampler, resource=resource, id_generator=_Ids())
     if otlp_endpoint():
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return provider.get_tracer("croissance")
 
 
 @contextmanager
-def started_chain(tracer: trace.Tracer, name: str) -> Generator[str]:
-    """A root span for a command; yields the `traceparent` its events carry, "" when not sampled."""
-    with tracer.start_as_current_span(name, kind=trace.SpanKind.SERVER) as span:
+def started_chain(tracer: trace.Tracer, method: str, route: str, parent: str = "") -> Generator[str]:
+    """The span of a request, under the caller's `parent` if it named one; yields what its events carry.
+
+    That is a `traceparent`, "" when not sampled. `route` is the template of the path: a name holds no SIREN.
+    """
+    context = _propagator.extract({"traceparent": parent}) if parent else None
+    attributes = {"http.request.method": method, "http.route": route}
+    with tracer.start_as_current_span(f"{method} {route}", context, trace.SpanKind.SERVER, attributes) as span:
         if not span.get_span_context().trace_flags.sampled:
             yield ""
             return
@@ -126,17 +146,29 @@ def started_chain(tracer: trace.Tracer, name: str) -> Generator[str]:
         yield carrier.get("traceparent", "")
 
 
-def span_of(tracer: trace.Tracer, message: Message[object], start_ns: int, end_ns: int) -> None:
-    """A `process` span of one sampled event, child of the span that published it."""
+def span_of(tracer: trace.Tracer, message: Message[object], codec: Codec, start_ns: int, end_ns: int) -> None:
+    """A `process` span of one sampled event, child of the span that published it, parent of what it published.
+
+    Names and attributes: https://opentelemetry.io/docs/specs/semconv/messaging/kafka/
+    """
     context = _propagator.extract({"traceparent": message.traceparent})
-    name = f"process {type(message.input).__name__}"
     attributes: dict[str, str | int] = {
         "messaging.system": "kafka",
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+        "messaging.consumer.group.name": codec.group,
         "messaging.message.id": str(message.id),
         "messaging.kafka.message.key": message.key,
     }
+    name = "process"
     if message.source is not None:
+        name = f"process {message.source.topic}"
         attributes["messaging.destination.name"] = message.source.topic
-        attributes["messaging.kafka.message.offset"] = message.source.offset
-    span = tracer.start_span(name, context, trace.SpanKind.CONSUMER, attributes, start_time=start_ns)
+        attributes["messaging.destination.partition.id"] = str(message.source.partition)
+        attributes["messaging.kafka.offset"] = message.source.offset
+    given = _given.set(int.from_bytes(span_id(codec.service.name, message.id)))
+    try:
+        span = tracer.start_span(name, context, trace.SpanKind.CONSUMER, attributes, start_time=start_ns)
+    finally:
+        _given.reset(given)
     span.end(end_ns)
