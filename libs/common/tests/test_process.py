@@ -1,6 +1,6 @@
 """What a process does with a batch: slices that shrink and grow, a brake it keeps, an end when it does not get on."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -21,10 +21,10 @@ from common.process.runtime import BUGS_BEFORE_EXIT, SMALLEST_SLICE, Process
 from common.process.settings import Settings
 from common.process.telemetry import Metrics
 from common.testing.breakable import Faults, breakable
-from common.testing.chain import READER
+from common.testing.chain import GRANTER, READER
 
 from .places import OpenPlace as Open
-from .places import record
+from .places import PostgresPlace, record
 
 
 class Failing:
@@ -148,6 +148,40 @@ async def test_what_a_batch_did_shows_in_metrics_and_wakes_the_relay(
     await process.on_batch(batch)
 
     value = process.context.metrics.registry.get_sample_value
-    names = ("events_applied", "duplicates_dropped", "dead_letters", "parked")
-    assert [value(f"croissance_{name}_total", {"topic": ""}) for name in names] == [2, 1, 1, 1]
+    topics = {
+        "events_applied": codec.topics[0],
+        "duplicates_dropped": "",
+        "dead_letters": codec.topics[0],
+        "parked": "",
+    }
+    assert [value(f"croissance_{name}_total", {"topic": topic}) for name, topic in topics.items()] == [2, 1, 1, 1]
     assert process.context.relay.wake.is_set()
+
+
+def test_every_counter_stands_at_0_before_anything_happens() -> None:
+    metrics = Metrics()
+    metrics.created(["companies.events", "labels.events"])
+
+    value = metrics.registry.get_sample_value
+    for name in ("events_applied", "dead_letters"):
+        for topic in ("companies.events", "labels.events"):
+            assert value(f"croissance_{name}_total", {"topic": topic}) == 0
+    for name in ("parked", "commands", "relay_failures", "events_published"):
+        assert value(f"croissance_{name}_total", {"topic": ""}) == 0
+
+
+async def test_what_waits_in_the_database_is_measured_though_the_broker_hangs(
+    open_postgres: Callable[[Service], Awaitable[PostgresPlace]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, _ = await started(open_postgres, monkeypatch, breakable(GRANTER, {1: "raises"}))
+    context = process.context
+    context.pool = context.relay.outbox.pool
+    await process.on_batch((record(context.codec, 1),))  # its letter is announced, and nothing publishes it
+
+    for _ in range(2):
+        await process.look()
+
+    value = context.metrics.registry.get_sample_value
+    assert value("croissance_dead_letters_open", {"topic": ""}) == 1
+    assert value("croissance_outbox_waiting", {"topic": ""}) == 1
+    assert context.progress.unpublished_since is not None

@@ -40,6 +40,7 @@ class Report:
     moved: set[TopicPartition] = field(default_factory=set[TopicPartition])
     sampled: list[Message[Any]] = field(default_factory=list[Message[Any]])
     follow_ups: int = 0
+    topics: Counter[str] = field(default_factory=Counter[str])
 
     def plus(self, other: "Report") -> "Report":
         """This report and the one of the next part of the same batch."""
@@ -53,6 +54,7 @@ class Report:
             self.moved | other.moved,
             self.sampled + other.sampled,
             self.follow_ups + other.follow_ups,
+            self.topics + other.topics,
         )
 
 
@@ -152,6 +154,7 @@ async def _apply(
                 set(intake.positions),
                 traced,
                 decided.follow_ups,
+                Counter(record.topic for _, record in intake.fresh),
             )
 
     report = await retaken(attempt)

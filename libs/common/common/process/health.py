@@ -19,6 +19,9 @@ BUSY_SHARE = 0.5
 BUSY_PATIENCE = 5
 """How many times longer a process that computes all along may take for a batch."""
 
+UNPUBLISHED_AFTER = 30.0
+"""Seconds events wait for the broker, with none published, after which a process says so."""
+
 REREAD_EVERY = 60.0
 """Seconds between later attempts, from the beginning."""
 
@@ -63,6 +66,8 @@ class Progress:
         failed: the partitions of that batch.
         gaps: partitions that wait for a missing number.
         cut_short: partitions whose log lost its end.
+        unpublished_since: since when events wait and none is published; None: none waits, or some are.
+        published: how many were published when that was last looked at.
         held: since when a partition is held by a transaction that its writer has not ended.
     """
 
@@ -74,6 +79,8 @@ class Progress:
     stopping: bool = False
     failing: str = ""
     failed: frozenset[TopicPartition] = frozenset()
+    unpublished_since: float | None = None
+    published: int | None = None
     gaps: dict[TopicPartition, Gap] = field(default_factory=dict[TopicPartition, Gap])
     cut_short: dict[TopicPartition, CutShort] = field(default_factory=dict[TopicPartition, CutShort])
     held: dict[TopicPartition, float] = field(default_factory=dict[TopicPartition, float])
@@ -119,6 +126,14 @@ class Progress:
         since = {where: cut.since for where, cut in self.cut_short.items()}
         self.cut_short = {where: CutShort(*span, since.get(where, now)) for where, span in short.items()}
 
+    def note_unpublished(self, waiting: int, published: int, now: float) -> None:
+        """Remember since when events of the service wait and none of them is published, whichever process does it."""
+        if not waiting or self.published not in (None, published):
+            self.unpublished_since = None
+        elif self.unpublished_since is None:
+            self.unpublished_since = now
+        self.published = published
+
     def note_held(self, held: Collection[TopicPartition], now: float) -> None:
         """Remember since when an open transaction holds a partition; forget the others."""
         self.held = {where: self.held.get(where, now) for where in held}
@@ -159,6 +174,8 @@ class Progress:
             found.append("stopping")
         if self.failing:
             found.append(self.failing)
+        if self.unpublished_since is not None and now - self.unpublished_since > UNPUBLISHED_AFTER:
+            found.append("broker: events wait and none is published")
         found += [
             f"sequence gap: {where.topic}/{where.partition} waits for {gap.missing}"
             for where, gap in sorted(self.gaps.items())

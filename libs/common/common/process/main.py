@@ -158,6 +158,7 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
         "timers": process.timers,
         "clear away": partial(clear_away, context),
         "watch": process.watch,
+        "measure": process.measure,
     }
     if context.codec.topics:
         loops |= {"consume": process.consume, "mirror": process.mirror}

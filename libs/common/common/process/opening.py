@@ -61,6 +61,8 @@ async def opened(
     opening = _migrated_pool(app, codec, settings, log, waiting or Waiting(), guard=guard)
     pool = await (opening if stop is None else _unless(stop, opening))
     owner = f"{settings.instance or app.service.name}-{os.getpid()}-{clock.new_id()}"
+    metrics = Metrics()
+    metrics.created(codec.topics)
     try:
         yield Context(
             codec=codec,
@@ -70,7 +72,7 @@ async def opened(
             begin=postgres(codec, app.storage, pool, guard),
             relay=Relay(PostgresOutbox(pool), owner),
             log=log,
-            metrics=Metrics(),
+            metrics=metrics,
             tracer=telemetry.configure_traces(settings, app.service.name),
             progress=Progress(settings.stuck_after_seconds),
             guard=guard,

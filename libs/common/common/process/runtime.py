@@ -37,7 +37,8 @@ BUGS_BEFORE_EXIT = PATIENCE
 
 _POSITIONS = """select topic, partition, next_offset from positions
     where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
-_WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
+_STANDING = """select coalesce(sum(h.sequence - p.published), 0)::bigint, coalesce(sum(p.published), 0)::bigint,
+    (select count(*) from dead_letters where status in ('open', 'replay'))
     from outbox_heads h join outbox_published p using (topic, partition)"""
 _ANYTHING_DUE = """select exists (select from deadlines where due <= $1)
     or exists (select from dead_letters where status = 'replay')"""
@@ -122,11 +123,12 @@ class Process:
             context.committed(report.follow_ups)
         for letter in report.dead:
             where = f"{letter.record.topic}/{letter.record.partition}@{letter.record.offset}"
+            context.metrics.add("dead_letters", topic=letter.record.topic)
             context.log.warning("dead letter", record=where, key=letter.key, reason=letter.reason)
         metrics = context.metrics
-        metrics.add("events_applied", report.fresh)
+        for topic, count in report.topics.items():
+            metrics.add("events_applied", count, topic=topic)
         metrics.add("duplicates_dropped", report.duplicates)
-        metrics.add("dead_letters", len(report.dead))
         metrics.add("parked", report.parked)
 
     async def read_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -213,6 +215,20 @@ class Process:
             context.committed(taken.follow_ups)
         return bool(taken.count or replayed)
 
+    async def measure(self) -> None:
+        """Look at what waits each second. The broker may hang: this does not."""
+        while True:
+            await self.look()
+            await asyncio.sleep(1)
+
+    async def look(self) -> None:
+        """What waits in the database, for metrics and readiness: events to publish, letters to settle."""
+        context = self.context
+        ((waiting, published, letters),) = await context.pool.fetch(_STANDING)
+        context.metrics.set("outbox_waiting", waiting)
+        context.metrics.set("dead_letters_open", letters)
+        context.progress.note_unpublished(waiting, published, asyncio.get_running_loop().time())
+
     async def watch(self) -> None:
         """Measure lag, read again where a gap stays, end a process that has work and does not move."""
         context = self.context
@@ -222,7 +238,6 @@ class Process:
             now = loop.time()
             total = 0 if self.subscription is None else await self._watch_log(self.subscription, now)
             context.progress.look(now, time.process_time())
-            context.metrics.set("outbox_waiting", await context.pool.fetchval(_WAITING))
             context.progress.note_work(total, now, may_write=not context.guard.reason)
             if context.progress.stuck(total, now):
                 context.log.critical("no progress with records waiting: ending this process", lag=total)

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, get_args
@@ -39,6 +39,7 @@ CounterName = Literal[
 GaugeName = Literal[
     "consumer_lag",  # records not handled yet, by topic
     "outbox_waiting",  # events committed and not published yet, of the whole service
+    "dead_letters_open",  # dead letters that nobody has settled, of the whole service
     "sequence_gaps",  # partitions that wait for a missing number: must be 0
 ]
 HistogramName = Literal[
@@ -102,6 +103,13 @@ class Metrics:
             ),
             "batch_seconds": Histogram("croissance_batch_seconds", "seconds of a batch", registry=self.registry),
         }
+
+    def created(self, reads: Iterable[str]) -> None:
+        """Show every counter at 0: an increase from nothing is none to Prometheus, so the first would go unseen."""
+        topics = {"events_applied": reads, "dead_letters": reads}
+        for name, counter in self._counters.items():
+            for topic in topics.get(name, ("",)):
+                counter.labels(topic)
 
     def add(self, name: CounterName, amount: float = 1, *, topic: str = "") -> None:
         """Increase a counter."""
