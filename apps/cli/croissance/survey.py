@@ -55,10 +55,11 @@ async def survey(state: dict[str, Any]) -> dict[str, Any]:
 
 
 async def complaints(url: str) -> list[str]:
-    """Why a process is not ready, as it says itself; empty when it is."""
+    """Why a process is not ready, and what else is wrong, as it says itself."""
     try:
         _, body = await http_answer(urlsplit(url).port or 0, "/health/ready")
-        return json.loads(body)["problems"]
+        answer = json.loads(body)
+        return [*answer["problems"], *answer.get("remarks", ())]
     except (OSError, ValueError, KeyError) as error:
         return [f"ne répond pas ({type(error).__name__})"]
 

@@ -141,16 +141,19 @@ def test_a_failure_ends_when_what_it_named_works_again() -> None:
     assert progress.problems(now=4) == []
 
 
-def test_events_that_wait_while_none_is_published_turn_readiness_red() -> None:
+def test_events_that_wait_while_none_is_published_are_remarked_and_leave_the_doors_open() -> None:
     progress = Progress(60, started=True)
     progress.note_unpublished(5, 100, now=0)
     progress.note_unpublished(5, 100, now=10)
-    assert progress.problems(now=30) == []
+    assert progress.remarks(now=30) == []
     progress.note_unpublished(5, 100, now=31)
-    assert progress.problems(now=31) == ["broker: events wait and none is published"]
+    assert progress.remarks(now=31) == ["broker: events wait and none is published for 31 s"]
+    assert progress.unpublished(now=31) == 31
+    assert progress.problems(now=31) == [], "commands are committed, their events wait in the outbox"
 
     progress.note_unpublished(9, 101, now=32)  # slow is not frozen
-    assert progress.problems(now=62) == []
+    assert progress.remarks(now=62) == []
     progress.note_unpublished(9, 101, now=33)
     progress.note_unpublished(0, 110, now=40)
-    assert progress.problems(now=100) == []
+    assert progress.remarks(now=100) == []
+    assert progress.unpublished(now=100) == 0

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from common.core.codec import Codec
 from common.core.records import apply_records
-from common.declare.message import Message, entered, sampled
+from common.declare.message import Message, entered, is_sampled, sampled
 from common.process import telemetry
 from common.process.settings import Settings, TelemetrySettings
 from common.testing.chain import GRANTER, Granted
@@ -22,6 +22,7 @@ from .places import NOW, OpenPlace, record
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
+NOTHING, ALL = TelemetrySettings(sample_ratio=0), TelemetrySettings(sample_ratio=1)
 
 
 def message(traceparent: str) -> Message[object]:
@@ -81,7 +82,7 @@ def tracer_of(service: str, providers: list[TracerProvider], monkeypatch: pytest
             providers.append(self)
 
     monkeypatch.setattr(telemetry, "TracerProvider", Kept)
-    settings = Settings(instance=f"{service}-7", telemetry=TelemetrySettings(sample_ratio=0))
+    settings = Settings(instance=f"{service}-7", telemetry=TelemetrySettings(sample_ratio=float(service == "door")))
     return telemetry.configure_traces(settings, service)
 
 
@@ -94,7 +95,7 @@ async def test_a_trace_hangs_together_from_the_caller_to_the_last_event(
     place = await open_place(GRANTER)
     codec: Codec = place.codec
 
-    with telemetry.started_chain(door, "POST", "/companies/{siren}", f"00-{TRACE}-{CALLER}-03") as traceparent:
+    with telemetry.started_chain(door, ALL, "POST", "/companies/{siren}", f"00-{TRACE}-{CALLER}-03") as traceparent:
         counted = record(codec, 1)
     headers = tuple(pair for pair in counted.headers if pair[0] != "traceparent")
     counted = counted._replace(headers=(*headers, ("traceparent", traceparent.encode())))
@@ -131,9 +132,37 @@ async def test_a_trace_hangs_together_from_the_caller_to_the_last_event(
     assert "messaging.kafka.message.offset" not in names
 
 
-def test_an_unsampled_request_gives_its_events_no_context() -> None:
-    tracer = telemetry.configure_traces(Settings(telemetry=TelemetrySettings(sample_ratio=0)), "door")
-    with telemetry.started_chain(tracer, "POST", "/x") as traceparent:
-        assert traceparent == ""
-    with telemetry.started_chain(tracer, "POST", "/x", f"00-{TRACE}-{CALLER}-00") as traceparent:
-        assert traceparent == ""
+def chains(settings: TelemetrySettings, parent: str, count: int) -> list[bool]:
+    """Which of so many requests of one caller are sampled."""
+    tracer = telemetry.configure_traces(Settings(telemetry=settings), "door")
+    found: list[bool] = []
+    for _ in range(count):
+        with telemetry.started_chain(tracer, settings, "POST", "/x", parent) as traceparent:
+            found.append(bool(traceparent))
+    return found
+
+
+def test_a_caller_cannot_have_everything_traced() -> None:
+    assert not any(chains(NOTHING, f"00-{TRACE}-{CALLER}-01", 3))
+    for trace_id in ("0" * 31 + "1", "f" * 32):  # a share of the ids would be the caller's choice
+        drawn = chains(TelemetrySettings(sample_ratio=0.5), f"00-{trace_id}-{CALLER}-01", 100)
+        assert any(drawn)
+        assert not all(drawn)
+
+
+def test_a_gateway_of_ours_decides_what_is_traced() -> None:
+    nothing, everything = (TelemetrySettings(sample_ratio=share, follow_callers=True) for share in (0, 1))
+    assert all(chains(nothing, f"00-{TRACE}-{CALLER}-01", 3))
+    assert not any(chains(everything, f"00-{TRACE}-{CALLER}-00", 3))
+    assert all(chains(everything, "", 3))
+    assert all(chains(everything, "no trace context", 3))
+
+
+def test_of_two_messages_with_one_id_only_the_sampled_one_is_named_anew() -> None:
+    both = [message(f"00-{TRACE}-{CALLER}-01"), message("")]
+    assert [is_sampled(each) for each in both] == [True, False]
+
+
+@pytest.mark.parametrize("parent", ["", f"00-{TRACE}-{CALLER}-00", f"00-{TRACE}-{CALLER}-01", "x"])
+def test_an_unsampled_request_gives_its_events_no_context(parent: str) -> None:
+    assert not any(chains(NOTHING, parent, 3))

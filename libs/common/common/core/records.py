@@ -23,7 +23,7 @@ from common.core.deciding import Decided, retaken
 from common.core.inbox import ArrivalId, Intake, Record, TopicPartition, accept, admit, arrival_of, partitions_of
 from common.core.unit_of_work import Begin, Transaction
 from common.declare.errors import Poison, Transient, Unstorable
-from common.declare.message import Message, entered, sampled
+from common.declare.message import Message, entered, is_sampled, sampled
 from common.declare.pool import Ref
 
 
@@ -121,7 +121,7 @@ async def _apply(
             blocked = await transaction.blocked(keys)
             messages, parked = _hold_back(blocked, intake, messages, dead)
             traced = sampled(messages)
-            messages = _entered(codec, messages, traced)
+            messages = _entered(codec, messages) if traced else messages
             decided = await deciding.decide(codec, transaction, messages, wanted)
             failed, held = _set_aside(intake, decided)
             guilty = (letter.record for letter in failed) if condemned is None else (each for _, each in intake.fresh)
@@ -201,12 +201,9 @@ def _decode(
     return messages, dead
 
 
-def _entered(codec: Codec, messages: list[Message[Any]], traced: list[Message[Any]]) -> list[Message[Any]]:
+def _entered(codec: Codec, messages: list[Message[Any]]) -> list[Message[Any]]:
     """The same messages, those of sampled chains as the spans of this service are named."""
-    if not traced:
-        return messages
-    names = {message.id for message in traced}
-    return [entered(each, codec.service.name) if each.id in names else each for each in messages]
+    return [entered(each, codec.service.name) if is_sampled(each) else each for each in messages]
 
 
 _UNNUMBERED = "header ce_sequence is missing or is not a positive number"

@@ -56,11 +56,12 @@ _TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{
 
 def sampled(messages: Sequence[Message[Any]]) -> list[Message[Any]]:
     """The messages of sampled chains (https://www.w3.org/TR/trace-context/#sampled-flag)."""
-    return [
-        message
-        for message in messages
-        if message.traceparent[54:55] in _ODD and _TRACEPARENT.fullmatch(message.traceparent)
-    ]
+    return [message for message in messages if is_sampled(message)]
+
+
+def is_sampled(message: Message[Any]) -> bool:
+    """Whether the chain of a message is traced: what is no valid trace context is not."""
+    return message.traceparent[54:55] in _ODD and _TRACEPARENT.fullmatch(message.traceparent) is not None
 
 
 def span_id(service: str, message: UUID) -> bytes:

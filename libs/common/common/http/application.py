@@ -89,8 +89,12 @@ def build_app(
     log: FilteringBoundLogger,
     registry: CollectorRegistry,
     ready: Callable[[], Awaitable[list[str]]],
+    remarks: Callable[[], list[str]] = list,
 ) -> FastAPI:
-    """The application: the doors of `router`, health, metrics, problems. `ready` says why it is not; empty: it is."""
+    """The application: the doors of `router`, health, metrics, problems.
+
+    `ready` says why it is not; empty: it is. `remarks` are what else is wrong, though it keeps nobody from the doors.
+    """
     app = FastAPI(title=f"Croissance connectée: {title}", version="1", redoc_url=None, redirect_slashes=False)
     app.add_middleware(
         Threshold,
@@ -101,7 +105,7 @@ def build_app(
         forms=frozenset() if router is None else _forms(router),
     )
     _answer_problems(app, log)
-    _answer_probes(app, registry, ready)
+    _answer_probes(app, registry, ready, remarks)
     if router is not None:
         app.include_router(router)
     return app
@@ -168,7 +172,12 @@ def _answer_problems(app: FastAPI, log: FilteringBoundLogger) -> None:
     app.add_exception_handler(Exception, on_error)
 
 
-def _answer_probes(app: FastAPI, registry: CollectorRegistry, ready: Callable[[], Awaitable[list[str]]]) -> None:
+def _answer_probes(
+    app: FastAPI,
+    registry: CollectorRegistry,
+    ready: Callable[[], Awaitable[list[str]]],
+    remarks: Callable[[], list[str]],
+) -> None:
     """Liveness, readiness with its reasons, metrics."""
 
     async def live() -> Response:
@@ -176,7 +185,7 @@ def _answer_probes(app: FastAPI, registry: CollectorRegistry, ready: Callable[[]
 
     async def readiness() -> Response:
         problems = await ready()
-        body = {"status": "not ready" if problems else "ready", "problems": problems}
+        body = {"status": "not ready" if problems else "ready", "problems": problems, "remarks": remarks()}
         return JSONResponse(body, 503 if problems else 200)
 
     async def metrics() -> Response:

@@ -138,8 +138,8 @@ class Context:
             name = identity.name
             digest = body_hash(request.method, f"{path}?{request.url.query}", await request.body())
         route: str = getattr(request.scope.get("route"), "path", "")
-        parent = request.headers.get("traceparent", "")
-        with telemetry.started_chain(self.tracer, request.method, route, parent) as traceparent:
+        parent, settings = request.headers.get("traceparent", ""), self.settings.telemetry
+        with telemetry.started_chain(self.tracer, settings, request.method, route, parent) as traceparent:
             messages = [to_message(ask, index, name, traceparent) for index, ask in enumerate(asks)]
             status, body = await self.requests.hand_in(Request(messages, render, identity.stored, digest))
         self.metrics.add("commands", len(asks))

@@ -174,8 +174,6 @@ class Progress:
             found.append("stopping")
         if self.failing:
             found.append(self.failing)
-        if self.unpublished_since is not None and now - self.unpublished_since > UNPUBLISHED_AFTER:
-            found.append("broker: events wait and none is published")
         found += [
             f"sequence gap: {where.topic}/{where.partition} waits for {gap.missing}"
             for where, gap in sorted(self.gaps.items())
@@ -192,3 +190,12 @@ class Progress:
             if now - since > gap_after
         ]
         return found
+
+    def unpublished(self, now: float) -> float:
+        """Seconds for which events of the service wait while none goes out; 0 when none waits, or some go out."""
+        return 0.0 if self.unpublished_since is None else now - self.unpublished_since
+
+    def remarks(self, now: float) -> list[str]:
+        """What is wrong but keeps nobody from the doors: commands are committed, their events wait in the outbox."""
+        waited = self.unpublished(now)
+        return [] if waited <= UNPUBLISHED_AFTER else [f"broker: events wait and none is published for {waited:.0f} s"]

@@ -48,8 +48,13 @@ async def nothing_wrong() -> list[str]:
     return []
 
 
-def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]]] = nothing_wrong) -> FastAPI:
-    """The HTTP application of a service: its doors, health, metrics; `ready` as in `build_app`."""
+def doors_of(
+    app: App,
+    context: Context,
+    ready: Callable[[], Awaitable[list[str]]] = nothing_wrong,
+    remarks: Callable[[], list[str]] = list,
+) -> FastAPI:
+    """The HTTP application of a service: its doors, health, metrics; `ready` and `remarks` as in `build_app`."""
     return build_app(
         app.service.title,
         _open_to_the_public(context.settings),
@@ -57,6 +62,7 @@ def doors_of(app: App, context: Context, ready: Callable[[], Awaitable[list[str]
         log=context.log,
         registry=context.metrics.registry,
         ready=ready,
+        remarks=remarks,
     )
 
 
@@ -139,7 +145,8 @@ async def run(app: App, settings: Settings, stop: asyncio.Event | None = None) -
         async with opened(app, settings, waiting, stop) as context:
             context.guard.close()
             process = Process(context, stop=stop)
-            doors.behind = doors_of(app, context, Readiness(context).problems)
+            readiness = Readiness(context)
+            doors.behind = doors_of(app, context, readiness.problems, readiness.remarks)
             return await _work(app, process, server, serving)
     except Stopped:
         return 0

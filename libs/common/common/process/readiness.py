@@ -49,6 +49,10 @@ class Readiness:
             return [*problems, "database: does not answer"]
         return problems + self.probe.result()
 
+    def remarks(self) -> list[str]:
+        """What is wrong though the doors can be used."""
+        return self.context.progress.remarks(asyncio.get_running_loop().time())
+
     async def _database(self) -> list[str]:
         """What is wrong with the database; empty when commands can be written."""
         pool = self.context.pool

@@ -222,12 +222,14 @@ class Process:
             await asyncio.sleep(1)
 
     async def look(self) -> None:
-        """What waits in the database, for metrics and readiness: events to publish, letters to settle."""
+        """What waits in the database, for metrics and remarks: events to publish, letters to settle."""
         context = self.context
         ((waiting, published, letters),) = await context.pool.fetch(_STANDING)
         context.metrics.set("outbox_waiting", waiting)
         context.metrics.set("dead_letters_open", letters)
-        context.progress.note_unpublished(waiting, published, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        context.progress.note_unpublished(waiting, published, now)
+        context.metrics.set("unpublished_seconds", context.progress.unpublished(now))
 
     async def watch(self) -> None:
         """Measure lag, read again where a gap stays, end a process that has work and does not move."""

@@ -14,11 +14,16 @@ from common.postgres.connections import DatabaseSettings
 
 
 class TelemetrySettings(BaseModel):
-    """Traces: the share of chains sampled at their start; exported when `OTEL_EXPORTER_OTLP_ENDPOINT` is set."""
+    """Traces: the share of chains sampled at their start; exported when `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+
+    `follow_callers`: a request with a `traceparent` is sampled if that says so. Only where a gateway of our own stands
+    before the doors: whoever sends it could have everything traced. Its ids are taken over in any case.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sample_ratio: Annotated[float, Field(ge=0, le=1)] = 0.001
+    follow_callers: bool = False
 
 
 class OutboxSettings(BaseModel):

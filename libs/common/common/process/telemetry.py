@@ -2,6 +2,7 @@
 
 import logging
 import os
+import random
 import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Literal, get_args
 
 import structlog
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -21,7 +23,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from common.core.codec import Codec
 from common.declare.message import Message, span_id
-from common.process.settings import Settings, log_level, otlp_endpoint
+from common.process.settings import Settings, TelemetrySettings, log_level, otlp_endpoint
 
 Log = structlog.typing.FilteringBoundLogger
 
@@ -39,6 +41,7 @@ CounterName = Literal[
 GaugeName = Literal[
     "consumer_lag",  # records not handled yet, by topic
     "outbox_waiting",  # events committed and not published yet, of the whole service
+    "unpublished_seconds",  # for how long events wait and none goes out, of the whole service
     "dead_letters_open",  # dead letters that nobody has settled, of the whole service
     "sequence_gaps",  # partitions that wait for a missing number: must be 0
 ]
@@ -137,13 +140,31 @@ def configure_traces(settings: Settings, service: str) -> trace.Tracer:
     return provider.get_tracer("croissance")
 
 
+def _called_from(parent: str, settings: TelemetrySettings) -> Context:
+    """Where a caller stands in its trace.
+
+    Unless settings follow callers, chance says whether it is sampled: not the caller, who could have everything traced,
+    and not the id of the trace, for that is the caller's choice too.
+    """
+    context = _propagator.extract({"traceparent": parent})
+    caller = trace.get_current_span(context).get_span_context()
+    if settings.follow_callers or not caller.is_valid:
+        return context
+    drawn = random.random() < settings.sample_ratio  # noqa: S311  a share, not a secret
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if drawn else trace.TraceFlags.DEFAULT)
+    own = trace.SpanContext(caller.trace_id, caller.span_id, is_remote=True, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(own), context)
+
+
 @contextmanager
-def started_chain(tracer: trace.Tracer, method: str, route: str, parent: str = "") -> Generator[str]:
+def started_chain(
+    tracer: trace.Tracer, settings: TelemetrySettings, method: str, route: str, parent: str = ""
+) -> Generator[str]:
     """The span of a request, under the caller's `parent` if it named one; yields what its events carry.
 
     That is a `traceparent`, "" when not sampled. `route` is the template of the path: a name holds no SIREN.
     """
-    context = _propagator.extract({"traceparent": parent}) if parent else None
+    context = _called_from(parent, settings) if parent else None
     attributes = {"http.request.method": method, "http.route": route}
     with tracer.start_as_current_span(f"{method} {route}", context, trace.SpanKind.SERVER, attributes) as span:
         if not span.get_span_context().trace_flags.sampled:
