@@ -9,6 +9,8 @@ from companies.register.facts import Unusable, observation_of
 from companies.register.inputs import RegisterCompany
 from france.sirene import WITHHELD
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def observed(**changes: Any) -> RegisterCompany:
     known: dict[str, Any] = {
@@ -37,6 +39,7 @@ def test_what_is_given_is_normalised() -> None:
     found = observed(siret="732 829 320 00074", name="  EXEMPLE\nET FILS ")
     assert (found.siren, found.siret, found.name) == ("732829320", "73282932000074", "EXEMPLE ET FILS")
     assert (found.naf, found.naf_nomenclature, found.commune, found.departement) == ("62.01Z", "NAFRev2", "75102", "75")
+    assert (found.legal_form, found.headcount_code, found.insee_category) == ("5710", "11", "PME")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,8 @@ def test_what_is_not_given_says_nothing(given: dict[str, str], kept: dict[str, s
         ({"commune": "97123"}, {"commune": "97701", "departement": "977"}),
         ({"commune": "01126"}, {"commune": "01033", "departement": "01"}),
         ({"commune": "", "postal_code": "1000"}, {"commune": "", "departement": "01"}),
+        ({"commune": "", "postal_code": "69003"}, {"commune": "69383", "departement": "69"}),
+        ({"commune": "75102", "postal_code": "75003"}, {"commune": "75102", "departement": "75"}),
         ({"commune": "", "postal_code": "97150"}, {"commune": "", "departement": "978"}),
         ({"commune": "", "postal_code": "00200", "departement": "83"}, {"commune": "", "departement": "83"}),
         ({"commune": "", "departement": "1"}, {"commune": "", "departement": "01"}),
@@ -85,6 +90,9 @@ def test_what_is_not_given_says_nothing(given: dict[str, str], kept: dict[str, s
         ({"legal_form": "5498"}, {"legal_form": "5499"}),
         ({"created_on": date(2026, 12, 31)}, {"created_on": date(2026, 12, 31)}),
         ({"created_on": date(1665, 10, 1)}, {"created_on": date(1665, 10, 1)}),
+        ({"created_on": date(1600, 1, 1)}, {"created_on": date(1600, 1, 1)}),
+        ({"created_on": date(2027, 1, 3)}, {"created_on": date(2027, 1, 3)}),
+        ({"observed_at": EPOCH}, {"observed_at": EPOCH}),
     ],
 )
 def test_what_can_be_completed_in_one_way_is(given: dict[str, Any], kept: dict[str, Any]) -> None:
@@ -112,7 +120,8 @@ def test_what_can_be_completed_in_one_way_is(given: dict[str, Any], kept: dict[s
         ({"legal_form": "9999"}, "legal_form", "4 chiffres"),
         ({"created_on": date(9999, 12, 31)}, "created_on", "9999-12-31"),
         ({"created_on": date(2027, 1, 4)}, "created_on", "2027-01-04"),
-        ({"created_on": date(1200, 1, 1)}, "created_on", "1200-01-01"),
+        ({"created_on": date(1599, 12, 31)}, "created_on", "1599-12-31"),
+        ({"observed_at": EPOCH - timedelta(microseconds=1)}, "observed_at", "avant 1970"),
         ({"observed_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "observed_at", "avant 1970"),
         ({"legal_form": "57"}, "legal_form", "4 chiffres"),
         ({"legal_form": "57AB"}, "legal_form", "4 chiffres"),
@@ -125,3 +134,14 @@ def test_what_is_wrong_names_its_field_and_why(given: dict[str, Any], field: str
         observed(**given)
     assert told.value.field == field
     assert reason in told.value.reason
+    assert str(told.value) == f"{field}: {told.value.reason}"
+
+
+@pytest.mark.parametrize(
+    "field", ["naf", "commune", "postal_code", "departement", "legal_form", "headcount_code", "insee_category"]
+)
+def test_a_reason_quotes_the_beginning_of_what_was_received(field: str) -> None:
+    with pytest.raises(Unusable) as told:
+        observed(**{"commune": "", field: "?" * 39 + "ab"})
+    assert told.value.field == field
+    assert told.value.reason.endswith(f"« {'?' * 39}a »")

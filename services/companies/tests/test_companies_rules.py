@@ -22,7 +22,7 @@ from common.testing.rules import decided, message_of
 from companies.events import CompanyProfileUpdated, CompanyRegistered
 from companies.register.inputs import Accounts, RegisterCompany, Source
 from companies.register.model import CompanyState, Listed, Registered, initial
-from companies.register.profile import merged, snapshot
+from companies.register.profile import snapshot
 from companies.register.table import REGISTER
 from companies.ruleset import RULESET
 from companies.service import SERVICE
@@ -128,6 +128,14 @@ def test_a_change_that_moves_neither_region_nor_class_leaves_the_list_alone() ->
     assert given_(OBSERVED, later(OBSERVED, name="NOUVEAU")).rows == ()
 
 
+def test_an_update_that_does_not_say_so_is_not_of_a_withheld_company() -> None:
+    (event,) = given_(OBSERVED, later(OBSERVED, name="NOUVEAU")).events
+    said = msgspec.json.decode(msgspec.json.encode(event))
+    del said["diffusible"], said["sme_reasons"]
+    read = msgspec.convert(said, CompanyProfileUpdated)
+    assert (read.diffusible, read.sme_reasons) == (True, ())
+
+
 def test_an_older_observation_loses() -> None:
     first = given_(later(OBSERVED))
     stale = given_(replace(OBSERVED, name="VIEUX"), state=first.state)
@@ -218,12 +226,6 @@ def test_declared_accounts_count_even_when_the_register_knows_the_rest() -> None
     assert answer(given_(later(OBSERVED, 30), state=decision.state)).sme_category == "moyenne"
 
 
-def test_a_commune_declared_outside_the_known_departement_is_not_taken() -> None:
-    vague = replace(OBSERVED, commune="")
-    assert merged(vague, replace(DECLARED, commune="69381", departement="69")).commune == ""
-    assert merged(vague, DECLARED).commune == "75102"
-
-
 def test_another_edition_of_the_rules_judges_again() -> None:
     old = replace(
         given_(OBSERVED).state, ruleset_version="PME-2025", sme_category="inconnu", sme_codes=("effectif_inconnu",)
@@ -247,11 +249,6 @@ def test_a_state_is_kept_under_its_kind_and_read_back() -> None:
     codec = Codec(SERVICE)
     state = given_(OBSERVED, DECLARED).state
     assert codec.decode_state[REGISTER.kind](codec.encode(state)) == state
-
-
-def test_nothing_is_made_of_no_word_at_all() -> None:
-    with pytest.raises(ValueError, match="neither"):
-        merged(None, None)
 
 
 # --- properties ------------------------------------------------------------------------------------------------------

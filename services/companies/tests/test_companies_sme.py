@@ -107,6 +107,25 @@ def test_headcount_and_either_turnover_or_balance_sheet(accounts: Accounts, cate
     assert classer_pme(replace(PLAIN, insee_category="", accounts=accounts)).category == category
 
 
+@pytest.mark.parametrize(
+    ("headcount", "category"),
+    [(0, "micro"), (9.9, "micro"), (10, "petite"), (49.9, "petite"), (50, "moyenne"), (249.9, "moyenne")],
+)
+def test_a_declared_headcount_alone_gives_the_size_that_begins_at_it(headcount: float, category: str) -> None:
+    facts = replace(PLAIN, insee_category="", accounts=Accounts(headcount))
+    assert classer_pme(facts) == (category, ("figures_presumees",))
+
+
+def test_declared_figures_are_a_reason_beside_the_word_of_insee() -> None:
+    declared = replace(PLAIN, accounts=Accounts(20, MILLION, None))
+    assert classer_pme(declared) == ("petite", ("pme_insee", "figures_conformes"))
+    assert classer_pme(replace(declared, insee_category="")) == ("petite", ("figures_conformes",))
+
+
+def test_below_a_quarter_public_bodies_exclude_nobody() -> None:
+    assert classer_pme(replace(PLAIN, accounts=Accounts(public_share_percent=24.9))).category == "petite"
+
+
 def test_missing_data_are_named() -> None:
     unknown = replace(PLAIN, headcount_code="", insee_category="")
     assert classer_pme(unknown) == ("inconnu", ("effectif_inconnu",))
@@ -127,6 +146,9 @@ def test_the_presumption_can_be_switched_off() -> None:
     assert classer_pme(presumed, strict).category == "micro"
     larger = replace(presumed, headcount_code="11")
     assert classer_pme(larger, strict) == ("inconnu", ("chiffre_affaires_inconnu", "bilan_inconnu"))
+    assert classer_pme(replace(larger, insee_category="PME"), strict) == ("petite", ("pme_insee",))
+    assert classer_pme(replace(larger, accounts=Accounts(headcount=10)), strict).category == "inconnu"
+    assert classer_pme(replace(larger, accounts=Accounts(headcount=9.9)), strict).category == "micro"
 
 
 def test_another_edition_of_the_rules_changes_the_verdict_without_code() -> None:

@@ -112,11 +112,11 @@ def _activity(naf: str, nomenclature: str) -> tuple[str, str]:
     """Code and list. What tells nothing today (lists of before 2008, no activity assigned yet) is not given."""
     found = activity(given(naf), nomenclature)
     if found.fault == "naf":
-        raise Unusable("naf", f"code NAF attendu (62.01Z), d'une liste de l'Insee, reçu « {naf[:40]} »")
+        raise Unusable("naf", f"code NAF attendu (62.01Z), d'une liste de l'Insee, reçu {_quoted(naf)}")
     if found.fault:
         raise Unusable(
             "naf_nomenclature",
-            f"{REV2} ou {NAF2025} attendu, selon le code: « {naf[:40]} » n'est pas de « {nomenclature[:40]} »",
+            f"{REV2} ou {NAF2025} attendu, selon le code: {_quoted(naf)} n'est pas de {_quoted(nomenclature)}",
         )
     return found.code, found.nomenclature
 
@@ -127,14 +127,14 @@ def _place(commune: str, postal_code: str, departement: str) -> tuple[str, str]:
     commune, postal_code, departement = given(commune), given(postal_code), given(departement)
     place = read_commune(commune)
     if commune and not place:
-        raise Unusable("commune", f"code commune Insee attendu (75102), reçu « {commune[:40]} »")
+        raise Unusable("commune", f"code commune Insee attendu (75102), reçu {_quoted(commune)}")
     if is_abroad(place):
         return place, ""
     post, part = read_postal_code(postal_code), read_departement(departement)
     if postal_code and not post:
-        raise Unusable("postal_code", f"code postal français attendu (75002), reçu « {postal_code[:40]} »")
+        raise Unusable("postal_code", f"code postal français attendu (75002), reçu {_quoted(postal_code)}")
     if departement and not part:
-        raise Unusable("departement", f"code de département attendu (75, 2A, 974), reçu « {departement[:40]} »")
+        raise Unusable("departement", f"code de département attendu (75, 2A, 974), reçu {_quoted(departement)}")
     place = place or commune_of_postal_code(post)
     if place:
         return place, departement_of_commune(place)
@@ -145,9 +145,7 @@ def _place(commune: str, postal_code: str, departement: str) -> tuple[str, str]:
 def _legal_form(raw: str) -> str:
     form = form_of_list(given(raw))
     if given(raw) and not form:
-        raise Unusable(
-            "legal_form", f"catégorie juridique à 4 chiffres de la liste Insee attendue, reçu « {raw[:40]} »"
-        )
+        raise Unusable("legal_form", f"catégorie juridique à 4 chiffres de la liste Insee attendue, reçu {_quoted(raw)}")
     return form
 
 
@@ -156,4 +154,9 @@ def _one_of(field: str, raw: str, known: dict[str, int] | dict[str, str]) -> str
         return ""
     if raw in known:
         return raw
-    raise Unusable(field, f"valeurs possibles: {', '.join(known)}; reçu « {raw[:40]} »")
+    raise Unusable(field, f"valeurs possibles: {', '.join(known)}; reçu {_quoted(raw)}")
+
+
+def _quoted(raw: str) -> str:
+    """What was received, as a reason cites it: at most its first 40 characters."""
+    return f"« {raw[:40]} »"

@@ -43,7 +43,7 @@ def take_in(state: CompanyState, _: Pools, message: Message[RegisterCompany]) ->
     command = message.input
     if command.observed_at > message.time + _AHEAD:
         return Decision(state, answer=_FUTURE)
-    observed = command if command.diffusible or command.name is None else replace(command, name=None)
+    observed = command if command.diffusible else replace(command, name=None)
     declared = observed.source == DECLARED
     known = state.declared if declared else state.register
     if known is not None and observed.observed_at < known.observed_at:

@@ -31,7 +31,7 @@ def merged(register: RegisterCompany | None, declared: RegisterCompany | None) -
             raise ValueError("neither a register nor the company itself said anything")
         return known
     filled: dict[str, object] = {name: getattr(declared, name) for name in _OPEN if not getattr(register, name)}
-    if not register.naf and declared.naf:
+    if not register.naf:
         filled |= {"naf": declared.naf, "naf_nomenclature": declared.naf_nomenclature}
     if not register.departement or (not register.commune and declared.departement == register.departement):
         filled |= {"commune": declared.commune, "departement": declared.departement}
@@ -43,7 +43,7 @@ def merged(register: RegisterCompany | None, declared: RegisterCompany | None) -
         filled["accounts"] = declared.accounts
     if not declared.diffusible:
         filled |= {"name": None, "diffusible": False}
-    return replace(register, **filled) if filled else register  # pyright: ignore[reportArgumentType]
+    return replace(register, **filled)  # pyright: ignore[reportArgumentType]
 
 
 def company_of(facts: RegisterCompany, category: SmeCategory) -> Company:

@@ -56,13 +56,14 @@ def _classify(ruleset: Ruleset, codes: Codes, accounts: Accounts) -> SmeClass:
     confirmed = ruleset.insee_categories.get(codes.insee_category) == ""
     band = ruleset.headcount_bands.get(codes.headcount_code)
     headcount = band if accounts.headcount is None else accounts.headcount
+    public = accounts.public_share_percent
     excluded = (
         "" if codes.active else "cessee",
         _by_prefix(ruleset.legal_forms, codes.legal_form),
         ruleset.naf_divisions.get(codes.naf_division, ""),
         ruleset.insee_categories.get(codes.insee_category, ""),
         "effectif_250" if headcount is not None and headcount >= largest.headcount else "",
-        "controle_public" if (accounts.public_share_percent or 0) >= ruleset.public_share_percent else "",
+        "controle_public" if public is not None and public >= ruleset.public_share_percent else "",
         "plafonds_depasses" if _within(accounts, largest) is False else "",
     )
     if any(excluded):
@@ -103,8 +104,6 @@ def _within(accounts: Accounts, size: SizeClass) -> bool | None:
 
 def _by_prefix(table: dict[str, str], code: str) -> str:
     """The entry of the longest prefix of `code`; "" when there is none."""
-    for length in range(len(code), 0, -1):
-        found = table.get(code[:length])
-        if found is not None:
-            return found
-    return ""
+    while code and code not in table:
+        code = code[:-1]
+    return table.get(code, "")
