@@ -63,6 +63,7 @@ _DATA: Final = files("france") / "data"
 GEOGRAPHY: Final = msgspec.json.decode((_DATA / "geography.json").read_bytes(), type=Geography)
 REGIONS: Final = tuple(GEOGRAPHY.regions)
 _REGION_OF: Final = {code: departement.region for code, departement in GEOGRAPHY.departements.items()}
+_IN_REGIONS: Final = {code: region for code, region in _REGION_OF.items() if region}
 _COMMUNE_DIGITS: Final = 5
 _NOWHERE: Final = ("00", "980")
 """First digits of postal codes that lie in no département: the armies, Monaco."""
@@ -124,7 +125,7 @@ def departement_part(commune: str) -> str:
 def city_of(commune: str) -> str:
     """The commune of an arrondissement of Paris, Lyon or Marseille; any other commune is itself."""
     for prefix, city in _CITIES:
-        if commune.startswith(prefix) and commune != city:
+        if commune.startswith(prefix):
             return city
     return commune
 
@@ -164,10 +165,9 @@ def region_of(departement: str) -> str:
     return _REGION_OF.get(departement, "")
 
 
-@lru_cache(maxsize=1)
 def regions_by_departement() -> Mapping[str, str]:
     """Département → region, without the overseas territories that belong to none."""
-    return {code: region for code, region in _REGION_OF.items() if region}
+    return _IN_REGIONS
 
 
 @lru_cache(maxsize=1)
@@ -181,8 +181,13 @@ def epci_by_commune() -> Mapping[str, str]:
 def _communes() -> Mapping[str, str]:
     """Every code in use or formerly so → the code of today; `data/communes.json` is read when first asked."""
     document = msgspec.json.decode((_DATA / "communes.json").read_bytes(), type=_Communes)
-    today = (*epci_by_commune(), *document.unattached.split(), *_ARRONDISSEMENTS.values())
+    abroad = codes_of_runs(document.abroad)
+    today = (*epci_by_commune(), *document.unattached.split(), *_ARRONDISSEMENTS.values(), *abroad)
     codes = {code: code for code in today}
-    runs = (run.split("-") for run in document.abroad.split())
-    codes |= {str(code): str(code) for first, last in runs for code in range(int(first), int(last) + 1)}
     return codes | {old: code for code, former in document.former.items() for old in former.split()}
+
+
+def codes_of_runs(runs: str) -> list[str]:
+    """Every code of runs written `first-last`, both included."""
+    ends = (run.split("-") for run in runs.split())
+    return [str(code) for first, last in ends for code in range(int(first), int(last) + 1)]

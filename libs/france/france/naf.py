@@ -84,7 +84,7 @@ def naf_code(raw: str) -> str:
     code = f"{raw[:2]}.{raw[2:]}" if len(raw) == _BARE else raw
     if len(code) != _DOTTED or not code.isascii() or code[2] != ".":
         return ""
-    return code if (code[:2] + code[3:5]).isdigit() and code[5].isalpha() and code[5].isupper() else ""
+    return code if (code[:2] + code[3:5]).isdigit() and code[5].isupper() else ""
 
 
 def activity(naf: str, nomenclature: str) -> Activity:

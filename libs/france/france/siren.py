@@ -49,7 +49,7 @@ class Checked(NamedTuple):
 
 def clean(raw: str) -> str:
     """The number without blanks and punctuation."""
-    return "".join(character for character in raw if character.isalnum())
+    return raw if raw.isalnum() else "".join(character for character in raw if character.isalnum())
 
 
 def is_siren(digits: str) -> bool:
@@ -76,7 +76,7 @@ def is_siret(digits: str) -> bool:
 
 def check_siren(raw: str) -> Checked:
     """Strip and check a SIREN."""
-    digits = raw if raw.isascii() and raw.isdigit() else clean(raw)
+    digits = clean(raw)
     if is_siren(digits):
         return Checked(digits, "")
     return Checked("", _fault(digits, "SIREN", _SIREN_DIGITS))
@@ -84,7 +84,7 @@ def check_siren(raw: str) -> Checked:
 
 def check_siret(raw: str) -> Checked:
     """Strip and check a SIRET, the SIREN it starts with included."""
-    digits = raw if raw.isascii() and raw.isdigit() else clean(raw)
+    digits = clean(raw)
     if is_siret(digits):
         return Checked(digits, "")
     fault = _fault(digits, "SIRET", _SIRET_DIGITS)

@@ -57,6 +57,11 @@ def test_months_added_are_months_between(day: date, months: int) -> None:
     assert months_between(later, day) == 0
 
 
+@pytest.mark.parametrize(("end", "months"), [(date(2026, 2, 14), 0), (date(2026, 2, 15), 1), (date(2026, 3, 14), 1)])
+def test_a_month_is_whole_on_the_same_day_of_the_next(end: date, months: int) -> None:
+    assert months_between(date(2026, 1, 15), end) == months
+
+
 @given(DAYS)
 def test_a_day_is_over_when_the_next_begins(day: date) -> None:
     assert end_of_day(day) == start_of_day(day + timedelta(days=1))

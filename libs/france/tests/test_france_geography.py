@@ -11,6 +11,7 @@ from france.geography import (
     GEOGRAPHY,
     REGIONS,
     city_of,
+    codes_of_runs,
     commune_of_postal_code,
     departement_of_commune,
     departement_of_postal_code,
@@ -40,6 +41,8 @@ from france.geography import (
         ("99100", "", ""),  # abroad
         ("7510", "", ""),
         ("751O2", "", ""),
+        ("75O12", "", ""),
+        ("7510٢", "", ""),
         ("²A004", "", ""),
     ],
 )
@@ -63,6 +66,9 @@ def test_a_commune_gives_its_departement_and_region(commune: str, departement: s
         ("98713", "987"),
         ("00000", ""),
         ("7500", ""),
+        ("750070", ""),
+        ("75OO7", ""),
+        ("7500٧", ""),
         ("ABCDE", ""),
     ],
 )
@@ -72,7 +78,17 @@ def test_a_postal_code_gives_the_departement_when_the_commune_is_unknown(postal_
 
 @pytest.mark.parametrize(
     ("postal_code", "commune"),
-    [("75001", "75101"), ("75116", "75116"), ("69009", "69389"), ("13016", "13216"), ("59000", "")],
+    [
+        ("75001", "75101"),
+        ("75020", "75120"),
+        ("75021", ""),
+        ("75116", "75116"),
+        ("69009", "69389"),
+        ("690010", ""),
+        ("13016", "13216"),
+        ("13017", ""),
+        ("59000", ""),
+    ],
 )
 def test_a_postal_code_names_an_arrondissement(postal_code: str, commune: str) -> None:
     assert commune_of_postal_code(postal_code) == commune
@@ -153,6 +169,9 @@ def test_a_departement_is_one_of_the_list_or_none(raw: str, departement: str) ->
         ("00200", "00200"),
         ("98000", "98000"),
         ("00000", ""),
+        ("002000", ""),
+        ("0020٠", ""),
+        ("002OO", ""),
         ("96000", ""),
         ("99999", ""),
         ("100", ""),
@@ -183,3 +202,12 @@ def test_territories_outside_the_regions_are_not_mapped_to_one() -> None:
     assert len(regions_by_departement()) == 101
     assert set(regions_by_departement().values()) == set(REGIONS)
     assert "975" not in regions_by_departement()
+
+
+@pytest.mark.parametrize(("commune", "abroad"), [("99109", True), ("75102", False), ("97801", False), ("", False)])
+def test_what_lies_abroad(commune: str, *, abroad: bool) -> None:
+    assert is_abroad(commune) is abroad
+
+
+def test_a_run_of_codes_holds_both_its_ends() -> None:
+    assert codes_of_runs("99100-99102 99148-99148") == ["99100", "99101", "99102", "99148"]

@@ -15,6 +15,9 @@ from france.naf import NAF2025, REV2, activity, known_codes, naf_code, section
         (REV2, "84.11Z", "O"),
         (NAF2025, "84.11Y", "P"),
         (REV2, "00.00Z", ""),
+        (REV2, "03.22Z", "A"),
+        (REV2, "04.00Z", ""),
+        (REV2, "99.00Z", "U"),
         ("", "62.01Z", ""),
     ],
 )
@@ -32,7 +35,8 @@ def test_every_published_code_has_a_section_and_tells_its_list(nomenclature: str
 
 @pytest.mark.parametrize(
     ("raw", "code"),
-    [("6201Z", "62.01Z"), ("62.01Z", "62.01Z"), ("72.1Z", ""), ("62.01z", ""), ("", ""), ("é2.01Z", "")],
+    [("6201Z", "62.01Z"), ("62.01Z", "62.01Z"), ("72.1Z", ""), ("62.01z", ""), ("", ""), ("é2.01Z", "")]
+    + [(raw, "") for raw in ("62.01É", "٦2.01Z", "62-01Z", "6A.01Z", "62.A1Z", "62.0AZ", "62.010", "62.01ZZ")],
 )
 def test_a_naf_code_has_one_shape(raw: str, code: str) -> None:
     assert naf_code(raw) == code
@@ -59,6 +63,8 @@ def test_naf_rev_2_in_any_spelling(spelling: str) -> None:
         ("62.01Y", NAF2025, "naf"),
         ("62.01Z", NAF2025, "naf_nomenclature"),
         ("62.10Y", REV2, "naf_nomenclature"),
+        ("62.01Z", "NAF 2025", "naf_nomenclature"),
+        ("62.10Y", "NAF rév. 2", "naf_nomenclature"),
     ],
 )
 def test_what_is_in_no_list_is_named(naf: str, spelling: str, fault: str) -> None:

@@ -57,5 +57,10 @@ def test_the_name_on_the_door_is_told_when_it_names_nobody(raw: str | None, name
     assert trade_name(raw, PERSON) == name
 
 
+@pytest.mark.parametrize(("raw", "name"), [("A TABLE", "A TABLE"), ("CHEZ LY", ""), ("CHEZ ANH", "")])
+def test_a_letter_alone_names_nobody_and_two_may(raw: str, name: str) -> None:
+    assert trade_name(raw, ("LY", "A", "ANH", None)) == name
+
+
 def test_without_the_names_of_the_person_nothing_can_be_told() -> None:
     assert trade_name("AU BON PAIN", (None, "[ND]", "")) == ""

@@ -3,17 +3,19 @@
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+import pytest
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from france.typography import euros, long_day, number, one_decimal, plain, short_day, short_euros
+from france.typography import euros, long_day, number, one_decimal, one_line, plain, short_day, short_euros
 
 
 def test_amounts() -> None:
     assert euros(123_456_789) == "1\u202f234\u202f567,89\u00a0€"
     assert (euros(5), euros(-5), euros(-123_456)) == ("0,05\u00a0€", "-0,05\u00a0€", "-1\u202f234,56\u00a0€")
+    assert euros(-1) == "-0,01\u00a0€"
     assert (short_euros(100), short_euros(101)) == ("1\u00a0€", "1,01\u00a0€")
     assert plain(short_euros(123_456_789)) == "1 234 567,89 €"
 
@@ -49,3 +51,20 @@ def test_days() -> None:
 def test_days_in_words_are_those_of_the_library(day: date) -> None:
     words = format_date(day, "d MMMM y", locale="fr_FR")
     assert long_day(day) == (f"1er{words[1:]}" if day.day == 1 else words)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("ATELIER DU PORT", "ATELIER DU PORT"),
+        (" ATELIER", "ATELIER"),
+        ("ATELIER ", "ATELIER"),
+        ("ATELIER  DU PORT", "ATELIER DU PORT"),
+        ("ATELIER\nDU\tPORT", "ATELIER DU PORT"),
+        ("ATELIER\u200bDU\x00PORT", "ATELIER DU PORT"),
+        (" ", ""),
+        ("", ""),
+    ],
+)
+def test_a_text_on_one_line_has_no_blanks_but_single_ones_between_words(text: str, line: str) -> None:
+    assert one_line(text) == line

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from france.days import PARIS
 from notifications.messages.planning import Plan, Waiting, mail_id, plan, retry_pause
 from notifications.ruleset import Ruleset
 
@@ -39,6 +40,19 @@ def test_a_wave_waits_for_its_window_and_then_takes_the_latecomers() -> None:
     assert templates(planned([first, late])) == [["diagnostic_completed", "aids_recommended"]]
 
 
+def test_a_wave_leaves_when_its_window_is_over() -> None:
+    assert templates(planned([waiting("need_unserved", 1)], now=NOW + RULESET.gather)) == [["need_unserved"]]
+
+
+def test_mails_leave_in_the_order_of_their_oldest_messages() -> None:
+    wave = [
+        waiting("diagnostic_completed", 1),
+        waiting("voucher_granted", 2, recorded_at=NOW + timedelta(milliseconds=1)),
+        waiting("connector_matched", 3, recorded_at=NOW + timedelta(milliseconds=2)),
+    ]
+    assert templates(planned(wave)) == [["diagnostic_completed", "connector_matched"], ["voucher_granted"]]
+
+
 def test_legal_acts_leave_at_once_and_alone() -> None:
     acts = [waiting("voucher_requested", 1), waiting("voucher_granted", 2), waiting("aids_recommended", 3)]
     made = planned(acts, now=NOW)
@@ -52,6 +66,19 @@ def test_the_third_ordinary_mail_of_a_week_waits_and_legal_acts_do_not() -> None
     assert templates(made) == [["label_granted"]]
     assert [message.template for message in made.held] == ["need_unserved"]
     assert made.hold_until == NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize("days", [(1, 5), (5, 1), (8, 1, 5), (1, 5, 6)])
+def test_the_weekly_limit_asks_for_no_order(days: tuple[int, ...]) -> None:
+    made = planned([waiting("need_unserved", 1)], *(NOW - timedelta(days=day) for day in days))
+    assert made.hold_until == NOW + timedelta(days=2)
+
+
+def test_a_mail_of_a_week_ago_does_not_count() -> None:
+    ago = LATER - timedelta(days=7)
+    assert templates(planned([waiting("need_unserved", 1)], ago, NOW)) == [["need_unserved"]]
+    late = planned([waiting("need_unserved", 1)], ago + timedelta(microseconds=1), NOW)
+    assert late.hold_until == LATER + timedelta(microseconds=1)
 
 
 def test_what_waited_for_the_week_leaves_as_one_digest() -> None:
@@ -86,10 +113,28 @@ def test_quiet_hours_in_paris(now: datetime, until: datetime | None) -> None:
     assert (["aids_recommended"] in templates(made)) is (until is None)
 
 
-def test_quiet_hours_within_one_day() -> None:
-    ruleset = replace(RULESET, quiet=(time(12), time(14)))
-    made = planned([waiting("aids_recommended")], ruleset=ruleset, now=datetime(2026, 11, 23, 12, 30, tzinfo=UTC))
-    assert made.hold_until == datetime(2026, 11, 23, 13, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        (time(11, 59), None),
+        (time(12), time(14)),
+        (time(12, 30), time(14)),
+        (time(13, 59), time(14)),
+        (time(14), None),
+        (time(15), None),
+    ],
+)
+def test_quiet_hours_within_one_day(at: time, until: time | None) -> None:
+    day = datetime(2026, 11, 23, tzinfo=PARIS)
+    now = datetime.combine(day, at, PARIS).astimezone(UTC)
+    message = waiting("aids_recommended", ready_at=now - timedelta(minutes=1))
+    made = planned([message], ruleset=replace(RULESET, quiet=(time(12), time(14))), now=now)
+    assert made.hold_until == (until and datetime.combine(day, until, PARIS))
+
+
+def test_quiet_hours_that_end_as_they_begin_are_none() -> None:
+    made = planned([waiting("aids_recommended")], ruleset=replace(RULESET, quiet=(time(12), time(12))))
+    assert made.hold_until is None
 
 
 def test_preferences_drop_ordinary_messages_only() -> None:
@@ -119,7 +164,7 @@ def test_a_mail_begun_before_keeps_its_messages_and_its_id() -> None:
     made = planned(messages)
     assert templates(made) == [["diagnostic_completed", "connector_matched"], ["aids_recommended"]]
     assert made.mails[0].mail_id == begun
-    assert made.mails[0].attempts == 2
+    assert [mail.attempts for mail in made.mails] == [2, 0]
     assert made.mails[1].mail_id != begun
 
 

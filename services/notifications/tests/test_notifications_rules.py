@@ -21,7 +21,7 @@ from notifications.contacts.model import ContactAnswer, ContactErased, ContactSa
 from notifications.contacts.table import CONTACTS
 from notifications.events import NotificationFailed, NotificationSent
 from notifications.messages.deliveries import its_messages, record
-from notifications.messages.inputs import RecordDelivery
+from notifications.messages.inputs import REMEMBERED, RecordDelivery, read_once
 from notifications.messages.model import (
     PENDING,
     DeliveryAnswer,
@@ -65,6 +65,7 @@ def test_a_fact_leads_to_one_message_and_changes_nothing_else(template: str) -> 
     assert isinstance(row, MessageToSend)
     assert (row.siren, row.cause, row.template, row.region) == (SIREN, CAUSE, template, "84")
     assert row.legal is (template in LEGAL)
+    assert row.shared is (template == "aids_recommended")
     assert msgspec.json.decode(msgspec.json.encode(row.fact), type=BY_TEMPLATE[template][0]) == content
     assert decision.state is NOTHING
     assert decision == Decision(NOTHING, rows=(row,))
@@ -89,6 +90,12 @@ def test_a_fact_needs_nothing_of_the_database(template: str) -> None:
 )
 def test_the_deadline_is_a_paris_day(template: str, deadline: date | None) -> None:
     assert told(template).deadline == deadline
+
+
+def test_a_file_that_waits_has_no_deadline_and_one_that_does_not_say_so_is_reserved() -> None:
+    assert told("voucher_requested", reserved=False).deadline is None
+    of_before = {name: value for name, value in EVENTS["voucher_requested"].items() if name != "reserved"}
+    assert msgspec.convert(of_before, BY_TEMPLATE["voucher_requested"][0]).deadline == date(2026, 12, 23)
 
 
 def test_the_same_event_gives_the_same_row_and_another_event_another() -> None:
@@ -218,3 +225,12 @@ def test_a_list_too_long_to_be_remembered_is_checked_all_the_same() -> None:
     assert len(fact("aids_recommended", programmes=[first] * 400).programmes) == 400
     with pytest.raises(msgspec.ValidationError, match="programmes: "):
         fact("aids_recommended", programmes=[first] * 400 + [{"name": 1}])
+
+
+@pytest.mark.parametrize(("longer", "remembered"), [(0, True), (1, False)])
+def test_only_a_list_that_is_not_too_long_is_remembered(longer: int, *, remembered: bool) -> None:
+    (first, *_) = msgspec.json.decode(fact("aids_recommended").document)
+    room = REMEMBERED + longer - len(msgspec.json.encode([first | {"name": ""}]))
+    read = read_once.cache_info().misses
+    fact("aids_recommended", programmes=[first | {"name": "x" * room}])
+    assert read_once.cache_info().misses - read == remembered

@@ -145,7 +145,9 @@ def _place(commune: str, postal_code: str, departement: str) -> tuple[str, str]:
 def _legal_form(raw: str) -> str:
     form = form_of_list(given(raw))
     if given(raw) and not form:
-        raise Unusable("legal_form", f"catégorie juridique à 4 chiffres de la liste Insee attendue, reçu {_quoted(raw)}")
+        raise Unusable(
+            "legal_form", f"catégorie juridique à 4 chiffres de la liste Insee attendue, reçu {_quoted(raw)}"
+        )
     return form
 
 

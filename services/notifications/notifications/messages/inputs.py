@@ -115,8 +115,8 @@ class AidsRecommended(Fact, frozen=True):
         """
         document = bytes(self.document)
         try:
-            if len(document) <= _REMEMBERED:
-                _checked(document)
+            if len(document) <= REMEMBERED:
+                read_once(document)
             else:
                 _read_programmes(document)
         except msgspec.MsgspecError as error:
@@ -128,14 +128,14 @@ class AidsRecommended(Fact, frozen=True):
         return _read_programmes(self.document)
 
 
-_REMEMBERED: Final = 16_384
+REMEMBERED: Final = 16_384
 """Bytes of the largest list that is remembered: what others write cannot fill the memory."""
 
 _read_programmes = msgspec.json.Decoder(tuple[Programme, ...]).decode
 
 
 @lru_cache(maxsize=4096)
-def _checked(document: bytes) -> None:
+def read_once(document: bytes) -> None:
     """Read a list that was not met lately, to see whether it can be."""
     _read_programmes(document)
 

@@ -116,9 +116,8 @@ def mail_id(first_cause: UUID) -> UUID:
 
 def wants(contact: Contact, template: str) -> bool:
     """Whether a contact wants ordinary messages of this kind."""
-    if contact.unsubscribed_at is not None or "email" not in contact.channels:
-        return False
-    return BY_TEMPLATE[template][1].category not in contact.muted
+    reached = contact.unsubscribed_at is None and "email" in contact.channels
+    return reached and BY_TEMPLATE[template][1].category not in contact.muted
 
 
 def _begun(contact: Contact, wanted: Sequence[Waiting]) -> list[Mail]:
@@ -131,11 +130,10 @@ def _begun(contact: Contact, wanted: Sequence[Waiting]) -> list[Mail]:
 
 
 def _after_week(ruleset: Ruleset, recent: Sequence[datetime], now: datetime) -> datetime:
-    """The moment from which one more ordinary mail keeps the weekly limit."""
-    in_week = sorted(moment for moment in recent if moment > now - WEEK)
-    if ruleset.per_week == 0 or len(in_week) < ruleset.per_week:
+    """The moment from which one more ordinary mail keeps the weekly limit; one that is past keeps it now."""
+    if ruleset.per_week == 0 or len(recent) < ruleset.per_week:
         return now
-    return in_week[-ruleset.per_week] + WEEK
+    return sorted(recent)[-ruleset.per_week] + WEEK
 
 
 def _after_quiet(ruleset: Ruleset, now: datetime) -> datetime:
