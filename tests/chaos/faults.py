@@ -13,11 +13,9 @@ from contextlib import ExitStack, suppress
 from random import Random
 from typing import Final
 
-from aiokafka import AIOKafkaProducer
-
+from chaos.outside import aborted, huge_header, poison, silent_callers
 from chaos.schedule import Fault, Kind
-from chaos.system import CommandError, Process, System
-from croissance.proof.wiring import topic
+from chaos.system import PATIENCE, CommandError, Process, System
 from embedded.ports import free_port
 from embedded.probe import http_status
 
@@ -29,9 +27,6 @@ FOUR, TWO = 4, 2
 
 AHEAD = 400
 """Days that the clock of the process with the wrong clock is ahead: most deadlines fall due for it."""
-
-PATIENCE = 60.0
-"""Seconds to wait for what a fault needs, such as a process that is just coming back."""
 
 Bring = Callable[[System, Fault], Awaitable[str]]
 
@@ -172,18 +167,21 @@ FULL: Final = """create or replace function "{schema}".disk_full() returns trigg
 ROOM_AGAIN: Final = 'drop trigger disk_full on "{schema}".outbox'
 
 
-async def poison(system: System, fault: Fault) -> str:
-    """Write records that nobody can read to every partition of a service's topic: no number, no JSON, no UTF-8."""
-    producer = AIOKafkaProducer(bootstrap_servers=system.bootstrap)
-    await producer.start()
-    try:
-        for partition in range(12):
-            headers = [("ce_id", b"\xff"), ("ce_sequence", b"-1"), ("ce_type", None)]
-            where = topic("", fault.victim)
-            await producer.send_and_wait(where, b"\xff{", b"\xff", partition, headers=headers)
-    finally:
-        await producer.stop()
-    return topic("", fault.victim)
+async def read_only(system: System, fault: Fault) -> str:
+    """Answer as a former primary does after a failover: every session is cut, and new ones may only read."""
+    async with system.connection() as connection:
+        name: str = await connection.fetchval("select quote_ident(current_database())")
+        await connection.execute(f"alter database {name} set default_transaction_read_only = on")
+        try:
+            await connection.execute(CUT)
+            await asyncio.sleep(fault.seconds)
+        finally:
+            await connection.execute(f"alter database {name} reset default_transaction_read_only")
+    return fault.victim
+
+
+CUT: Final = """select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"""
 
 
 async def clock_jump(system: System, fault: Fault) -> str:
@@ -240,4 +238,8 @@ FAULTS: Final[dict[Kind, Bring]] = {
     Kind.DISK_FULL: disk_full,
     Kind.POISON: poison,
     Kind.CLOCK_JUMP: clock_jump,
+    Kind.READ_ONLY: read_only,
+    Kind.ABORTED: aborted,
+    Kind.HUGE_HEADER: huge_header,
+    Kind.SILENT_CALLERS: silent_callers,
 }

@@ -40,6 +40,10 @@ class Kind(StrEnum):
     DISK_FULL = "disk-full"
     POISON = "poison"
     CLOCK_JUMP = "clock-jump"
+    READ_ONLY = "read-only"
+    ABORTED = "aborted"
+    HUGE_HEADER = "huge-header"
+    SILENT_CALLERS = "silent-callers"
 
 
 class Shape(NamedTuple):
@@ -72,8 +76,12 @@ SHAPES: Final[dict[Kind, Shape]] = {
     Kind.LOSE_ANSWERS: Shape((11, 13), PUBLISHERS, "réponses du courtier perdues"),
     Kind.SLOW_NETWORK: Shape((4, 8), SERVICES, "liaisons lentes"),
     Kind.DISK_FULL: Shape((2, 6), SERVICES, "disque plein"),
-    Kind.POISON: Shape((0, 0), SERVICES, "enregistrement illisible"),
+    Kind.POISON: Shape((0, 0), SERVICES, "enregistrements illisibles"),
     Kind.CLOCK_JUMP: Shape((2, 4), SERVICES, "horloge en avance d’un an"),
+    Kind.READ_ONLY: Shape((2, 6), ("postgres",), "base en lecture seule"),
+    Kind.ABORTED: Shape((0, 0), SERVICES, "transactions annulées"),
+    Kind.HUGE_HEADER: Shape((0, 0), SERVICES, "en-tête HTTP énorme"),
+    Kind.SILENT_CALLERS: Shape((3, 6), SERVICES, "appelants muets"),
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from chaos.proxy import Proxy
@@ -25,6 +25,10 @@ from embedded.state import state_of
 from embedded.supervisor import Spec, Supervisor
 
 CROISSANCE = (sys.executable, "-m", "croissance")
+
+
+PATIENCE: Final = 60.0
+"""Seconds to wait for what a fault needs, such as a process that is just coming back."""
 
 
 class Process(NamedTuple):

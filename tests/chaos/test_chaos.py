@@ -1,4 +1,4 @@
-"""Two minutes of faults under load: every one is recovered from, nothing is lost, doubled or reordered."""
+"""Each kind of fault once, under load: every one is recovered from, nothing is lost, doubled or reordered."""
 
 import os
 from pathlib import Path

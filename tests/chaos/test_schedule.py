@@ -28,7 +28,7 @@ def test_every_fault_keeps_to_the_shape_of_its_kind(seed: int, minutes: float) -
         assert fault.victim in SHAPES[fault.kind].victims
 
 
-@given(SEEDS, st.floats(3, 60))
+@given(SEEDS, st.floats(4.5, 60))
 def test_a_longer_run_is_filled_and_not_overfilled(seed: int, minutes: float) -> None:
     seconds = sum(fault.share for fault in schedule(seed, minutes))
     assert minutes * 60 - max(shape.seconds[1] for shape in SHAPES.values()) - 10 <= seconds <= minutes * 60
