@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from common.core.commands import Ask
+from common.http.answers import is_known
 from common.http.bodies import parse_batch
 from common.http.problems import Problem
 from common.process.context import Context
@@ -204,6 +205,6 @@ class _Fixed:
 
     def answer(self, request: Request) -> Response:
         """The document, or 304 when the client has it."""
-        if request.headers.get("if-none-match") == self.headers["ETag"]:
+        if is_known(request, self.headers["ETag"]):
             return Response(status_code=304, headers=self.headers)
         return Response(self.body, media_type="application/json", headers=self.headers)

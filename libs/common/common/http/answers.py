@@ -1,7 +1,9 @@
 """The answers of commands as HTTP bodies."""
 
+import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
+from typing import Final
 
 import msgspec
 from fastapi import Request
@@ -14,11 +16,26 @@ from common.http.problems import PROBLEM, problem_body, status_of
 Render = Callable[[Sequence[object]], tuple[int, bytes]]
 
 _encode = msgspec.json.encode
+_TAG: Final = re.compile(r'[ \t,]*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?=,|$)')
+"""An entity tag of a list (RFC 9110, 8.8.3); what it says is the same, weak or not."""
 
 
 def rendered(status: int, body: bytes) -> Response:
     """An answer that is encoded already."""
     return Response(body, status, media_type=PROBLEM if status >= HTTPStatus.BAD_REQUEST else "application/json")
+
+
+def is_known(request: Request, tag: str) -> bool:
+    """Whether the client has what carries this tag (RFC 9110, `If-None-Match`: a list, weak ones too, or `*`)."""
+    said = ",".join(request.headers.getlist("if-none-match")).strip()
+    if said == "*":
+        return True
+    place, wanted = 0, tag.removeprefix("W/").strip('"')
+    while found := _TAG.match(said, place):
+        if found[1] == wanted:
+            return True
+        place = found.end()
+    return False
 
 
 def render_one(status: int) -> Render:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -95,7 +96,14 @@ def build_app(
 
     `ready` says why it is not; empty: it is. `remarks` are what else is wrong, though it keeps nobody from the doors.
     """
-    app = FastAPI(title=f"Croissance connectée: {title}", version="1", redoc_url=None, redirect_slashes=False)
+    app = FastAPIOffline(
+        title=f"Croissance connectée : {title}",
+        version="1",
+        redoc_url=None,
+        redirect_slashes=False,
+        static_url="/docs/assets",
+        swagger_ui_parameters={"validatorUrl": None},  # the page would ask a foreign site whether the document is valid
+    )
     app.add_middleware(
         Threshold,
         single=settings.max_body_bytes,
@@ -128,7 +136,7 @@ def _allowed(request: Request) -> str:
         method
         for method in METHODS
         if any(r.matches({**request.scope, "method": method})[0] == Match.FULL for r in routes)
-    ]
+    ] or ["GET"]  # inside of what is mounted, which is files
     return ", ".join(["HEAD", *found] if "GET" in found else found)
 
 
