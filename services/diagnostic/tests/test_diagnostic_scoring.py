@@ -1,5 +1,6 @@
 """Scores, bands, gaps, plan, stages: the golden vectors and what must hold for any answers."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -7,7 +8,7 @@ from itertools import product
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diagnostic.diagnostics.answers import one_decimal
@@ -176,6 +177,18 @@ def test_every_way_to_stand_at_the_flag_of_tools_without_people_raises_it_and_on
     assert edges > 200
 
 
+def test_no_way_to_stay_a_hair_below_the_flag_of_tools_without_people_raises_it() -> None:
+    below = 0
+    for tools, tech, training, people in product(range(11), range(36), range(8), range(9)):
+        reached = WORTH["Q3"] * tools + WORTH["Q4"] * tech - 2 * (WORTH["Q5"] * training + WORTH["Q6"] * people)
+        automation, hair = divmod(UNIT - reached - 1, 2 * WORTH["Q9"])
+        if hair < UNIT // 100 and 0 <= automation <= 25:
+            below += 1
+            levels = {"Q3": tools, "Q4": tech, "Q5": training, "Q6": people, "Q9": automation}
+            assert "outils_sans_competences" not in score(fill(**levels)).gaps, levels
+    assert below > 200
+
+
 @given(st.fixed_dictionaries({question: st.integers(0, reach) for question, reach in EUROPEAN.items()}))
 def test_what_is_published_is_the_number_closest_to_the_exact_score(levels: dict[str, int]) -> None:
     scores, result = exact(levels), score(fill(**levels))
@@ -266,7 +279,10 @@ def test_data_without_security() -> None:
     data = first("Q7", 5)
     assert score(sheet_of(Q7=data, Q8=first("Q8", 2))).gaps == ("donnees_sans_securite",)
     assert score(sheet_of(Q7=data, Q8=first("Q8", 3))).gaps == ()
+    assert score(sheet_of(Q7=first("Q7", 4))).gaps == ()
 
+
+LEVELS = {"multi": "01?", "double": "012?", "echelle": "012345?", "tri": "012?"}
 
 # --- plan ------------------------------------------------------------------------------------------------------------
 
@@ -291,6 +307,69 @@ def test_the_plan_takes_the_best_ratio_and_at_most_two_of_a_dimension() -> None:
     assert len(chosen) == 6
 
 
+def plan_from_the_definition(sheet: str) -> list[str]:
+    """The plan as the rules say it: open points of security first while the dimension is low, then by merit."""
+    parts, order = score(sheet).parts, {entry.measure.id: place for place, entry in enumerate(TABLE)}
+    called = [BY_ID[name] for name in called_for(sheet)]
+    low = Fraction(100 * parts["D4"], WHOLE) < 40
+    urgent = [entry for entry in called if low and entry.question == "Q8"]
+    chosen = [entry.measure.id for entry in sorted(urgent, key=lambda one: (one.merit, order[one.measure.id]))]
+    room = Counter({dimension.id: 2 for dimension in COMPLET.dimensions})
+    room["D4"] -= len(chosen)
+    others = [entry for entry in called if entry not in urgent]
+    for entry in sorted(others, key=lambda one: (one.merit, parts[one.measure.dimension], order[one.measure.id])):
+        if len(chosen) < 6 and room[entry.measure.dimension] > 0:
+            chosen.append(entry.measure.id)
+            room[entry.measure.dimension] -= 1
+    return chosen
+
+
+def called_for(sheet: str) -> list[str]:
+    """The measures that answers call for: of what is not done, on a scale below a test; of what nobody knows."""
+    called: list[str] = []
+    for question in COMPLET.questions:
+        codes = dict(zip(question.items, sheet[question.span], strict=True))
+        low = "012" if question.kind == "echelle" else "0"
+        called += [f"{question.id}.{item}" for item in list(codes)[: question.countable] if codes[item] in low]
+        called += [f"{question.id}.clarifier"] if "?" in codes.values() else []
+    return called
+
+
+def few(question: Question) -> st.SearchStrategy[str]:
+    """Codes of a question of which nearly all is done, nearly nothing, or nearly all unknown."""
+    top = str(TOP_LEVEL[question.kind])
+    padding = "0" * (len(question.items) - question.countable)
+
+    def but(usual: str) -> st.SearchStrategy[str]:
+        one = st.tuples(st.integers(0, question.countable - 1), st.sampled_from(LEVELS[question.kind]))
+        return one.map(lambda it: (usual * it[0] + it[1] + usual * question.countable)[: question.countable] + padding)
+
+    return st.sampled_from((top, top, "0", "?")).flatmap(but)
+
+
+FEW_SHEETS = st.tuples(*(few(question) for question in COMPLET.questions)).map("".join)
+
+
+@settings(max_examples=300)
+@given(st.deferred(lambda: SHEETS) | FEW_SHEETS)
+def test_the_plan_is_what_its_definition_says(sheet: str) -> None:
+    assert [entry.measure.id for entry in triggered(calls_of(sheet))] == called_for(sheet)
+    assert ids_of_plan(sheet) == plan_from_the_definition(sheet)
+
+
+@pytest.mark.parametrize("security", ["??????", "0?????", "00????", "000000", "1?????", "100000", "11000?"])
+@pytest.mark.parametrize("data", ["0000000", "1100000", "???????", "1111110", "1110011"])
+def test_security_that_nobody_knows_leaves_room_to_data(security: str, data: str) -> None:
+    full = "".join(
+        str(TOP_LEVEL[question.kind]) * question.countable + "0" * (len(question.items) - question.countable)
+        for question in COMPLET.questions
+    )
+    seven, eight = QUESTIONS["Q7"].span, QUESTIONS["Q8"].span
+    for rest in (full, "0" * COMPLET.size):
+        sheet = rest[: seven.start] + data + "0" + security + rest[eight.stop :]
+        assert ids_of_plan(sheet) == plan_from_the_definition(sheet)
+
+
 def test_a_company_that_does_everything_gets_no_plan() -> None:
     sheet = "".join(
         str(TOP_LEVEL[question.kind]) * question.countable + "0" * (len(question.items) - question.countable)
@@ -303,9 +382,6 @@ def test_a_company_that_does_everything_gets_no_plan() -> None:
         == spend_categories(calls_of(sheet))
         == ()
     )
-
-
-LEVELS = {"multi": "01?", "double": "012?", "echelle": "012345?", "tri": "012?"}
 
 
 def codes_of(question: Question) -> st.SearchStrategy[str]:

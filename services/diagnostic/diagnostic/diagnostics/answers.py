@@ -10,7 +10,7 @@ from common.declare.decision import Refusal
 from diagnostic.diagnostics.model import Completed, Draft, Express
 from diagnostic.diagnostics.stage import valid_until
 from diagnostic.measures.table import TABLE
-from diagnostic.questionnaire.careful import MOST_FAULTS, Fault
+from diagnostic.questionnaire.careful import MOST_FAULTS, Fault, short
 from diagnostic.questionnaire.forms import FORMS
 from diagnostic.questionnaire.sheet import missing
 from diagnostic.terms import FormKind
@@ -120,7 +120,7 @@ def scored(siren: str, done: Completed | Express) -> DiagnosticScored | ExpressS
         referential=done.referential,
         completed_at=done.completed_at,
         valid_until=valid_until(done.completed_at),
-        scores={code: int(value * 10 + 0.5) / 10 for code, value in done.scores.items()},
+        scores={code: one_decimal(value) for code, value in done.scores.items()},
         global_score=one_decimal(done.global_score),
         band=done.band,
         gaps=done.gaps,
@@ -151,7 +151,7 @@ def unknown_kind(kind: str) -> Refusal:
         "invalid",
         "type_de_diagnostic_inconnu",
         "Type de diagnostic inconnu",
-        f"« {kind[:40]} » n’existe pas.",
+        f"« {short(kind)} » n’existe pas.",
         "kind",
         tuple(FORMS),
     )

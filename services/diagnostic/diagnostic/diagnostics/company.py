@@ -15,7 +15,6 @@ def know_company(
 ) -> Decision[DiagnosticFile]:
     """Keep the newest snapshot with its version; the same again changes nothing."""
     told = message.input
-    known = None if state.company is None else state.company_version
-    if not supersedes(told.version, known, same=told.company == state.company):
+    if not supersedes(told.version, state.company_version, same=told.company == state.company):
         return Decision(state)
     return Decision(replace(state, company=told.company, company_version=told.version))

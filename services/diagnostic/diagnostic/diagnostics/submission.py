@@ -46,11 +46,11 @@ from france.days import paris_day
 def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) -> Decision[DiagnosticFile]:
     """Freeze and score a draft, or a whole diagnosis in one go; the same submission again gets the same answer."""
     item, now = message.input, message.time
-    origin = found(state, item.diagnostic_id) if item.diagnostic_id else None
+    origin = found(state, item.diagnostic_id)
     form = FORMS.get(item.kind if origin is None else origin.kind)
     company = state.company
     if company is None or form is None or (origin is None and not item.answers):
-        return Decision(state, answer=_impossible(state, item, form))
+        return Decision(state, answer=_impossible(state, item))
     if origin is not None and not isinstance(origin, Draft):
         return Decision(state, answer=_again(state.siren, form, origin, item.answers))
     draft = None if origin is None else in_force(origin)
@@ -68,11 +68,11 @@ def submit(state: DiagnosticFile, _: Pools, message: Message[SubmitDiagnostic]) 
     return decision if origin is None else _close(decision, origin)
 
 
-def _impossible(state: DiagnosticFile, item: SubmitDiagnostic, form: Questionnaire | None) -> Refusal:
+def _impossible(state: DiagnosticFile, item: SubmitDiagnostic) -> Refusal:
     """Why nothing can be submitted: of whom, of which diagnosis, of what kind."""
     if state.company is None:
         return UNKNOWN_COMPANY
-    return unknown_kind(item.kind) if item.answers and form is None else UNKNOWN_DIAGNOSTIC
+    return unknown_kind(item.kind) if item.answers else UNKNOWN_DIAGNOSTIC
 
 
 def _again(

@@ -82,7 +82,6 @@ def _read_rows(page: Page, entry: Entry, value: object) -> None:
             return
     except (KeyError, TypeError):
         pass
-    codes[entry.start : entry.stop] = entry.blank
     for row, given in rows.items():
         _read_row(page, entry, row, given)
         if len(page.faults) > MOST_FAULTS:
@@ -112,10 +111,6 @@ def _read_row(page: Page, entry: Entry, row: object, given: object) -> None:
 
 def _mark_groups(page: Page, entry: Entry, groups: dict[object, object], codes: dict[str, int]) -> None:
     """Mark each group of options; an option may not be in a group and unknown, or not concerned, at once."""
-    if codes.keys() == groups.keys():
-        for name, code in codes.items():
-            _mark(page, entry, f"{entry.path}.{name}", groups[name], code)
-        return
     aside = {UNKNOWN_WORD: UNKNOWN_CODE} | ({NOT_CONCERNED_WORD: _NOT_CONCERNED} if entry.skippable else {})
     known = codes | aside
     for name in groups:
@@ -158,7 +153,7 @@ def _mark_aside(page: Page, entry: Entry, path: str, option: str, code: int) -> 
     """Mark an option unknown or not concerned, if it is not answered otherwise and may be so."""
     position = entry.positions[option]
     if code == _NOT_CONCERNED and option not in entry.skippable:
-        page.faults.append(Fault(path, "« non_concerne » n’est pas permis ici", tuple(sorted(entry.skippable))))
+        page.faults.append(Fault(path, "« non_concerne » n’est pas permis ici", entry.question.non_concerne))
     elif option == entry.question.exclusive:
         page.faults.append(Fault(path, f"« {option} » ne peut être que cochée ou non"))
     elif page.codes[position] not in {ZERO, code}:

@@ -40,7 +40,7 @@ def read(form: Questionnaire, answers: Mapping[str, object], base: str) -> Readi
             codes[entry.start : entry.stop] = entry.unknown
         else:
             read_answer(page, entry, value)
-        if page.faults and len(page.faults) > MOST_FAULTS:
+        if len(page.faults) > MOST_FAULTS:
             break
     return Reading(codes.decode("ascii"), page.faults)
 
@@ -52,7 +52,5 @@ def read_whole(form: Questionnaire, answers: Mapping[str, object], base: str) ->
         return Reading(taken, [])
     sheet, faults = read(form, answers, base)
     lacking = missing(form, sheet)
-    if not lacking:
-        return Reading(sheet, faults)
     named = {fault.path for fault in faults}
     return Reading(sheet, faults + [Fault(path, "réponse manquante") for path in lacking if path not in named])

@@ -21,7 +21,7 @@ class ExpressResult(NamedTuple):
     basic: bool
 
 
-_ITEMS: Final = EXPRESS.questions[0]
+(_ITEMS,) = EXPRESS.questions
 _POSITIONS: Final = {item: index for index, item in enumerate(_ITEMS.items)}
 _PREFILL: Final = tuple(
     (

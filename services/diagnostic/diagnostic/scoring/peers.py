@@ -97,7 +97,7 @@ def _quantile(buckets: Sequence[Bucket], rank: float) -> float:
 
 def percentile(buckets: Sequence[Bucket], value: float) -> float:
     """Share of the cell (0-100) strictly below a score plus half of its ties, a tie being the same one-point bucket."""
-    here = min(int(value), 100)
+    here = int(value)
     below = sum(bucket.count for bucket in buckets if bucket.score < here)
     ties = sum(bucket.count for bucket in buckets if bucket.score == here)
     return 100 * (below + ties / 2) / sum(bucket.count for bucket in buckets)

@@ -82,7 +82,7 @@ def _reaches(question: Question) -> tuple[int, ...]:
     return tuple(top * (question.countable - skipped) for skipped in range(len(question.non_concerne) + 1))
 
 
-_LEVELS: Final = bytes(code - ord("0") if ord("0") <= code <= ord("5") else 0 for code in range(256))
+_LEVELS: Final = bytes(code - ord("0") if ord("1") <= code <= ord("5") else 0 for code in range(256))
 """Translation of a packed sheet to the level of each item; unknown, not concerned and unanswered are worth 0."""
 
 FULL: Final = lcm(*[reach for question in COMPLET.questions for reach in _reaches(question)])
