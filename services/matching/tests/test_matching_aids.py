@@ -115,6 +115,29 @@ def test_a_programme_says_what_to_check_and_how_old_the_information_is(make: Any
     )
 
 
+def test_a_plain_programme_says_what_it_answers_and_no_more(make: Any) -> None:
+    (programme,) = Catalogue([aid()], make.ruleset).recommend(make.profile(), ("cybersecurite",))
+    assert (programme.reasons, programme.missing) == (("Répond à votre besoin : Cybersécurité.",), ())
+    assert assess(aid(), make.profile()).reasons == ()
+    far = aid(regions=("84",), filters=Filters(effectif_max=9))
+    assert assess(far, make.profile(region="", headcount_code="")).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "verdict"),
+    [
+        (date(2026, 11, 23), None, "eligible"),
+        (None, date(2026, 11, 23), "eligible"),
+        (date(2026, 11, 23), date(2026, 11, 23), "eligible"),
+        (date(2026, 11, 24), date(2026, 11, 30), "termine"),
+        (date(2026, 11, 1), date(2026, 11, 22), "termine"),
+        (None, None, "eligible"),
+    ],
+)
+def test_an_aid_is_open_from_its_first_day_to_its_last(make: Any, first: Any, last: Any, verdict: str) -> None:
+    assert assess(aid(valid_from=first, valid_until=last), make.profile(TODAY)).verdict == verdict
+
+
 # --- recommendations -------------------------------------------------------------------------------------------------
 
 
@@ -146,6 +169,17 @@ def test_the_main_subject_comes_first_inside_a_kind(make: Any) -> None:
     assert [programme.id for programme in programmes] == ["b", "a", "c"]
 
 
+def test_within_a_kind_those_of_the_region_come_first_then_by_id(make: Any) -> None:
+    entries = [aid(id="a"), aid(id="b"), aid(id="c", regions=("84",)), aid(id="d", gratuit=True)]
+    assert [entry.id for entry in Catalogue(entries[::-1], make.ruleset).aids] == ["c", "a", "b", "d"]
+
+
+def test_free_help_is_a_kind_of_its_own_and_free_training_is_not() -> None:
+    assert kind_of(aid(nature="accompagnement", gratuit=True)) == "accompagnement_gratuit"
+    assert kind_of(aid(nature="accompagnement")) == "accompagnement"
+    assert kind_of(aid(nature="formation", gratuit=True)) == "formation"
+
+
 companies = st.builds(
     Company,
     commune=st.sampled_from(("69123", "")),
@@ -175,3 +209,68 @@ def test_a_recommendation_agrees_with_the_verdict_on_each_aid(
         assert programme.verdict == verdicts[programme.id].verdict
         assert sorted(programme.missing) == sorted(verdicts[programme.id].missing)
         assert programme.reasons[1:] == verdicts[programme.id].reasons
+
+
+SUBJECTS = ("cybersecurite", "donnees", "strategie")
+catalogues = st.lists(
+    st.builds(
+        aid,
+        nature=st.sampled_from(("accompagnement", "accompagnement", "subvention", "ressource")),
+        gratuit=st.booleans(),
+        sujets=st.lists(st.sampled_from((*SUBJECTS, "inconnu")), min_size=1, max_size=3, unique=True).map(tuple),
+        regions=st.sampled_from(((), (), ("84",), ("11",))),
+        filters=st.builds(
+            Filters,
+            effectif_max=st.sampled_from((None, None, 15, 9)),
+            anciennete_min=st.sampled_from((None, None, 6)),
+        ),
+        valid_until=st.sampled_from((None, None, date(2026, 11, 22))),
+    ),
+    max_size=16,
+).map(lambda found: [replace(entry, id=f"a{number:02d}") for number, entry in enumerate(found)])
+
+
+def chosen_one_by_one(
+    aids: list[Aid], profile: Any, subjects: tuple[str, ...], shown: int, quotas: dict[str, int]
+) -> list[tuple[str, str]]:
+    """What is to be shown, from the definition: (id, the subject it is shown for)."""
+    fitting: dict[str, list[tuple[bool, bool, str, str]]] = {kind: [] for kind in KINDS}
+    for entry in aids:
+        covered = [subject for subject in subjects if subject in entry.sujets]
+        if covered and assess(entry, profile).verdict not in {"non_eligible", "termine"}:
+            line = (covered[0] != subjects[0], not entry.regions, entry.id, covered[0])
+            fitting[kind_of(entry)].append(line)
+    places = {kind: min(quotas[kind], len(found)) for kind, found in fitting.items()}
+    for kind, found in fitting.items():
+        places[kind] += max(0, min(shown - sum(places.values()), len(found) - places[kind]))
+    return [(name, subject) for kind in KINDS for _, _, name, subject in sorted(fitting[kind])[: places[kind]]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    aids=catalogues,
+    company=companies,
+    wanted=st.lists(st.sampled_from(SUBJECTS), min_size=1, max_size=3, unique=True).map(tuple),
+    shown=st.integers(0, 10),
+    quotas=st.fixed_dictionaries({kind: st.integers(0, 3) for kind in KINDS}),
+)
+def test_what_is_shown_is_what_choosing_one_by_one_shows(
+    make: Any, aids: list[Aid], company: Company, wanted: tuple[str, ...], shown: int, quotas: dict[str, int]
+) -> None:
+    rules = replace(make.ruleset, aids=replace(make.ruleset.aids, shown=shown, quotas=quotas))
+    catalogue = Catalogue(aids, rules)
+    expected = chosen_one_by_one(aids, profile := make.profiler.profile(company, TODAY), wanted, shown, quotas)
+    for _ in range(2):  # the second time from memory
+        programmes = catalogue.recommend(profile, wanted)
+        assert [programme.id for programme in programmes] == [name for name, _ in expected]
+        assert [programme.reasons[0] for programme in programmes] == [
+            f"Répond à votre besoin : {make.ruleset.subjects[subject]}." for _, subject in expected
+        ]
+    by_id = {entry.id: entry for entry in aids}
+    for programme in programmes:  # pyright: ignore[reportPossiblyUnboundVariable]
+        known = assess(by_id[programme.id], profile)
+        assert (programme.verdict, programme.reasons[1:]) == (known.verdict, known.reasons)
+        assert sorted(programme.missing) == sorted(known.missing)
+    listed = catalogue.assess(profile, wanted)
+    assert [found.aid.id for found in listed] == [e.id for e in catalogue.aids if set(e.sujets) & set(wanted)]
+    assert len(catalogue.assess(profile)) == len(aids)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from hashlib import sha1
 from typing import Any
 
 import pytest
@@ -285,6 +286,26 @@ def test_the_search_finds_what_scoring_everybody_finds(
         assert any(is_free(make, pick.candidate.connector) for pick in picks)
     if chosen != expected:
         assert max(free) in chosen
+    assert [pick.candidate.id for pick in picks] == chosen_one_by_one(make, by_id, scores, loads, seed)
+
+
+def chosen_one_by_one(
+    make: Any, connectors: dict[str, Connector], scores: dict[str, int], loads: dict[str, int], seed: int
+) -> list[str]:
+    """The three best, from the definition: best score, fewest matches, a hash, the id; an institution once."""
+
+    def order(name: str) -> tuple[int, int, int, str]:
+        salt = int.from_bytes(sha1(name.encode(), usedforsecurity=False).digest()[:4])
+        return -scores[name], loads.get(name, 0), (salt * (seed | 1)) % 2**32 >> 8, name
+
+    ranked = sorted(scores, key=order)
+    best_of = {connectors[name].institution_id: name for name in reversed(ranked)}
+    chosen = sorted(best_of.values(), key=order)[:3]
+    free = next((name for name in ranked if is_free(make, connectors[name])), None)
+    if free is None or any(is_free(make, connectors[name]) for name in chosen):
+        return chosen
+    others = [name for name in chosen if connectors[name].institution_id != connectors[free].institution_id]
+    return sorted([*others[:2], free], key=order)
 
 
 def is_free(make: Any, connector: Connector) -> bool:

@@ -57,7 +57,7 @@ class _Criterion(NamedTuple):
             verdict = test(profile)
             excluded |= bit if verdict == NO else 0
             opened |= bit if verdict == UNKNOWN else 0
-        return kept(self.known, datum, (excluded, opened & ~excluded))
+        return kept(self.known, datum, (excluded, opened))
 
 
 class Assessment(NamedTuple):

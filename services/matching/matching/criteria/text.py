@@ -66,8 +66,13 @@ PRECISE: Final = {
 
 def points(hundredths: int) -> str:
     """Points for people: "20 points", "7,5 points", "1 point"."""
-    value = f"{hundredths / 100:.1f}".rstrip("0").rstrip(".").replace(".", ",")
-    return f"{value} point" if abs(hundredths) < 200 else f"{value} points"
+    return _counted(hundredths / 100, "point")
+
+
+def _counted(value: float, noun: str) -> str:
+    """A number with at most one decimal and its noun, in the plural from 2 on as it is shown."""
+    shown = f"{value:.1f}".removesuffix(".0")
+    return f"{shown.replace('.', ',')} {noun}{'s' * (float(shown) >= 2)}"
 
 
 @lru_cache(maxsize=4096)
@@ -96,8 +101,7 @@ def response(days: float | None) -> str:
     """How fast a connecteur answers."""
     if days is None:
         return "Délai de réponse pas encore mesuré"
-    text = f"{days:.1f}".rstrip("0").rstrip(".").replace(".", ",")
-    return f"Répond en {text} jour{'s' * (days >= 2)} (médiane)"
+    return f"Répond en {_counted(days, 'jour')} (médiane)"
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,8 @@ from matching.criteria.profile import Profile
 YES: Final = "oui"
 NO: Final = "non"
 UNKNOWN: Final = "inconnu"
+_ENDLESS: Final = 1_000_000_000
+"""More than any headcount or age."""
 
 
 class Check(NamedTuple):
@@ -191,7 +193,7 @@ def filter_checks(filters: Filters) -> Iterable[Check]:
 
 
 def _ends(low: int | None, high: int | None) -> tuple[int, int]:
-    return low or 0, 10**9 if high is None else high
+    return low or 0, _ENDLESS if high is None else high
 
 
 def _within(low: int, high: int, lowest: int, highest: int) -> str:

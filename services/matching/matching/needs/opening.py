@@ -126,8 +126,6 @@ def priority_of(event: DiagnosticCompleted, subjects: tuple[str, ...], opening: 
 
 def joinable(state: CompanyNeeds, subject: str, now: datetime, days: int) -> Need | None:
     """The open need that a new request on `subject` joins: opened at most `days` ago on the same subject."""
-    if not state.needs:
-        return None
     oldest = now - timedelta(days=days)
     for need in reversed(state.needs):
         if need.status != "sans_reponse" and need.opened_at >= oldest and subject in need.subjects:
