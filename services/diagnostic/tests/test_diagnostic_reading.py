@@ -23,6 +23,7 @@ B = "222211100011111000001111111000003010011100001111000011110000111100100031110
 WHOLE: dict[str, Any] = write(COMPLET, B)
 POINTS: dict[str, Any] = write(EXPRESS, "101010101010")
 ROWS = {"echelle", "tri", "oui_non"}
+NOT_DONE = str.maketrans("?-", "00")
 
 
 def items(question: str) -> list[str]:
@@ -62,7 +63,10 @@ def test_what_is_plain_is_taken_at_once_and_what_is_not_is_left_to_be_read_with_
 
 @given(SHEETS, st.sets(st.sampled_from(sorted(QUESTIONS))))
 def test_a_plain_form_is_taken_whatever_questions_nobody_could_answer(sheet: str, unknown: set[str]) -> None:
-    kept = "".join(code if code in "012345" else "0" for code in sheet)
+    kept = "".join(
+        sheet[question.span] if question.kind in ROWS else sheet[question.span].translate(NOT_DONE)
+        for question in COMPLET.questions
+    )
     answers = write(COMPLET, kept) | dict.fromkeys(unknown, "ne_sait_pas")
     careful = read(COMPLET, answers, blank(COMPLET))
     assert (take("complet", answers), careful.faults) == (careful.sheet, [])
@@ -375,4 +379,6 @@ def test_a_form_is_shown_with_its_own_bands_and_names_the_option_that_stands_alo
         assert [band["id"] for band in document_["bands"]] == [band.id for band in bands[kind]]
     exclusive = {question["id"]: question["exclusive"] for question in shown["complet"]["questions"]}
     assert exclusive == dict.fromkeys(QUESTIONS, None) | {"Q7": "non_numerisees"}
+    asked: Any = answers_schema(COMPLET)["properties"]
+    assert [name for name, each in asked.items() if "contains" in str(each)] == ["Q7"]
     assert [level["value"] for level in shown["complet"]["scale"]] == list(range(6))

@@ -111,7 +111,7 @@ def _take_pair(codes: bytearray, positions: dict[str, int], value: dict[str, Any
 
 def _contradicts(form: _Form, codes: bytearray) -> bool:
     """Whether an option that rules out all others is not alone."""
-    for position, question in form.alone:
-        if codes[position] == ONE and codes.count(ZERO, question.start, question.stop) < question.countable:
-            return True
-    return False
+    return any(
+        codes[position] == ONE and codes.count(ZERO, question.start, question.stop) < question.countable
+        for position, question in form.alone
+    )
