@@ -97,19 +97,17 @@ class World:
 
     async def write(self, partition: int, key: bytes | None, value: bytes | None, headers: Any) -> None:
         """Anybody's record on the counter's topic."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
-        await producer.start()
-        await producer.send_and_wait(self.counter.topic, value, key, partition, headers=headers)
-        await producer.stop()
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            await producer.send_and_wait(self.counter.topic, value, key, partition, headers=headers)
 
     async def write_batches(self, batches: Sequence[tuple[int, bytes]]) -> None:
         """Anybody's record batches on the counter's topic, as bytes, each with its partition."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
-        await producer.start()
         now = int(time.time() * 1000)
-        for partition, data in batches:
-            await (await producer.send_batch(SealedBatch(data, 1, now), self.counter.topic, partition=partition))
-        await producer.stop()
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap, enable_idempotence=True) as producer:
+            for partition, data in batches:
+                placed = bytes(8) + data[8:]  # which offset it gets is for the broker to say
+                batch = SealedBatch(placed, int.from_bytes(data[57:61]), now)
+                await (await producer.send_batch(batch, self.counter.topic, partition=partition))
 
     async def all_dealt_with(self) -> bool:
         """Whether Kafka is told that the reader is at the end of every partition of the counter."""

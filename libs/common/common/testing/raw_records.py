@@ -5,13 +5,13 @@ from struct import pack
 from typing import TypeAlias
 
 import cramjam
-from aiokafka.codec import snappy_encode
+from aiokafka.codec import lz4_encode, snappy_encode
 from aiokafka.record.util import calc_crc32c
 
 Loose: TypeAlias = tuple[bytes | None, bytes | None, Sequence[tuple[bytes, bytes | None]]]
 """Key, value, headers: their names are bytes here."""
 
-CODECS = {0: bytes, 1: cramjam.gzip.compress, 2: snappy_encode, 3: cramjam.lz4.compress, 4: cramjam.zstd.compress}
+CODECS = {0: bytes, 1: cramjam.gzip.compress, 2: snappy_encode, 3: lz4_encode, 4: cramjam.zstd.compress}
 
 
 def varint(number: int) -> bytes:
