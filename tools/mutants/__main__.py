@@ -9,6 +9,7 @@ import ast
 import hashlib
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -249,6 +250,8 @@ def main() -> int:
     """Run; 0: nothing lives without a reason, 1: something does, 2: the tests cannot judge."""
     options = read_options()
     os.chdir(ROOT)
+    for number in (signal.SIGINT, signal.SIGTERM):  # else a run in the background keeps nothing
+        signal.signal(number, signal.default_int_handler)
     scope = read_scope(ROOT / "tools" / "mutants.toml")
     until = time.monotonic() + options.seconds
     every = cases_of(files_of(ROOT, scope))
