@@ -36,6 +36,11 @@ def fail(text: str, mend: str = "") -> NoReturn:
     raise typer.Exit(1)
 
 
+def reason(error: BaseException) -> str:
+    """What an error says, or what it is: a timeout has no text."""
+    return str(error) or type(error).__name__
+
+
 def print_json(value: Any) -> None:
     """One JSON document on the output."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
@@ -18,7 +18,7 @@ from croissance.addresses import Addresses, Bootstrap, Dsn, Http, doors_of, of_s
 from croissance.api import Doors, RefusedError, UnavailableError
 from croissance.audit import show as show_audit
 from croissance.campaign import Campaign
-from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, reason, say
 from croissance.demo_report import Result
 from croissance.directors import ENVELOPE, Participant, contact, participant
 from croissance.directory import connecteurs
@@ -31,6 +31,7 @@ from croissance.proof.run import audit as run_audit
 from croissance.querying import AWAY, connect
 from croissance.sirene import Found, UnreadableFile, read_sirene, to_body
 from croissance.stack import start_detached
+from croissance.standing import watched
 from embedded import inbox
 from embedded.stack import running
 from embedded.state import BusyError, state_of
@@ -106,7 +107,7 @@ def demo(
     except (BusyError, StartError, RuntimeError) as error:
         fail(str(error), "croissance doctor dit ce qui manque.")
     except Unreachable as error:
-        fail(f"courtier ou base injoignable: {error}", "croissance status dit ce qui tourne.")
+        fail(f"courtier ou base injoignable: {reason(error)}", "croissance status dit ce qui tourne.")
     except BaseExceptionGroup as group:
         known, others = group.split(EXPECTED)
         if others is not None or known is None:
@@ -197,7 +198,11 @@ async def _until_up(data: Path) -> None:
 
 async def perform(wish: Wish, stream: Iterator[Participant], here: Addresses, locate: Locate, *, quiet: bool) -> Result:
     """The demonstration on a running system: prepare, let companies flow, wait for rest, for mails, then audit."""
-    async with Doors(locate) as doors, Flow(here.dsn, here.namespace) as flow:
+    async with (
+        Doors(locate) as doors,
+        Flow(here.dsn, here.namespace) as flow,
+        watched(lambda: flow.moved_at, lambda: replace(here, doors=locate())),
+    ):
         campaign = Campaign(doors, flow, wish.seed)
         result = Result(campaign.tally)
         began = time.monotonic()

@@ -1,5 +1,6 @@
 """`croissance doctor` and `croissance version`: what this machine has, and what it lacks."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import typer
 
+from croissance.addresses import of_state
 from croissance.console import DEFAULT_DATA, AsJson, Data, people, print_json
 from croissance.output import out
 from embedded.jars import KAFKA_VERSION, ChecksumError, kafka_home, locked, verify
@@ -62,6 +64,13 @@ def _checks(data: Path) -> list[tuple[str, bool, str, str]]:
     else:
         seen = "ne tourne pas"
     found.append(("Système", not left, seen, f"croissance down --data {data}"))
+    if state is not None:
+        from croissance.standing import standing  # noqa: PLC0415  the clients of broker and database
+
+        faults = asyncio.run(standing(of_state(state)))
+        found.append(
+            ("Ce qui tourne", not faults, "; ".join(faults) or "tout répond", f"docs/operations.md, {data}/logs")
+        )
     return found
 
 

@@ -17,7 +17,7 @@ from aiokafka.partitioner import murmur2
 
 from common.kafka.reading import tolerate
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
-from croissance.console import DEFAULT_DATA, AsJson, Data, fail
+from croissance.console import DEFAULT_DATA, AsJson, Data, fail, reason
 from croissance.output import out
 
 app = typer.Typer(help="Suivre les événements.", no_args_is_help=True, rich_markup_mode=None)
@@ -82,7 +82,7 @@ def tail(
     try:
         asyncio.run(_tail(here, wanted, start_of(since), limit, as_json=as_json))
     except (KafkaError, OSError) as error:
-        fail(f"courtier injoignable: {error}", "croissance status dit si le système tourne.")
+        fail(f"courtier injoignable: {reason(error)}", "croissance status dit si le système tourne.")
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

@@ -160,6 +160,11 @@ class Flow:
                 return
             self._check_stall()
 
+    @property
+    def moved_at(self) -> float:
+        """When the chain last moved, on the monotonic clock."""
+        return self._moved_at
+
     def _check_stall(self) -> None:
         if time.monotonic() - self._moved_at < STALL:
             return

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,6 +17,7 @@ from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
 from croissance.import_report import RefusalReport, would_overwrite, writer_to, writing
 from croissance.import_tally import LISTED, Tally, document, show
 from croissance.sirene import Found, Refused, UnreadableFile, fault_of, read_api, read_sirene, to_batch_body
+from croissance.standing import watched
 from embedded.state import state_of
 from france.typography import number
 
@@ -141,11 +143,14 @@ async def _run(
         state = None if fixed else state_of(data)
         return dict(here.doors if state is None else of_state(state).doors)
 
+    def moved() -> int:
+        return tally.imported + tally.refused
+
     tally, began = Tally(), time.monotonic()
     under_way: set[asyncio.Task[None]] = set()
     with writing(report) as file:
         writer = writer_to(report, file)
-        async with Doors(locate) as doors:
+        async with Doors(locate) as doors, watched(moved, lambda: replace(here, doors=locate())):
             for batch in _batches(records, tally, writer):
                 under_way.add(asyncio.create_task(_register(doors, batch, tally, writer)))
                 if len(under_way) >= IN_FLIGHT:

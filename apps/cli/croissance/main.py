@@ -1,5 +1,6 @@
 """The commands of `croissance`: each line names one, and where it is. What nobody asks for is not loaded."""
 
+import logging
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, Final
@@ -90,4 +91,5 @@ def croissance() -> None:
 
 def main() -> None:
     """Entry point of the console script."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not for people
     app()

@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
+from aiokafka.errors import KafkaError
 from rich.table import Table
 
-from croissance.addresses import Bootstrap, Dsn, Namespace, find
-from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from common.kafka.tail import reading
+from common.process.settings import Settings, read_settings
+from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
+from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, reason, say
+from croissance.missing import Missing, missing, send_again
 from croissance.output import out
 from croissance.proof.database import Place, schemas
 from croissance.querying import on_database
@@ -78,17 +82,20 @@ def process_of(owner: str) -> str:
 
 @app.command()
 def republish(
-    topic: Annotated[str, typer.Argument(help="Le topic, par exemple croissance.diagnostic.v1.")],
-    partition: Annotated[int, typer.Argument(help="Sa partition, de 0 à 11.", min=0)],
-    start: Annotated[int, typer.Option("--from", help="Premier numéro (ce_sequence) à renvoyer.", min=1)],
+    topic: Annotated[str, typer.Argument(help="Le topic, par exemple croissance.diagnostic.v1.")] = "",
+    partition: Annotated[int, typer.Argument(help="Sa partition, de 0 à 11.", min=-1)] = -1,
+    start: Annotated[int, typer.Option("--from", help="Premier numéro (ce_sequence) à renvoyer.", min=0)] = 0,
     *,
+    all_missing: Annotated[
+        bool, typer.Option("--missing", help="Tout ce qui manque à Kafka, de tous les services ; ou du seul TOPIC.")
+    ] = False,
     data: Data = Path(DEFAULT_DATA),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Dire ce qui serait renvoyé, sans rien changer.")] = False,
     bootstrap: Bootstrap = "",
     dsn: Dsn = "",
     namespace: Namespace = "",
 ) -> None:
-    """Renvoie à Kafka les événements d’une partition à partir d’un numéro.
+    """Renvoie à Kafka les événements d’une partition à partir d’un numéro, ou (--missing) tout ce qui lui manque.
 
     Utile quand Kafka a perdu des événements qu’il avait acquittés (disque perdu, topic recréé): un lecteur signale
     alors un trou et attend. Le service reprend l’envoi au numéro --from dans la seconde; les lecteurs qui ont déjà
@@ -97,10 +104,17 @@ def republish(
 
     \b
     Exemples:
+      croissance outbox republish --missing --dry-run
+      croissance outbox republish --missing
       croissance outbox republish croissance.diagnostic.v1 4 --from 1201 --dry-run
       croissance outbox republish croissance.diagnostic.v1 4 --from 1201
     """  # noqa: D301
+    if not all_missing and not (topic and partition >= 0 and start):
+        raise typer.BadParameter("attendu --missing, ou TOPIC PARTITION --from NUMÉRO")
     here = find(data, bootstrap, dsn, namespace=namespace)
+    if all_missing:
+        republish_missing(here, topic, dry_run=dry_run)
+        return
 
     place = Place(topic, partition)
 
@@ -120,3 +134,26 @@ def republish(
     first, last = on_database(here.dsn, work)
     verb = "(essai) seraient renvoyés" if dry_run else "sont renvoyés"
     say(f"{topic}[{partition}]: {max(0, last - first + 1)} événements {verb}, du numéro {first} au numéro {last}.")
+
+
+def republish_missing(here: Addresses, topic: str, *, dry_run: bool) -> None:
+    """Send again all that Kafka lacks, of one topic or of all; say what."""
+    settings = read_settings(Settings).kafka.model_copy(update={"bootstrap_servers": here.bootstrap})
+
+    async def work(connection: Any) -> list[Missing]:
+        async with reading(settings, "croissance-republish") as consumer:
+            found = await missing(consumer, connection, await schemas(connection, here.namespace))
+        found = [each for each in found if topic in ("", each.where.topic)]
+        if not dry_run:
+            await send_again(connection, found)
+        return found
+
+    try:
+        found = on_database(here.dsn, work)
+    except KafkaError as error:
+        fail(f"courtier injoignable: {reason(error)}", "croissance status dit si le système tourne.")
+    for each in found:
+        out.print(f"{each.where.topic}[{each.where.partition}]: {each.first} à {each.last}", markup=False)
+    verb = "(essai) seraient renvoyés" if dry_run else "sont renvoyés"
+    total = sum(each.last - each.first + 1 for each in found)
+    say(f"{number(total)} événements {verb}, de {len(found)} partitions." if found else "Rien ne manque à Kafka.")

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import stamina
 
-from croissance.console import fail
+from croissance.console import fail, reason
 
 Result = TypeVar("Result")
 
@@ -43,4 +43,4 @@ def on_database(dsn: str, work: Callable[[Any], Awaitable[Result]]) -> Result:
     try:
         return asyncio.run(session())
     except AWAY as error:
-        fail(f"base injoignable: {error}", "croissance status dit si le système tourne.")
+        fail(f"base injoignable: {reason(error)}", "croissance status dit si le système tourne.")

@@ -15,7 +15,7 @@ from common.kafka.tail import reading
 from common.postgres.recovery import Fact, close, left
 from common.process.settings import Settings, read_settings
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
-from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, say
+from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, reason, say
 from croissance.output import out
 from croissance.proof.database import schemas
 from croissance.recovery import Forgotten, forgotten, take_all_back
@@ -60,7 +60,7 @@ def recover(
     try:
         found, waiting, closed = asyncio.run(_session(here, yes=yes, close_all=close_all))
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as error:
-        fail(f"courtier ou base injoignable : {error or type(error).__name__}", "croissance status dit ce qui tourne.")
+        fail(f"courtier ou base injoignable : {reason(error)}", "croissance status dit ce qui tourne.")
     except ValueError as error:
         fail(f"{error}", "Rien n’a été changé pour ce service ; recommencez.")
     if as_json:

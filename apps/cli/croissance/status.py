@@ -28,13 +28,7 @@ def status(data: Data = Path(DEFAULT_DATA), as_json: AsJson = False) -> None:
         raise typer.Exit(1)
     from croissance import survey  # noqa: PLC0415  the clients of broker and database: not where nothing runs
 
-    try:
-        figures = asyncio.run(asyncio.wait_for(survey.survey(state), 20))
-    except survey.UNREACHABLE as error:
-        figures = {}
-        say(f"Courtier ou base injoignable: {error}")
-    state["services"] = {name: service | figures.get(name, {}) for name, service in state["services"].items()}
-    asyncio.run(survey.ask_all(state))
+    asyncio.run(survey.look(state))
     state["mails"] = inbox.count(Path(state["inbox"]))
     if as_json:
         print_json(state)
@@ -56,6 +50,8 @@ def show(state: dict[str, Any]) -> None:
             alive = str(instance["pid"] or "arrêté")
             table.add_row(instance["instance"], instance["http_url"], alive, str(instance["restarts"]), *shared)
     out.print(table)
+    for problem in state["problems"]:
+        out.print(f"✘ {problem}", markup=False, soft_wrap=True)
     for service in state["services"].values():
         for instance in service["instances"]:
             for problem in instance["problems"]:

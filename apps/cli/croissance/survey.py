@@ -1,72 +1,74 @@
 """What broker, database and processes of a running system say about it."""
 
 import asyncio
-import json
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from embedded.probe import http_answer
+from croissance.standing import NO_DATABASE, broker_faults, complaints, no_database
 
-UNREACHABLE: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, RuntimeError)
-"""What is raised where the broker or the database does not answer."""
+PATIENCE = 10.0
+"""Seconds that the database has for all its figures."""
 
 _WAITING = """select coalesce(sum(h.sequence - p.published), 0)::bigint
     from "{schema}".outbox_heads h join "{schema}".outbox_published p using (topic, partition)"""
 
 
-_POSITIONS = 'select topic, partition, next_offset from "{schema}".positions'
+_LAG = """select coalesce(sum(greatest(0, h.sequence - p.sequence)), 0)::bigint
+    from "{schema}".positions p join "{owner}".outbox_heads h using (topic, partition)"""
+"""By number: what a topic's owner has given and this reader has not applied. Offsets say nothing of a log made anew."""
 
 
 _LETTERS = """select count(*) from "{schema}".dead_letters where status in ('open', 'replay')"""
 
 
 async def survey(state: dict[str, Any]) -> dict[str, Any]:
-    """Lag, unpublished events and dead letters of every service, from Kafka and PostgreSQL themselves."""
+    """Lag, unpublished events and dead letters of every service, from PostgreSQL itself.
+
+    Raises:
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError: the database does not answer.
+    """
     services: dict[str, Any] = {}
     if not state["services"]:
         return services
     connection: Any = await asyncpg.connect(state["dsn"], timeout=5)
     try:
-        consumer = AIOKafkaConsumer(bootstrap_servers=state["bootstrap_servers"])
-        await consumer.start()
-        try:
-            for name in state["services"]:
-                known = await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
-                if not known:
-                    continue
-                positions = {
-                    TopicPartition(topic, partition): offset
-                    for topic, partition, offset in await connection.fetch(_POSITIONS.format(schema=name))
-                }
-                ends = await consumer.end_offsets(list(positions)) if positions else {}
-                services[name] = {
-                    "lag": sum(max(0, ends[where] - offset) for where, offset in positions.items()),
-                    "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
-                    "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
-                }
-        finally:
-            await consumer.stop()
+        known = [
+            name
+            for name in state["services"]
+            if await connection.fetchval("select to_regclass($1) is not null", f"{name}.positions")
+        ]
+        for name in known:
+            lags = [await connection.fetchval(_LAG.format(schema=name, owner=owner)) for owner in known]
+            services[name] = {
+                "lag": sum(lags),
+                "unpublished": await connection.fetchval(_WAITING.format(schema=name)),
+                "dead_letters": await connection.fetchval(_LETTERS.format(schema=name)),
+            }
     finally:
-        await connection.close()
+        connection.terminate()
     return services
 
 
-async def complaints(url: str) -> list[str]:
-    """Why a process is not ready, and what else is wrong, as it says itself."""
-    try:
-        _, body = await http_answer(urlsplit(url).port or 0, "/health/ready")
-        answer = json.loads(body)
-        return [*answer["problems"], *answer.get("remarks", ())]
-    except (OSError, ValueError, KeyError) as error:
-        return [f"ne répond pas ({type(error).__name__})"]
-
-
-async def ask_all(state: dict[str, Any]) -> None:
+async def _ask_all(state: dict[str, Any]) -> None:
     """Add to each process of a state what keeps it from being ready."""
     instances = [instance for service in state["services"].values() for instance in service["instances"]]
     answers = await asyncio.gather(*(complaints(instance["http_url"]) for instance in instances))
     for instance, problems in zip(instances, answers, strict=True):
         instance["problems"] = problems
+
+
+async def look(state: dict[str, Any]) -> None:
+    """Ask every part at once; adds to the state the figures, as far as there are any, and what is wrong with whom."""
+
+    async def figures() -> tuple[dict[str, Any], list[str]]:
+        try:
+            return await asyncio.wait_for(survey(state), PATIENCE), []
+        except NO_DATABASE as error:
+            return {}, [no_database(state["dsn"], error)]
+
+    (found, database), broker, _ = await asyncio.gather(
+        figures(), broker_faults(state["bootstrap_servers"], state["services"]), _ask_all(state)
+    )
+    state["services"] = {name: service | found.get(name, {}) for name, service in state["services"].items()}
+    state["problems"] = [*broker, *database]

@@ -98,7 +98,27 @@ async def test_a_log_whose_beginning_is_gone_starts_where_it_starts(offset: int)
 async def test_a_range_sent_again_after_newer_events_is_no_fault() -> None:
     order = [41, 42, 38, 39, 40, 41, 42, 43]
     log, findings = await read([record(number, offset=offset) for offset, number in enumerate(order)])
-    assert (log.base, log.last, faults(findings)) == (40, 43, {})
+    assert (log.base, log.last, faults(findings)) == (37, 43, {})
+    assert list(log.ids) == [short(b"id-%d" % number) for number in range(38, 44)]
+    assert (findings.checked["events"], findings.checked["repeats"]) == (6, 2)
+
+
+async def test_a_beginning_that_was_sent_again_is_verified_as_far_as_it_has_no_hole() -> None:
+    name: dict[str, Any] = {
+        "ce_type": b"fr.croissanceconnectee.labels.LabelGranted",
+        "ce_source": b"/croissance/labels",
+    }
+    name |= {
+        "ce_dataschema": b"/schemas/labels/LabelGranted.v1.json",
+        "value": b'{"label_id": "l", "cohort_year": 2026}',
+    }
+    order = [5, 6, 1, 3, 4, 3]
+    log, findings = await read([record(number, offset=offset, **name) for offset, number in enumerate(order)])
+    assert (log.base, log.last, [fact.sequence for fact in log.facts]) == (2, 6, [3, 4, 5, 6])
+    assert (findings.checked["repeats"], faults(findings)) == (1, {})
+
+    _, findings = await read([record(2), record(1, offset=1), record(1, offset=2, value=b"{ }")])
+    assert faults(findings) == {"duplicated": 1}
 
 
 async def test_the_announcement_of_a_dead_letter_without_a_key_has_no_subject() -> None:

@@ -196,7 +196,7 @@ async def test_status_says_what_does_not_answer(stack: Stack, data: str) -> None
 
     told = await asyncio.to_thread(croissance, "status", "--data", data)
 
-    assert "Courtier ou base injoignable" in told.stderr
-    assert "✘ labels-1: ne répond pas (ConnectionRefusedError)" in told.stdout
+    assert f"✘ la base ne répond pas (127.0.0.1:{port}/croissance, ConnectionRefusedError)" in told.stdout
+    assert "✘ labels-1: ne répond pas (ConnectError)" in told.stdout
     assert "arrêté" in told.stdout
     assert "secret" not in told.output

@@ -157,3 +157,10 @@ def test_events_that_wait_while_none_is_published_are_remarked_and_leave_the_doo
     progress.note_unpublished(0, 110, now=40)
     assert progress.remarks(now=100) == []
     assert progress.unpublished(now=100) == 0
+
+
+def test_a_missing_topic_is_a_problem_with_the_reason_why_it_stays_missing() -> None:
+    progress = Progress(60, started=True, missing_topics={"b": "", "a": "may not"})
+    assert progress.problems(0) == ["topic missing: a (it cannot be made again: may not)", "topic missing: b"]
+    progress.missing_topics = {}
+    assert progress.problems(0) == []

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from common.core.codec import UNREADABLE
@@ -38,6 +39,15 @@ class Foreign(NamedTuple):
     offset: int
 
 
+class Line(NamedTuple):
+    """What is kept of one number: 64 bits each."""
+
+    mark: int
+    id: int
+    cause: int
+    key: int
+
+
 @dataclass(slots=True)
 class PartitionLog:
     """One partition of one topic after dedupe; columns have one entry a number, from `base` + 1 on.
@@ -52,6 +62,7 @@ class PartitionLog:
         keys: 64 bits of its key.
         facts: events whose content is needed.
         foreign: records without a number.
+        early: numbers up to `base` that were sent again, behind larger ones: the log was lost and healed.
         ahead: highest number seen beyond a gap.
     """
 
@@ -64,6 +75,7 @@ class PartitionLog:
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
     facts: list[Fact] = field(default_factory=list[Fact])
     foreign: list[Foreign] = field(default_factory=list[Foreign])
+    early: dict[int, Line] = field(default_factory=dict[int, Line])
     ahead: int = 0
 
     @property
@@ -102,8 +114,9 @@ class Receiver:
     def take(self, log: PartitionLog, records: list[Any], end: int) -> None:
         """Add records as a receiver does: the next number is taken, a lower one compared, a higher one waits.
 
-        The first number is taken whatever it is: Kafka may have deleted the beginning (retention) or lost it (a disk;
-        only what somebody needed was sent again). Nobody may stand before it: `check_consumer` looks.
+        The first number is taken whatever it is: Kafka may have deleted the beginning (retention) or lost it (a disk).
+        Where it was sent again behind larger numbers, `close` puts it before them. Nobody may stand before the
+        beginning: `check_consumer` looks.
         """
         for record in records:
             if record.offset >= end:
@@ -121,24 +134,28 @@ class Receiver:
                 continue
             mark = mark_of(record.key, record.value, headers)
             if sequence == last + 1:
-                log.prints.append(mark)
-                self._add(log, sequence, record, headers)
-            elif sequence > log.base:
+                self._append(log, self._line(log, sequence, record, headers, mark))
+            elif sequence <= log.base and sequence not in log.early:
+                log.early[sequence] = self._line(log, sequence, record, headers, mark)
+            else:
                 self._findings.checked["repeats"] += 1
-                if log.prints[sequence - log.base - 1] != mark:
+                early = log.early.get(sequence)
+                if mark != (early.mark if early else log.prints[sequence - log.base - 1]):
                     what = f"le numéro {sequence} porte deux événements différents"
                     self._findings.fault("duplicated", log.name, what)
 
-    def _add(self, log: PartitionLog, sequence: int, record: Any, headers: dict[str, bytes | None]) -> None:
+    @staticmethod
+    def _append(log: PartitionLog, line: Line) -> None:
+        for column, value in zip((log.prints, log.ids, log.causes, log.keys), line, strict=True):
+            column.append(value)
+
+    def _line(self, log: PartitionLog, sequence: int, record: Any, headers: dict[str, bytes | None], mark: int) -> Line:
         key: bytes = record.key or b""
         identity, _, _, cause = found = tuple([headers.get(name) for name in REQUIRED])
         if headers.get("ce_subject") != key or not all(found):
             wrong = next((name for name, value in zip(REQUIRED, found, strict=True) if not value), "ce_subject")
             self._findings.fault("altered", log.name, f"numéro {sequence} : en-tête {wrong} absent ou faux")
         identity_mark, cause_mark = hash(identity) & MASK, hash(cause) & MASK
-        log.ids.append(identity_mark)
-        log.causes.append(cause_mark)
-        log.keys.append(hash(key) & MASK)
         fixed = tuple([headers.get(name) for name in FIXED])
         name = self._names.get(fixed)
         if name is None:
@@ -147,6 +164,7 @@ class Receiver:
         if name in self._wanted:
             content = self._content(log, sequence, name, record.value or b"")
             log.facts.append(Fact(sequence, name, identity_mark, cause_mark, key.decode(errors="replace"), content))
+        return Line(mark, identity_mark, cause_mark, hash(key) & MASK)
 
     def _name(self, log: PartitionLog, sequence: int, fixed: tuple[bytes | None, ...]) -> str:
         """`diagnostic.DiagnosticCompleted`, from the headers that are the same for all events of a type."""
@@ -168,12 +186,32 @@ class Receiver:
             return None
 
     def close(self, log: PartitionLog) -> None:
-        """Count what was read; what waits beyond a gap is missing."""
+        """Count what was read; what waits beyond a gap is missing, what was sent again goes before what is there."""
+        if log.early:
+            self._prepend(log)
         self._findings.checked["events"] += len(log.prints)
         self._findings.checked["partitions"] += 1
         if log.ahead > log.last:
             what = f"le numéro {log.last + 1} manque, le numéro {log.ahead} est là"
             self._findings.fault("gaps", log.name, what, log.ahead - log.last)
+
+    def _prepend(self, log: PartitionLog) -> None:
+        """Let the log begin as early as its numbers reach back without a hole."""
+        first = log.base + 1
+        while first - 1 in log.early:
+            first -= 1
+        whole = PartitionLog(log.topic, log.partition)
+        for number in range(first, log.base + 1):
+            self._append(whole, log.early[number])
+        for column, before in (
+            (log.prints, whole.prints),
+            (log.ids, whole.ids),
+            (log.causes, whole.causes),
+            (log.keys, whole.keys),
+        ):
+            column[:0] = before
+        log.base = first - 1
+        log.facts = sorted((fact for fact in log.facts if fact.sequence >= first), key=itemgetter(0))
 
 
 def mark_of(key: bytes | None, value: bytes | None, headers: dict[str, bytes | None]) -> int:

@@ -75,11 +75,23 @@ def security_of(settings: KafkaSettings) -> BaseSecurity | None:
     )
 
 
+def raised(topic: str, partitions: int) -> str:
+    """What it means that an operator gave a topic more partitions; "" when it has as many as it should."""
+    if partitions <= PARTITIONS:
+        return ""
+    return (
+        f"{topic} has {partitions} partitions instead of {PARTITIONS}: somebody raised them. Nothing is lost: services "
+        f"write to the first {PARTITIONS} as before, and the others stay empty. Kafka cannot take partitions away: to "
+        "be rid of them, stop the services, delete the topic, start (it is made again), then croissance outbox "
+        "republish --missing. Never write there with a partitioner of your own."
+    )
+
+
 async def declare_topics(settings: KafkaSettings, topics: Sequence[str]) -> list[str]:
     """Create the topics that do not exist; returns those created.
 
     Raises:
-        Misconfigured: an existing topic has another number of partitions: keys would move.
+        Misconfigured: an existing topic has too few partitions, or one cannot be created; the text says what to do.
     """
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
@@ -87,9 +99,12 @@ async def declare_topics(settings: KafkaSettings, topics: Sequence[str]) -> list
         known = {
             t["topic"]: len(t["partitions"]) for t in await admin.describe_topics(list(topics)) if not t["error_code"]
         }
-        wrong = {topic: count for topic, count in known.items() if count != PARTITIONS}
-        if wrong:
-            raise Misconfigured(f"topics must have {PARTITIONS} partitions: {wrong}")
+        few = {topic: count for topic, count in known.items() if count < PARTITIONS}
+        if few:
+            raise Misconfigured(
+                f"topics must have {PARTITIONS} partitions, these have less: {few}. Delete them, or raise them to "
+                f"{PARTITIONS} if nothing was written yet, and start again; then croissance outbox republish --missing"
+            )
         missing = [topic for topic in topics if topic not in known]
         if missing:
             new = [NewTopic(topic, PARTITIONS, settings.replication_factor) for topic in missing]

@@ -25,6 +25,9 @@ ReadPositions = Callable[[Sequence[TopicPartition]], Awaitable[Mapping[TopicPart
 LINGER = 0.02
 """Seconds between two batches: what arrives meanwhile is applied in one transaction instead of several."""
 
+METADATA_AGE_MS = 10_000
+"""Age at which a consumer asks anew which topics there are: one that is made again gets its readers back this soon."""
+
 SETTLE_WITHIN = 1.0
 """Seconds to find out where the consumer stands: it may be looking for the beginning of a log."""
 
@@ -223,6 +226,7 @@ def make_broker(settings: KafkaSettings, client_id: str, logger: Any = None) -> 
         settings.bootstrap_servers,
         security=security_of(settings),
         client_id=client_id,
+        metadata_max_age_ms=METADATA_AGE_MS,
         retry_backoff_ms=RETRY_BACKOFF_MS,
         allow_auto_create_topics=False,
         consumer_only=True,

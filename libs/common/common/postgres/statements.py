@@ -5,6 +5,8 @@ from typing import Final
 PLACES: Final = "(topic, partition) in (select * from unnest($1::text[], $2::int[]))"
 LOCK_POSITIONS: Final = f"""select topic, partition, sequence, next_offset, applied from positions
     where {PLACES} order by topic, partition for update"""
+OPEN_POSITIONS: Final = """insert into positions (topic, partition)
+    select * from unnest($1::text[], $2::int[]) on conflict do nothing"""
 MOVE_POSITIONS: Final = """update positions p
     set sequence = u.sequence, next_offset = u.next_offset, applied = u.applied, moved_at = now()
     from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[])

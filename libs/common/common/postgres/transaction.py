@@ -24,7 +24,7 @@ from common.declare.pool import Ref
 from common.postgres import statements as sql
 from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.letters import RELEASE
-from common.postgres.migrations import add_heads, add_positions
+from common.postgres.migrations import add_heads
 from common.postgres.recovery import unrecognised
 from common.postgres.rows import affected, columns, packed, stored, unpacked
 from common.postgres.storage import Storage
@@ -56,7 +56,7 @@ class PostgresTransaction:
         """See `Transaction.lock_positions`."""
         rows = await self.connection.fetch(sql.LOCK_POSITIONS, *columns(partitions, 2))
         if len(rows) < len(partitions):
-            await add_positions(self.connection, sorted({p.topic for p in partitions}))
+            await self.connection.execute(sql.OPEN_POSITIONS, *columns(partitions, 2))
             rows = await self.connection.fetch(sql.LOCK_POSITIONS, *columns(partitions, 2))
         return {TopicPartition(t, p): Position(*at) for t, p, *at in rows}
 

@@ -69,6 +69,7 @@ class Progress:
         unpublished_since: since when events wait and none is published; None: none waits, or some are.
         published: how many were published when that was last looked at.
         held: since when a partition is held by a transaction that its writer has not ended.
+        missing_topics: topics that the broker does not have → why they cannot be made again, or "".
     """
 
     stuck_after: float
@@ -84,6 +85,7 @@ class Progress:
     gaps: dict[TopicPartition, Gap] = field(default_factory=dict[TopicPartition, Gap])
     cut_short: dict[TopicPartition, CutShort] = field(default_factory=dict[TopicPartition, CutShort])
     held: dict[TopicPartition, float] = field(default_factory=dict[TopicPartition, float])
+    missing_topics: dict[str, str] = field(default_factory=dict[str, str])
 
     def moved(self, now: float) -> None:
         """A batch was applied, or consuming began: a backlog found at the start is no sign of being stuck."""
@@ -188,6 +190,10 @@ class Progress:
             f"open transaction: {where.topic}/{where.partition} waits until its writer or the broker ends it"
             for where, since in sorted(self.held.items())
             if now - since > gap_after
+        ]
+        found += [
+            f"topic missing: {topic}{f' (it cannot be made again: {why})' if why else ''}"
+            for topic, why in sorted(self.missing_topics.items())
         ]
         return found
 

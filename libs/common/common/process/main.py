@@ -161,6 +161,7 @@ async def _work(app: App, process: Process, server: _Server, serving: "asyncio.T
     context = process.context
     loops: dict[str, Callable[[], Awaitable[None]]] = {
         "compare": process.compare,
+        "topics": process.topics,
         "relay": process.relay,
         "timers": process.timers,
         "clear away": partial(clear_away, context),

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
+from aiokafka.errors import KafkaError
+
 from common.core import clock
 from common.core.dead_letter import PATIENCE, Brake
 from common.core.deadlines import apply_due
@@ -19,9 +21,12 @@ from common.core.replays import apply_replay
 from common.declare.errors import CroissanceError, Transient
 from common.kafka.consuming import Records, Subscription, make_broker
 from common.kafka.publishing import publisher_opener
+from common.kafka.topics import Topic, topics_of
+from common.postgres.positions import belong, offsets
 from common.process import telemetry
 from common.process.comparing import keep_comparing, may_publish
 from common.process.context import Context
+from common.process.topics import look_after_topics
 
 STUCK_EXIT = 70
 """Exit code of a process that ends itself because it does not move; its supervisor starts it again."""
@@ -35,8 +40,6 @@ SMALLEST_SLICE = 50
 BUGS_BEFORE_EXIT = PATIENCE
 """How often the same record may fail for a reason nobody foresaw, and even to be set aside, before the process ends."""
 
-_POSITIONS = """select topic, partition, next_offset from positions
-    where (topic, partition) in (select * from unnest($1::text[], $2::int[]))"""
 _STANDING = """select coalesce(sum(h.sequence - p.published), 0)::bigint, coalesce(sum(p.published), 0)::bigint,
     (select count(*) from dead_letters where status in ('open', 'replay'))
     from outbox_heads h join outbox_published p using (topic, partition)"""
@@ -132,11 +135,22 @@ class Process:
         metrics.add("parked", report.parked)
 
     async def read_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where PostgreSQL says these partitions are to be read on from."""
-        topics, numbers = [p.topic for p in partitions], [p.partition for p in partitions]
-        rows = await self.context.pool.fetch(_POSITIONS, topics, numbers)
-        known = {TopicPartition(topic, partition): offset for topic, partition, offset in rows}
-        return {where: known.get(where, 0) for where in partitions}
+        """Where PostgreSQL says these partitions are to be read on from: the beginning, if their log is another one."""
+        consumer = None if self.subscription is None else self.subscription.consumer
+        known: dict[str, Topic] = {}
+        if consumer is not None:
+            with suppress(KafkaError):  # told by the look at the topics, a moment later
+                known = await topics_of(consumer, {where.topic for where in partitions})
+        anew = await belong(self.context.pool, partitions, {name: topic.id for name, topic in known.items()})
+        for where in anew:
+            self.context.log.warning(
+                "another log: read from its beginning", partition=f"{where.topic}/{where.partition}"
+            )
+        return await offsets(self.context.pool, partitions)
+
+    async def topics(self) -> None:
+        """Name topics that are missing, make ours again, read those made anew from their beginning."""
+        await look_after_topics(self.context, lambda: self.subscription)
 
     async def consume(self) -> None:
         """Belong to the consumer group until cancelled."""
