@@ -67,7 +67,7 @@ def test_points_are_in_the_plural_from_two_on_as_they_are_shown(hundredths: int,
     ],
 )
 def test_days_are_in_the_plural_from_two_on_as_they_are_shown(days: float | None, shown: str) -> None:
-    assert text.response(days) == shown
+    assert text.response.__wrapped__(days) == shown
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_days_are_in_the_plural_from_two_on_as_they_are_shown(days: float | None
     ],
 )
 def test_what_a_connecteur_did_is_counted(done: int, matches: int, shown: str) -> None:
-    assert text.past_help(done, matches) == shown
+    assert text.past_help.__wrapped__(done, matches) == shown
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_a_connecteur_did_is_counted(done: int, matches: int, shown: str) -
     ],
 )
 def test_the_places_of_a_connecteur_are_counted(load: int, limit: int, shown: str) -> None:
-    assert text.capacity(load, limit) == shown
+    assert text.capacity.__wrapped__(load, limit) == shown
 
 
 # --- a company -------------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_an_activity_is_known_by_its_division(
 ) -> None:
     activity = make.profile(naf=naf, naf_nomenclature=nomenclature).activity
     assert (activity.division, activity.section, activity.fine) == (division, section, fine)
-    assert ("62.0" in activity.keys) == ("62.01Z" in activity.keys) == fine
+    assert {key for key in activity.keys if len(key) > 2} == ({"62.", "62.0", "62.01", "62.01Z"} if fine else set())
     assert (activity.artisanal is None) == (activity.liberal is None) == (not division)
 
 
