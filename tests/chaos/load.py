@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
-from chaos.system import System
 from croissance.api import Doors
 from croissance.campaign import Campaign
 from croissance.directors import Participant, contact, participant
@@ -30,6 +30,19 @@ MOST = 5_000_000
 CONTACTS = 60
 DIRECTORY = 20_000
 """Size of the population that the directory of connecteurs is made for."""
+
+
+class Reachable(Protocol):
+    """A running system, as far as a load needs it."""
+
+    @property
+    def dsn(self) -> str:
+        """Of its database."""
+        ...
+
+    def doors(self) -> dict[str, tuple[str, ...]]:
+        """Service → addresses of its processes."""
+        ...
 
 
 @dataclass(slots=True)
@@ -69,7 +82,7 @@ class Load:
 
 
 @asynccontextmanager
-async def load(system: System, seed: int) -> AsyncGenerator[Load]:
+async def load(system: Reachable, seed: int) -> AsyncGenerator[Load]:
     """A load on a running system, with nothing sent yet but what it needs beforehand."""
     population = Population(seed)
     companies = map(participant, population.draw(0, MOST))

@@ -73,7 +73,7 @@ def line(findings: Findings, seconds: float) -> str:
         f"{faults['lost']} perdu, {faults['duplicated']} doublé, {faults['out_of_order']} désordonné, "
         f"{faults['gaps']} trou, {faults['overspent_cents']} centime de trop"
     )
-    rarer: tuple[Kind, ...] = ("altered", "over_cap", "over_capacity", "unbalanced")
+    rarer: tuple[Kind, ...] = ("cut", "altered", "over_cap", "over_capacity", "unbalanced")
     others = [f"{faults[kind]} {KINDS[kind].partition(' : ')[0]}" for kind in rarer if faults[kind]]
     others += [f"{findings.pending} en cours"] if findings.pending else []
     others += [f"{findings.held} mis de côté"] if findings.held else []

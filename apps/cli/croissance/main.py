@@ -29,6 +29,8 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "audit:audit",
         "Vérifie tout le système, hors des services: rien de perdu, doublé ou désordonné, au centime près.",
     ),
+    "backup": ("backups:backup", "Sauvegarde la base qui tourne ici, pendant qu’elle travaille."),
+    "restore": ("backups:restore", "Remet la base à une sauvegarde et au journal gardé depuis."),
     "recover": (
         "recover:recover",
         "Après une restauration de la base : reprend les numéros là où Kafka en est, et dit ce que la base a oublié.",

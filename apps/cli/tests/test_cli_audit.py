@@ -208,7 +208,7 @@ async def test_published_and_absent_from_kafka_is_lost() -> None:
 
 
 async def test_in_kafka_and_unknown_to_the_database_is_lost() -> None:
-    assert await compared([1, 2, 3], [1, 2], schema_of(2)) == {"lost": 1}
+    assert await compared([1, 2, 3], [1, 2], schema_of(2)) == {"cut": 1}
 
 
 async def test_other_content_is_altered() -> None:
@@ -290,7 +290,17 @@ def test_effects_follow_their_causes_per_company(causes: list[str], keys: list[s
     findings = Findings()
     source = partition(IN, ["a", "b", "c"], ["x", "y", "z"], ["1", "1", "1"])
     output = partition(OUT, ["d", "e", "f"], causes, keys)
-    check_order(findings, {"companies": source, "diagnostic": output})
+    check_order(findings, {"companies": source, "diagnostic": output}, {})
+    assert findings.faults["out_of_order"] == wrong
+
+
+@pytest.mark.parametrize(("cut", "wrong"), [(1, 1), (2, 0)])
+def test_decisions_begin_again_where_the_database_went_back(cut: int, wrong: int) -> None:
+    findings = Findings()
+    source = partition(IN, ["a", "b"], ["x", "y"], ["1", "1"])
+    output = partition(OUT, ["d", "e", "f"], ["a", "b", "a"], ["1", "1", "1"])
+    schema = Schema("diagnostic", "diagnostic", cuts={Place(OUT, 0): {cut}})
+    check_order(findings, {"companies": source, "diagnostic": output}, {"diagnostic": schema})
     assert findings.faults["out_of_order"] == wrong
 
 
@@ -303,7 +313,7 @@ def test_one_id_in_two_topics_makes_no_disorder() -> None:
         "diagnostic": partition(OUT, ["d", "e"], ["a", "b"], ["1", "1"]),
         "vouchers": partition(topic("", "vouchers"), ["f", "g"], ["b", "a"], ["1", "1"]),
     }
-    check_order(findings, logs)
+    check_order(findings, logs, {})
     assert (findings.checked["causes"], faults(findings)) == (2, {})
 
 

@@ -52,6 +52,17 @@ def _settings(port: int) -> dict[str, str]:
     }
 
 
+def _archiving(folder: Path) -> dict[str, str]:
+    """Finished segments of the log are kept once there is a folder for them (`croissance backup` makes it)."""
+    kept = folder.parent / "backups" / "wal"
+    copy = f"cp '%p' '{kept}/%f.new' && mv '{kept}/%f.new' '{kept}/%f'"
+    return {
+        "archive_mode": "on",
+        "archive_command": f"test ! -d '{kept}' || test -f '{kept}/%f' || ({copy})",
+        "archive_timeout": "60s",
+    }
+
+
 def _as_owner(data: Path) -> list[str]:
     """How root starts PostgreSQL: as the owner of the data, who may still pass through the private folders above."""
     if os.geteuid() != 0:
@@ -129,7 +140,8 @@ async def prepare(folder: Path, port: int) -> tuple[list[str], str]:
     if not data.exists():
         await _initialise(data, password_file)
     clear_stale_pid(data)
-    options = [part for name, value in _settings(port).items() for part in ("-c", f"{name}={value}")]
+    settings = _settings(port) | _archiving(folder)
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [*_as_owner(data), str(BIN / "postgres"), "-D", str(data), *options]
     return command, f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
 

@@ -191,7 +191,7 @@ def routes(context: Context) -> APIRouter:
         if reason:
             raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", reason, "siren"))
         state = await context.state(REGISTER, value)
-        if state is None or state.version == 0:
+        if state is None or (state.register is None and state.declared is None):
             raise Problem(
                 Refusal(
                     "unknown",

@@ -11,6 +11,6 @@ from companies.service import SERVICE
 
 APP: Final = App(
     service=SERVICE,
-    storage=Storage(migrations=Path(__file__).parent / "migrations", project=store.project),
+    storage=Storage(migrations=Path(__file__).parent / "migrations", project=store.project, adopt=store.adopt),
     routes=routes,
 )

@@ -27,6 +27,28 @@ PAGE: Final = """select s.key, s.doc
     order by s.key"""
 
 
+ADOPT: Final = """with told as (
+        select key, max(coalesce((data->>'version')::int, 1)) as version from recovered
+        where status = 'open' and type in ('CompanyRegistered', 'CompanyProfileUpdated') and data is not null
+        group by key),
+    known as (
+        update states s set version = s.version + 1,
+            doc = jsonb_set(s.doc::jsonb, '{version}', to_jsonb(t.version))::text
+        from told t where s.kind = 'register' and s.key = t.key and (s.doc::jsonb->>'version')::int < t.version
+        returning s.key)
+    insert into states (kind, key, version, doc)
+    select 'register', key, 1, json_build_object('siren', key, 'version', version)::text from told
+    on conflict do nothing"""
+
+
+async def adopt(connection: Connection) -> None:
+    """Count on from the versions that our own topic carries: readers drop what is not newer than what they know.
+
+    What the observations were is lost with the database; the next one of such a company is told whole.
+    """
+    await connection.execute(ADOPT)
+
+
 async def project(connection: Connection, changes: Changes) -> None:
     """Write the lines that are new or moved; of several for one company the last counts."""
     lines = {row.siren: row for row in changes.rows if isinstance(row, Listed)}

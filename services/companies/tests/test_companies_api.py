@@ -49,7 +49,7 @@ def sample(samples: Path) -> list[Company]:
 
 async def test_every_statement_fits_the_schema(context: Context) -> None:
     async with context.reading() as connection:
-        for statement in (store.LIST, store.PAGE):
+        for statement in (store.LIST, store.PAGE, store.ADOPT):
             await connection.prepare(statement)
         await connection.execute("set enable_seqscan = off")
         plan = await connection.fetch("explain " + store.PAGE, ["11"], ["micro"], "", 10)
@@ -249,3 +249,34 @@ async def test_reading_what_is_not_there(client: httpx.AsyncClient) -> None:
 async def test_checking_an_identifier(client: httpx.AsyncClient, identifier: str, told: dict[str, Any]) -> None:
     answer = (await client.post("/v1/companies:check", json={"identifier": identifier})).json()
     assert answer.items() >= told.items()
+
+
+FORGOTTEN = """insert into recovered (id, topic, partition, sequence, key, type, cause, data, mark)
+    values ($1, 't', 0, $2, $3, $4, 'c', $5, '')"""
+
+
+async def test_after_a_recovery_versions_go_on_from_those_that_our_own_topic_carries(
+    client: httpx.AsyncClient, context: Context
+) -> None:
+    other = BODY | {"siret": "55208131766522"}
+    await client.post("/v1/companies", json=BODY)
+    for number, (siren, name, data) in enumerate(
+        [
+            ("732829320", "CompanyProfileUpdated", '{"version": 4}'),
+            ("732829320", "CompanyProfileUpdated", '{"version": 3}'),
+            ("552081317", "CompanyRegistered", "{}"),
+        ]
+    ):
+        await context.pool.execute(FORGOTTEN, f"id-{number}", number, siren, name, data)
+    for _ in range(2):
+        async with context.reading() as connection, connection.transaction():
+            await store.adopt(connection)
+
+    assert (await client.get("/v1/companies/552081317")).status_code == 404, "what was observed is not known any more"
+    again = (await client.post("/v1/companies", json=other)).json()
+    assert (again["outcome"], again["version"]) == ("modifiee", 2)
+    changed = (await client.post("/v1/companies", json=BODY | {"name": "Autre"})).json()
+    assert (changed["outcome"], changed["version"]) == ("modifiee", 5)
+    assert await counted(context) == {"CompanyRegistered": 1, "CompanyProfileUpdated": 2}
+    listed = (await client.get("/v1/companies")).json()
+    assert len(listed["items"]) == 2

@@ -18,6 +18,7 @@ APP: Final = App(
         migrations=Path(__file__).parent / "migrations",
         pools={PENDING.name: store.PendingMessages()},
         project=store.project,
+        adopt=store.adopt,
     ),
     routes=routes,
     loops=(send_mails,),

@@ -86,8 +86,14 @@ class Sender:
         loop = asyncio.get_running_loop()
         began, now = loop.time(), clock.now()
         await self._revive(now)
+        recovering = self.context.guard.recovering
+        self.context.guard.check()
         async with self.context.pool.acquire() as connection, connection.transaction():
+            if recovering:
+                await store.adopt(connection)
             mails = await store.claim(connection, self.settings.ruleset, self.settings.batch_mails, now)
+            if recovering and await store.adopt(connection):
+                raise Transient("a message that was sent before the database went back in time came meanwhile")
         if not mails:
             return self.settings.poll_seconds
         results = await self.deliver(mails)

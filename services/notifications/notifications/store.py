@@ -206,6 +206,27 @@ REVIVE: Final = """update messages_to_send m set status = 'pending', ready_at = 
         and m.recorded_at > $3 and m.fact is not null"""
 
 
+ADOPT: Final = """with told as (
+        select id, key, (data->>'cause')::uuid as cause, type, coalesce(data->>'reason', '') as reason, at
+        from recovered
+        where status = 'open' and type in ('NotificationSent', 'NotificationFailed') and data is not null),
+    settled as (
+        update messages_to_send m
+        set status = case t.type when 'NotificationSent' then 'sent' else 'failed' end, reason = t.reason,
+            settled_at = t.at, fact = null
+        from told t where m.siren = t.key and m.cause = t.cause and m.status in ('pending', 'no_contact')
+        returning t.id)
+    update recovered r set status = 'adopted', settled_at = now() from settled s where r.id = s.id returning r.id"""
+
+
+async def adopt(connection: Connection) -> int:
+    """Settle what our own topic says was settled before the database went back in time; returns how many messages.
+
+    Guarantee: what it settles is neither sent nor told again.
+    """
+    return len(await connection.fetch(ADOPT))
+
+
 async def claim(connection: Connection, ruleset: Ruleset, limit: int, now: datetime) -> list[Mail]:
     """Take the mails to send now, of up to about `limit` companies, and mark them ours for the length of the lease.
 

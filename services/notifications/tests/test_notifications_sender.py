@@ -8,6 +8,7 @@ import pytest
 
 from common.core import clock
 from common.core.requests import apply_commands
+from common.declare.errors import Transient
 from common.process.context import Context
 from common.testing.rules import message_of
 from notifications.contacts.inputs import EraseContact, Unsubscribe
@@ -18,7 +19,7 @@ from notifications.settings import MailSettings
 
 from .conftest import Inbox
 from .driving import BASE, EMAIL, OTHER, contact, happen, make_due, run, sender_of, statuses, told
-from .samples import SIREN, fact
+from .samples import ROOT, SIREN, fact
 
 pytestmark = pytest.mark.stack
 
@@ -242,3 +243,44 @@ async def test_a_rate_paces_the_turns(context: Context, inbox: Inbox) -> None:
     await happen(context, "label_granted", "voucher_granted")
     assert 0.3 < await sender.turn() <= 1
     await sender.close()
+
+
+# --- after the database went back in time ----------------------------------------------------------------------------
+
+FORGOTTEN = """insert into recovered (id, topic, partition, sequence, key, type, cause, data, mark)
+    values ($1, 't', 0, 1, $2, $3, 'c', $4, '')"""
+
+
+async def test_what_our_own_topic_says_was_settled_is_neither_sent_nor_told_again(
+    context: Context, sender: Sender, inbox: Inbox
+) -> None:
+    await run(context, contact())
+    sent, refused = await happen(context, "voucher_granted", "label_granted")
+    for name, cause, data in (
+        ("NotificationSent", sent, f'{{"cause": "{sent}"}}'),
+        ("NotificationFailed", refused, f'{{"cause": "{refused}", "reason": "550"}}'),
+        ("NotificationSent", ROOT, f'{{"cause": "{ROOT}"}}'),
+    ):
+        await context.pool.execute(FORGOTTEN, f"fact of {cause}", SIREN, name, data)
+    context.guard.recovering = True
+    assert await sender.turn() > 0
+    assert (inbox.mails, await told(context)) == ([], [])
+    assert await statuses(context) == {"voucher_granted": "sent", "label_granted": "failed"}
+    rows = await context.pool.fetch("select id, status from recovered")
+    assert {row["id"].removeprefix("fact of "): row["status"] for row in rows} == {
+        str(sent): "adopted",
+        str(refused): "adopted",
+        str(ROOT): "open",
+    }
+    await happen(context, "label_refused")
+    assert await sender.turn() == 0
+    assert len(inbox.mails) == 1
+
+
+async def test_nothing_is_sent_while_the_database_is_behind(context: Context, sender: Sender, inbox: Inbox) -> None:
+    await run(context, contact())
+    await happen(context, "voucher_granted")
+    context.guard.close()
+    with pytest.raises(Transient):
+        await sender.turn()
+    assert inbox.mails == []

@@ -16,6 +16,9 @@ HELD: Final = """select topic, partition, sequence from "{schema}".dead_letters
         where status <> 'replayed' and sequence is not null
     union all select topic, partition, sequence from "{schema}".parked"""
 SET_ASIDE: Final = """select topic, partition, "offset" from "{schema}".dead_letters where sequence is null"""
+CUTS: Final = 'select topic, partition, last from "{schema}".cuts'
+FORGOTTEN: Final = """select topic, partition, sequence from "{schema}".recovered
+    where status in ('open', 'otherwise', 'closed')"""
 OUTBOX: Final = """select first, last, data from "{schema}".outbox
     where topic = $1 and partition = $2 order by last"""
 TABLES: Final = "select table_name from information_schema.tables where table_schema = $1"
@@ -48,6 +51,8 @@ class Schema:
         positions: input partition → position.
         held: (topic, partition, number) set aside: dead letters not replayed and what is parked behind them.
         set_aside: (topic, partition, offset) of records without a number that it keeps as dead letters.
+        cuts: output partition → last numbers given before its database went back in time.
+        forgotten: (topic, partition, number) of its own facts that only Kafka knows since then, or knows otherwise.
         tables: names of its tables.
     """
 
@@ -58,6 +63,8 @@ class Schema:
     positions: dict[Place, Position] = field(default_factory=dict[Place, Position])
     held: set[tuple[str, int, int]] = field(default_factory=set[tuple[str, int, int]])
     set_aside: set[tuple[str, int, int]] = field(default_factory=set[tuple[str, int, int]])
+    cuts: dict[Place, set[int]] = field(default_factory=dict[Place, set[int]])
+    forgotten: set[tuple[str, int, int]] = field(default_factory=set[tuple[str, int, int]])
     tables: frozenset[str] = frozenset()
 
 
@@ -94,6 +101,10 @@ async def _read(connection: Any, schema: Schema) -> None:
     schema.held = {tuple(row) for row in await connection.fetch(HELD.format(schema=name))}
     schema.set_aside = {tuple(row) for row in await connection.fetch(SET_ASIDE.format(schema=name))}
     schema.tables = frozenset(row[0] for row in await connection.fetch(TABLES, name))
+    if {"cuts", "recovered"} <= schema.tables:
+        for topic, partition, last in await connection.fetch(CUTS.format(schema=name)):
+            schema.cuts.setdefault(Place(topic, partition), set()).add(last)
+        schema.forgotten = {tuple(row) for row in await connection.fetch(FORGOTTEN.format(schema=name))}
 
 
 async def outbox(connection: Any, schema: str, place: Place) -> AsyncIterator[Row]:

@@ -112,6 +112,7 @@ class Chain:
         self.delivered = Marks()
         self.files: dict[str, File] = {}
         self.labels: dict[str, int] = {}
+        self.cut: set[str] = set()
         self.unanswered: list[tuple[str, str]] = []
 
     def partition(self, logs: Mapping[str, PartitionLog]) -> None:
@@ -128,7 +129,7 @@ class Chain:
                 elif fact.name in STATUS:
                     self._file(log, fact)
                 elif fact.name == GRANTED and isinstance(fact.content, _Label):
-                    self._granted(log, fact.content)
+                    self._granted(log, fact, fact.content)
                 elif fact.name in DELIVERIES and isinstance(fact.content, _Delivery):
                     cause = short(fact.content.cause.encode())
                     self.delivered.add((message_mark(cause, fact.key, fact.content.template),))
@@ -163,14 +164,23 @@ class Chain:
         if not isinstance(fact.content, _Voucher):
             return
         voucher = fact.content
+        self._note_cut("vouchers", log, fact, voucher.voucher_id)
         before = self.files.get(voucher.voucher_id)
         status = STATUS[fact.name] or voucher.status
-        if before is not None and (status == before.status or fact.name == REQUESTED):
+        told_twice = before is not None and (status == before.status or fact.name == REQUESTED)
+        if told_twice and voucher.voucher_id not in self.cut:
             self.findings.fault("duplicated", log.name, f"le chèque {voucher.voucher_id} est deux fois « {status} »")
         granted = voucher.amount_cents if status == "accorde" else 0
         self.files[voucher.voucher_id] = File(status, granted)
 
-    def _granted(self, log: PartitionLog, label: _Label) -> None:
+    def _note_cut(self, service: str, log: PartitionLog, fact: Fact, thing: str) -> None:
+        """Remember a thing that its owner has forgotten with its database: only Kafka can say what it is."""
+        schema = self.schemas.get(service)
+        if schema is not None and (log.topic, log.partition, fact.sequence) in schema.forgotten:
+            self.cut.add(thing)
+
+    def _granted(self, log: PartitionLog, fact: Fact, label: _Label) -> None:
+        self._note_cut("labels", log, fact, label.label_id)
         if label.label_id in self.labels:
             self.findings.fault("duplicated", log.name, f"le label {label.label_id} est attribué deux fois")
         self.labels[label.label_id] = label.cohort_year

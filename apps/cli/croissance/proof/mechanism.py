@@ -11,6 +11,8 @@ from croissance.proof.wiring import CONSUMES
 
 BUCKETS: Final = 256
 
+NONE: Final[set[int]] = set()
+
 
 class Marks:
     """Many 64-bit marks in eight bytes each, cut into buckets so that comparing needs little more memory."""
@@ -60,7 +62,7 @@ async def compare_outbox(findings: Findings, log: PartitionLog, schema: Schema, 
     head = max(schema.heads.get(place, 0), expected - 1)
     if last > head:
         what = f"Kafka va jusqu’au numéro {last}, la base n’en a décidé que {head}"
-        findings.fault("lost", log.name, what, last - head)
+        findings.fault("cut", log.name, what, last - head)
     if last < published and not expected:
         what = f"Kafka s’arrête au numéro {last}, {published} étaient publiés"
         findings.fault("lost", log.name, what, published - last)
@@ -104,11 +106,12 @@ def check_consumer(findings: Findings, schema: Schema, log: PartitionLog) -> Non
             findings.fault("lost", where, what)
 
 
-def check_order(findings: Findings, logs: Mapping[str, PartitionLog]) -> None:
+def check_order(findings: Findings, logs: Mapping[str, PartitionLog], schemas: Mapping[str, Schema]) -> None:
     """Effects follow their causes: per company and input topic, in each output topic (service → its log).
 
     Takes the same partition number of every topic: a company's events have it everywhere. A cause is looked for in the
     topics that the service reads, for an id is unique with its topic only; one that two of them have tells nothing.
+    Where the database of the service went back in time (`cuts`), its decisions begin again at earlier causes.
     """
     places = {
         service: dict(zip(log.ids, range(log.base + 1, log.last + 1), strict=True)) for service, log in logs.items()
@@ -116,7 +119,10 @@ def check_order(findings: Findings, logs: Mapping[str, PartitionLog]) -> None:
     for service, log in logs.items():
         read = [(number, places[name]) for number, name in enumerate(CONSUMES.get(service, ())) if name in places]
         seen: dict[tuple[int, int], int] = {}
-        for cause, key in zip(log.causes, log.keys, strict=True):
+        ends = schemas[service].cuts.get(Place(log.topic, log.partition), NONE) if service in schemas else NONE
+        for own, (cause, key) in enumerate(zip(log.causes, log.keys, strict=True), log.base):
+            if own in ends:
+                seen = {}
             found = [(source, numbers[cause]) for source, numbers in read if cause in numbers]
             if len(found) != 1:
                 continue

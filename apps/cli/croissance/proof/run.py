@@ -53,6 +53,7 @@ async def audit(where: Where, wait: float) -> Findings:
         for schema in services.values():
             check_publishing(findings, schema)
             findings.held += len(schema.held)
+            findings.checked["forgotten"] += len(schema.forgotten)
         await _read_all(connection, where, services, findings)
     finally:
         await connection.close()
@@ -123,7 +124,7 @@ def _check_partition(
         for producer in CONSUMES.get(name, ()):
             if producer in facts:
                 check_consumer(findings, schema, facts[producer])
-    check_order(findings, facts)
+    check_order(findings, facts, services)
     chain.partition(facts)
 
 
@@ -138,6 +139,11 @@ async def _check_domain(
         findings.notes.append(
             f"Kafka n’a plus le début de {len(late)} journaux (rétention ou disque perdu), qui n’est pas vérifié : "
             f"{examples}."
+        )
+    if forgotten := findings.checked["forgotten"]:
+        findings.notes.append(
+            f"{forgotten} faits ne sont connus que de Kafka, ou le sont autrement, depuis que la base est revenue en "
+            "arrière : ce que la base devrait en savoir n’est pas vérifié (croissance recover les nomme)."
         )
     if moving:
         findings.notes.append("Des événements sont en cours : ce qui ne se vérifie qu’au repos ne l’est pas.")

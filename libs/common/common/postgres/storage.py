@@ -48,6 +48,18 @@ class Project(Protocol):
         ...
 
 
+class Adopt(Protocol):
+    """Takes back what the service can of its own facts that a restored database had forgotten: see `recovered`."""
+
+    async def __call__(self, connection: Connection) -> object:
+        """Run in a transaction of its own, again at each start while such facts are open; repeating changes nothing."""
+        ...
+
+
+async def nothing_adopted(connection: Connection) -> None:
+    """For a service whose facts do not say enough of its states."""
+
+
 async def nothing_more(connection: Connection, changes: Changes) -> None:
     """For a service whose states say all."""
 
@@ -64,9 +76,11 @@ class Storage:
         pools: name of a pool → its table, where it is no document.
         views: name of a view → its reader.
         project: writes rows and read models.
+        adopt: takes back what its own topic says, after a recovery.
     """
 
     migrations: Path = NO_MIGRATIONS
     pools: Mapping[str, PoolTable[Any]] = field(default_factory=dict[str, PoolTable[Any]])
     views: Mapping[str, ViewReader[Any]] = field(default_factory=dict[str, ViewReader[Any]])
     project: Project = nothing_more
+    adopt: Adopt = nothing_adopted

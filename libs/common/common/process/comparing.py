@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
 
-from common.core.guard import Behind
+from common.core.guard import Behind, behind
 from common.core.inbox import TopicPartition
 from common.kafka.tail import carried_beyond, reading
 from common.postgres.connections import SERVER
@@ -30,6 +30,9 @@ async def compare(context: Context) -> dict[TopicPartition, Behind]:
     heads = {TopicPartition(row["topic"], row["partition"]): row["sequence"] for row in rows}
     server = rows[0]["server"] if rows else context.guard.server
     recovering = bool(rows) and rows[0]["recovering"]
+    if recovering and not behind(heads, lasts):
+        async with context.pool.acquire() as connection, connection.transaction():
+            await context.storage.adopt(connection)
     return context.guard.settle(server, heads, lasts, recovering=recovering)
 
 

@@ -7,7 +7,7 @@ from companies.ruleset import SmeCategory
 
 
 class CompanyState(msgspec.Struct, frozen=True, gc=False):
-    """One company. `version` 0: never registered.
+    """One company. `version` 0: never registered; a version without an observation: forgotten with the database.
 
     Attributes:
         siren: the company.

@@ -90,8 +90,8 @@ def _judge(
 
 
 def _changed(before: CompanyState, facts: RegisterCompany, company: Company, codes: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of what the published profile changes; every field for a company that is new."""
-    if before.version == 0:
+    """Names of what the published profile changes; every field for a company of which nothing is known (any more)."""
+    if before.register is None and before.declared is None:
         return COMPANY_FIELDS
     old_facts = merged(before.register, before.declared)
     changed = changed_fields(company_of(old_facts, before.sme_category), company)
