@@ -33,7 +33,7 @@ from labels.api.bodies import ApplicationBody as LabelBody
 from labels.api.bodies import to_ask as label_command
 from matching.api.bodies import ConnectorBody
 from notifications.api import ContactItem
-from vouchers.api import ApplicationBody as VoucherBody
+from vouchers.api.bodies import ApplicationBody as VoucherBody
 
 ABOVE = Score(62.0, {"D2": 40.0, "D3": 55.0, "D4": 70.0}, ("Q3.vente_en_ligne", "Q8.plan_continuite"))
 CATEGORIES = {"Q3.vente_en_ligne": ("visibilite", "site_ecommerce"), "Q8.plan_continuite": ("cybersecurite",)}

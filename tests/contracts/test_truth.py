@@ -45,7 +45,7 @@ from notifications.messages.planning import Contact, Mail
 from notifications.messages.planning import Waiting as Told
 from notifications.messages.table import BY_TEMPLATE
 from vouchers import service as vouchers
-from vouchers.api import shown_file
+from vouchers.api.routes import shown_file
 from vouchers.eligibility.conditions import Case, assess
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Measure, Profile
 from vouchers.files.inputs import ApplyForVoucher

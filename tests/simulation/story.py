@@ -23,8 +23,8 @@ from labels.api.bodies import ApplicationBody as LabelBody
 from labels.api.bodies import to_ask as apply_for_label
 from labels.cohorts.inputs import SetCohortCap
 from matching.api.bodies import ConnectorBody, put_ask
-from vouchers.api import ApplicationBody as VoucherBody
-from vouchers.api import to_application
+from vouchers.api.bodies import ApplicationBody as VoucherBody
+from vouchers.api.bodies import to_application
 
 STARTS = datetime(2026, 3, 2, 9, tzinfo=UTC)
 """A Monday morning of the first programme year."""

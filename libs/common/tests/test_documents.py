@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 
-from common.http.answers import is_known
+from common.http.answers import declared_status, is_known
 from common.http.application import HttpSettings, build_app
+from common.http.bodies import Items, ItemsOf
+
+from .tokens import Body, to_ask
 
 TAG = '"3c0"'
 
@@ -76,3 +80,59 @@ async def test_an_entity_tag_is_compared_as_rfc_9110_says(client: httpx.AsyncCli
 async def test_entity_tags_may_come_in_several_lines(client: httpx.AsyncClient) -> None:
     lines = [("If-None-Match", '"x"'), ("If-None-Match", 'W/"3c0"')]
     assert (await client.get("/v1/tagged", headers=lines)).status_code == 304
+
+
+async def described() -> dict[str, Any]:
+    """The document of three doors: a read, a command, a batch."""
+    router = APIRouter()
+
+    @router.get("/things/{name}", summary="Lire", responses={304: {}})
+    async def read(name: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(name)
+
+    @router.put("/things", status_code=201, summary="Faire")
+    async def make(request: Request, body: Body) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(body.token, declared_status(request))
+
+    @router.post("/things:batch", summary="Faire beaucoup")
+    async def many(request: Request, items: Annotated[Items, Depends(ItemsOf(Body, to_ask))]) -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(str(len(items)), 200 if request else 500)
+
+    @router.post("/check", summary="Vérifier")
+    async def check(body: Body) -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        return {"token": body.token}
+
+    log = structlog.get_logger()
+    app = build_app("essai", HttpSettings(), router, log=log, registry=CollectorRegistry(), ready=ready)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+        assert (await client.put("/things", json={"token": "a"})).status_code == 201
+        assert (await client.post("/things:batch", json=[{"token": "a"}, {"token": 1}])).text == "2"
+        return (await client.get("/openapi.json")).json()
+
+
+def names(operation: dict[str, Any]) -> list[str]:
+    return [parameter["name"] for parameter in operation.get("parameters", ())]
+
+
+async def test_a_document_follows_from_what_the_doors_declare() -> None:
+    document = await described()
+    everywhere = {"400", "403", "408", "413", "415", "421", "422", "431", "500", "503"}
+    read, make = document["paths"]["/things/{name}"]["get"], document["paths"]["/things"]["put"]
+    many, check = document["paths"]["/things:batch"]["post"], document["paths"]["/check"]["post"]
+
+    assert set(read["responses"]) == everywhere | {"200", "304", "404"}
+    assert names(read) == ["name", "If-None-Match"]
+    assert set(make["responses"]) == everywhere | {"201", "404", "409"}
+    assert names(make) == ["Idempotency-Key"]
+    assert set(many["responses"]) == everywhere | {"200"}
+    assert names(many) == ["Idempotency-Key", "Prefer"]
+    item = many["requestBody"]["content"]["application/json"]["schema"]["anyOf"][0]
+    assert (item["items"], item["maxItems"]) == ({"$ref": "#/components/schemas/Body"}, 1000)
+    assert set(check["responses"]) == everywhere | {"200"}
+    assert names(check) == []
+    refused = document["components"]["responses"]["Probleme503"]
+    assert set(refused["content"]) == {"application/problem+json"}
+    assert refused["headers"]["Retry-After"]["required"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert "title" not in document["components"]["schemas"]["Body"]["properties"]["token"]

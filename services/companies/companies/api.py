@@ -1,17 +1,18 @@
 """The HTTP doors: register companies, read them, list them by region and class, check an identifier."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from common.core import clock
 from common.core.commands import Ask
 from common.declare.decision import Refusal
-from common.http.bodies import parse_batch
+from common.http.bodies import Items, ItemsOf
+from common.http.fields import AnyDay, Instant
 from common.http.problems import Problem
 from common.process.context import Context
 from companies import store
@@ -22,6 +23,7 @@ from companies.register.profile import merged, snapshot
 from companies.register.sme import sentences
 from companies.register.table import REGISTER
 from companies.ruleset import SmeCategory
+from france.fields import SirenText
 from france.geography import REGIONS, region_of
 from france.naf import section
 from france.siren import check_siren, check_siret, clean, vat_number
@@ -31,6 +33,21 @@ _REGIONS: Final = (*REGIONS, "")
 _SIREN_DIGITS: Final = 9
 
 Short = Annotated[str, Field(max_length=20)]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True)]
+
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "siret": "73282932000074",
+    "name": "Menuiserie Exemple",
+    "naf": "43.32A",
+    "legal_form": "5710",
+    "headcount_code": "11",
+    "commune": "69123",
+    "created_on": "2012-04-02",
+    "observed_at": "2026-11-23T09:00:00Z",
+    "figures": {"headcount": 12.5, "turnover_cents": 145_000_000, "balance_sheet_cents": 60_000_000},
+}
 
 
 class AccountsBody(BaseModel):
@@ -38,16 +55,16 @@ class AccountsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    headcount: Annotated[float | None, Field(ge=0, le=10_000_000, title="Effectif (unités de travail annuel)")] = None
-    turnover_cents: Annotated[int | None, Field(ge=0, le=10**15, title="Chiffre d'affaires (centimes)")] = None
-    balance_sheet_cents: Annotated[int | None, Field(ge=0, le=10**15, title="Total du bilan (centimes)")] = None
-    public_share_percent: Annotated[float | None, Field(ge=0, le=100, title="Part publique (%)")] = None
+    headcount: Annotated[Number | None, Field(ge=0, le=10_000_000, title="Effectif (unités de travail annuel)")] = None
+    turnover_cents: Annotated[Whole | None, Field(ge=0, le=10**15, title="Chiffre d'affaires (centimes)")] = None
+    balance_sheet_cents: Annotated[Whole | None, Field(ge=0, le=10**15, title="Total du bilan (centimes)")] = None
+    public_share_percent: Annotated[Number | None, Field(ge=0, le=100, title="Part publique (%)")] = None
 
 
 class CompanyBody(BaseModel):
     """Ce qu'une source dit d'une entreprise."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [EXAMPLE]})
 
     siret: Annotated[str, Field(max_length=40, title="SIRET du siège")]
     siren: Annotated[str, Field(max_length=40, title="SIREN, s'il est donné: celui du SIRET")] = ""
@@ -60,18 +77,20 @@ class CompanyBody(BaseModel):
     commune: Annotated[Short, Field(title="Commune du siège (code Insee)")] = ""
     postal_code: Annotated[Short, Field(title="Code postal, si la commune est inconnue")] = ""
     departement: Annotated[Short, Field(title="Département, si la commune est inconnue")] = ""
-    created_on: Annotated[date | None, Field(title="Date de création")] = None
-    active: Annotated[bool, Field(title="En activité")] = True
-    diffusible: Annotated[bool, Field(title="Diffusion autorisée")] = True
+    created_on: Annotated[AnyDay | None, Field(title="Date de création")] = None
+    active: Annotated[StrictBool, Field(title="En activité")] = True
+    diffusible: Annotated[StrictBool, Field(title="Diffusion autorisée")] = True
     source: Annotated[Source, Field(title="Origine de l'information")] = "declaratif"
-    observed_at: Annotated[AwareDatetime | None, Field(title="Date de l'observation; maintenant si absente")] = None
+    observed_at: Annotated[Instant | None, Field(title="Date de l'observation; maintenant si absente")] = None
     figures: Annotated[AccountsBody | None, Field(title="Chiffres déclarés")] = None
 
 
 class IdentifierBody(BaseModel):
     """Un SIREN ou un SIRET à vérifier."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"examples": [{"identifier": "732 829 320 00074"}]}
+    )
 
     identifier: Annotated[str, Field(max_length=40, title="SIREN ou SIRET, blancs et ponctuation admis")]
 
@@ -145,6 +164,7 @@ def check_identifier(raw: str) -> dict[str, Any]:
 
 def routes(context: Context) -> APIRouter:
     """The doors of the service."""
+    companies_of = ItemsOf(CompanyBody, lambda body: to_ask(body, clock.now()))
     decode = context.codec.decode_state[REGISTER.kind]
     router = APIRouter(tags=["entreprises"])
 
@@ -156,10 +176,8 @@ def routes(context: Context) -> APIRouter:
         return await context.run(request, ask)
 
     @router.post("/v1/companies:batch", summary="Inscrire jusqu'à 1 000 entreprises")
-    async def register_batch(request: Request) -> Response:
-        now = clock.now()
-        asks = await parse_batch(await request.body(), CompanyBody, lambda body: to_ask(body, now))
-        return await context.run_batch(request, asks)
+    async def register_batch(request: Request, items: Annotated[Items, Depends(companies_of)]) -> Response:
+        return await context.run_batch(request, items)
 
     @router.post("/v1/companies:check", summary="Vérifier un SIREN ou un SIRET")
     async def check(body: IdentifierBody) -> dict[str, Any]:
@@ -186,7 +204,7 @@ def routes(context: Context) -> APIRouter:
         return {"items": items, "next_cursor": found[-1][0] if len(found) == limit else None}
 
     @router.get("/v1/companies/{siren}", summary="Lire une entreprise")
-    async def company(siren: str) -> dict[str, Any]:
+    async def company(siren: SirenText) -> dict[str, Any]:
         value, reason = check_siren(siren)
         if reason:
             raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", reason, "siren"))

@@ -1,17 +1,17 @@
 """The HTTP doors: questionnaire, drafts, submissions, history, benchmarks."""
 
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.core.commands import Ask
 from common.http.answers import is_known
-from common.http.bodies import parse_batch
+from common.http.bodies import Items, ItemsOf
 from common.http.problems import Problem
 from common.process.context import Context
 from diagnostic import store
@@ -22,32 +22,30 @@ from diagnostic.diagnostics.model import DiagnosticFile
 from diagnostic.diagnostics.table import DIAGNOSTICS
 from diagnostic.questionnaire.forms import FORMS
 from diagnostic.questionnaire.schema import answers_schema, document
+from diagnostic.questionnaire.sheet import write
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.peers import Cell, SizeClass, percentile, statistics, widenings
 from diagnostic.terms import FormKind
-from france.siren import is_siren
+from france.fields import Siren
 
+EXPRESS: Final[dict[str, Any]] = write(FORMS["express"], "1" * 12)
+"""Answers of the short form, for the example."""
 
-def _siren(value: str) -> str:
-    """A SIREN: 9 digits, the last one a Luhn key; blanks are dropped."""
-    digits = value.replace(" ", "")
-    if len(digits) != 9 or not (digits.isascii() and digits.isdigit()) or digits == "000000000":
-        raise ValueError("SIREN attendu : 9 chiffres")
-    if not is_siren(digits):
-        raise ValueError("SIREN invalide : la clé de contrôle ne correspond pas")
-    return digits
-
-
-Siren = Annotated[str, Field(max_length=20), AfterValidator(_siren)]
-Region = Annotated[str, Query(pattern=r"^(\d{2})?$", description="code INSEE de la région")]
+Region = Annotated[str, Query(pattern=r"^([0-9]{2})?$", description="code INSEE de la région")]
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _example(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
 class StartBody(_Body):
-    """Open a draft, or take up the one that is open."""
+    """Un brouillon à ouvrir, ou à reprendre s’il est ouvert."""
+
+    model_config = _example({"siren": "732829320", "kind": "complet"})
 
     siren: Siren
     kind: FormKind = "complet"
@@ -55,19 +53,25 @@ class StartBody(_Body):
 
 
 class AnswersBody(_Body):
-    """Answers to save: question id → answer, null clears it."""
+    """Réponses à garder, par question ; `null` efface."""
+
+    model_config = _example({"answers": {"Q2": ["budget_1an"]}})
 
     answers: dict[str, Any]
 
 
 class SubmitBody(_Body):
-    """Last answers, laid over the draft's."""
+    """Dernières réponses, posées sur celles du brouillon."""
+
+    model_config = _example({"answers": {"Q2": ["budget_1an"]}})
 
     answers: dict[str, Any] = {}
 
 
 class OneShotBody(_Body):
-    """A whole diagnosis."""
+    """Un diagnostic entier."""
+
+    model_config = _example({"siren": "732829320", "kind": "express", "answers": EXPRESS})
 
     siren: Siren
     kind: FormKind = "complet"
@@ -93,48 +97,49 @@ def _add_questionnaire(router: APIRouter) -> None:
     documents = {kind: _Fixed(document(form)) for kind, form in FORMS.items()}
     schemas = {kind: _Fixed(answers_schema(form)) for kind, form in FORMS.items()}
 
-    @router.get("/questionnaire")
+    @router.get("/questionnaire", summary="Les questions, options et lignes", responses={304: {}})
     async def questionnaire(request: Request, kind: FormKind = "complet") -> Response:  # pyright: ignore[reportUnusedFunction]
-        """The questions, options and rows, in French."""
         return documents[kind].answer(request)
 
-    @router.get("/questionnaire/schema")
+    @router.get(
+        "/questionnaire/schema", summary="Le schéma JSON des réponses d’un diagnostic entier", responses={304: {}}
+    )
     async def schema(request: Request, kind: FormKind = "complet") -> Response:  # pyright: ignore[reportUnusedFunction]
-        """JSON Schema of the answers of a complete submission."""
         return schemas[kind].answer(request)
 
 
 def _add_commands(router: APIRouter, context: Context) -> None:
-    @router.post("/diagnostics")
+    @router.post("/diagnostics", status_code=201, summary="Ouvrir un brouillon, ou reprendre celui qui est ouvert")
     async def start(request: Request, body: StartBody) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Open a draft, or take up the one that is open."""
         diagnostic_id = "" if body.diagnostic_id is None else str(body.diagnostic_id)
         ask = Ask(StartDiagnostic(body.siren, body.kind, diagnostic_id), body.siren)
-        return await context.run(request, ask, status=201)
+        return await context.run(request, ask)
 
-    @router.put("/diagnostics/{siren}/{diagnostic_id}/answers")
+    @router.put("/diagnostics/{siren}/{diagnostic_id}/answers", summary="Garder des réponses d’un brouillon")
     async def save(request: Request, siren: Siren, diagnostic_id: UUID, body: AnswersBody) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Autosave some answers of a draft."""
         return await context.run(request, Ask(SaveAnswers(siren, str(diagnostic_id), body.answers), siren))
 
-    @router.post("/diagnostics/{siren}/{diagnostic_id}:submit")
+    @router.post(
+        "/diagnostics/{siren}/{diagnostic_id}:submit",
+        status_code=201,
+        summary="Déposer un brouillon : il est noté et figé",
+    )
     async def submit(  # pyright: ignore[reportUnusedFunction]
         request: Request, siren: Siren, diagnostic_id: UUID, body: SubmitBody | None = None
     ) -> Response:
-        """Submit a draft: it is scored and frozen."""
         answers = body.answers if body else {}
         ask = Ask(SubmitDiagnostic(siren, str(diagnostic_id), answers=answers), siren)
-        return await context.run(request, ask, status=201)
+        return await context.run(request, ask)
 
-    @router.post("/diagnostics:submit")
+    @router.post("/diagnostics:submit", status_code=201, summary="Déposer un diagnostic entier en une fois")
     async def one_shot(request: Request, body: OneShotBody) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Submit a whole diagnosis in one go."""
-        return await context.run(request, _one_shot(body), status=201)
+        return await context.run(request, _one_shot(body))
 
-    @router.post("/diagnostics:batch")
-    async def batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Submit up to 1,000 whole diagnoses; each is accepted or rejected by itself."""
-        return await context.run_batch(request, await parse_batch(await request.body(), OneShotBody, _one_shot))
+    @router.post("/diagnostics:batch", summary="Déposer jusqu’à 1 000 diagnostics entiers, chacun jugé seul")
+    async def batch(  # pyright: ignore[reportUnusedFunction]
+        request: Request, items: Annotated[Items, Depends(ItemsOf(OneShotBody, _one_shot))]
+    ) -> Response:
+        return await context.run_batch(request, items)
 
 
 def _add_reads(router: APIRouter, context: Context) -> None:
@@ -144,27 +149,24 @@ def _add_reads(router: APIRouter, context: Context) -> None:
             raise Problem(UNKNOWN_COMPANY)
         return state
 
-    @router.get("/diagnostics/{siren}")
+    @router.get("/diagnostics/{siren}", summary="Histoire, notes et plans d’une entreprise")
     async def read_history(siren: Siren) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """History, scores and plans of a company."""
         return _json(history(await state_of(siren)))
 
-    @router.get("/diagnostics/{siren}/{diagnostic_id}")
+    @router.get("/diagnostics/{siren}/{diagnostic_id}", summary="Un diagnostic, ses réponses, ses mesures")
     async def read_detail(siren: Siren, diagnostic_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """One diagnosis with its answers and every measure it calls for."""
         found = detail(await state_of(siren), str(diagnostic_id))
         if found is None:
             raise Problem(UNKNOWN_DIAGNOSTIC)
         return _json(found)
 
-    @router.get("/benchmarks")
+    @router.get("/benchmarks", summary="Les notes des pairs, élargies jusqu’à ce qu’assez aient répondu")
     async def read_benchmark(  # pyright: ignore[reportUnusedFunction]
         region: Region = "",
         section: Annotated[str, Query(pattern=r"^[A-U]?$", description="section NAF")] = "",
         taille: SizeClass | None = None,
         score: Annotated[float | None, Query(ge=0, le=100, description="score à situer")] = None,
     ) -> Response:
-        """How the peers of a company score: live, widened until enough of them have answered."""
         return _json(await benchmark(context, Cell(taille or "", section, region), score))
 
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Annotated, Any, Final, TypeAlias
@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from common.declare.errors import Misconfigured
+from france.days import paris_day
 
 Positive: TypeAlias = Annotated[int, Meta(ge=1)]
 Points: TypeAlias = Annotated[int, Meta(ge=0, le=100)]
@@ -165,6 +166,12 @@ CHARTERS: Final = _charters()
 
 RULESETS: Final = _rulesets(CHARTERS)
 """Every version of the rules, the newest first, never empty. A wrong one stops the start like a wrong charter."""
+
+
+def first_day_of(charter: str) -> date:
+    """The first day, in Paris, on which a version of the charter was in force; long ago where no rules name it."""
+    days = [paris_day(ruleset.valid_from) for ruleset in RULESETS if ruleset.charter.version == charter]
+    return min(days, default=date.min)
 
 
 def ruleset_at(time: datetime) -> Ruleset:

@@ -1,13 +1,13 @@
 """Charters and rulesets: what is shipped is right, what is wrong is refused with its reason."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 
 import pytest
 from msgspec.structs import replace
 
 from common.declare.errors import Misconfigured
-from labels.ruleset import CHARTERS, RULESETS, newest_first, read_charter, read_ruleset, ruleset_at
+from labels.ruleset import CHARTERS, RULESETS, first_day_of, newest_first, read_charter, read_ruleset, ruleset_at
 
 from .world import rules as deciding_with
 
@@ -106,3 +106,8 @@ def test_a_decision_uses_the_newest_rules_valid_at_its_instant() -> None:
         assert ruleset_at(datetime(2026, 12, 31, 22, 59, tzinfo=UTC)).version == "2026.1"
         assert ruleset_at(datetime(2026, 12, 31, 23, 0, tzinfo=UTC)).version == "2027.1"
         assert ruleset_at(datetime(2020, 1, 1, tzinfo=UTC)).version == "2026.1"
+
+
+def test_a_charter_is_in_force_from_a_day_of_paris() -> None:
+    assert first_day_of("2026.1") == date(2026, 1, 1)
+    assert first_day_of("1999.1") == date.min

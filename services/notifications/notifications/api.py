@@ -6,17 +6,17 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from common.core.commands import Ask
 from common.declare.decision import Refusal
 from common.http.application import ONE_CLICK
-from common.http.bodies import parse_batch
+from common.http.bodies import Items, ItemsOf
 from common.http.problems import Problem
 from common.process.context import Context
-from france.siren import is_siren
+from france.fields import Siren, SirenText, bare
 from notifications import store
 from notifications.contacts.inputs import EraseContact, SaveContact, Unsubscribe
 from notifications.mail.unsubscribe import PATH, UnsubscribeLinks
@@ -42,13 +42,6 @@ _EMAIL_FAULTS: Final[Mapping[str, str]] = {
 }
 
 
-def _checked_siren(value: str) -> str:
-    digits = "".join(value.split())
-    if not is_siren(digits):
-        raise ValueError("SIREN attendu : 9 chiffres avec une clé juste")
-    return digits
-
-
 def _checked_email(value: str) -> str:
     """The normalised address, its domain in ASCII as mail servers want it; no look-up is made."""
     try:
@@ -68,21 +61,24 @@ def _checked_name(value: str) -> str:
     return value
 
 
-Siren = Annotated[str, Field(max_length=20), AfterValidator(_checked_siren)]
-_SIREN: Final = TypeAdapter[str](Siren)
+EXAMPLE: Final[dict[str, JsonValue]] = {
+    "email": "direction@menuiserie-exemple.fr",
+    "name": "Direction",
+    "muted": ["aides"],
+}
 
 
 class ContactBody(BaseModel):
-    """Whom a company is reached by, and what they want."""
+    """Par qui une entreprise est jointe, et ce qu’elle veut recevoir."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, json_schema_extra={"examples": [EXAMPLE]})
 
     email: Annotated[str, Field(max_length=254), AfterValidator(_checked_email)]
     name: Annotated[str, Field(max_length=100), AfterValidator(_checked_name)] = ""
     language: Literal["fr"] = "fr"
     channels: Annotated[tuple[Literal["email"], ...], Field(max_length=1)] = ("email",)
     muted: Annotated[tuple[Category, ...], Field(max_length=5)] = ()
-    subscribed: bool | None = None
+    subscribed: StrictBool | None = None
 
     def ask(self, siren: str) -> Ask:
         """What this body asks for."""
@@ -92,14 +88,16 @@ class ContactBody(BaseModel):
 
 
 class ContactItem(ContactBody):
-    """One contact of a batch."""
+    """Un contact d’un lot."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**EXAMPLE, "siren": "732829320"}]})
 
     siren: Siren
 
 
 def _valid_siren(value: str) -> str:
     try:
-        return _SIREN.validate_python(value)
+        return bare(value)
     except ValueError:
         detail = "un SIREN a 9 chiffres, le dernier est une clé de contrôle"
         raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", detail, "siren")) from None
@@ -118,17 +116,18 @@ def routes(context: Context) -> APIRouter:
 
 
 def _contact_doors(router: APIRouter, context: Context) -> None:
+    contacts = ItemsOf(ContactItem, lambda item: item.ask(item.siren))
+
     @router.put("/contacts/{siren}", summary="Enregistrer ou remplacer le contact d’une entreprise")
-    async def save_contact(siren: str, body: ContactBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def save_contact(siren: SirenText, body: ContactBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, body.ask(_valid_siren(siren)))
 
     @router.post("/contacts:batch", summary="Enregistrer jusqu’à 1 000 contacts")
-    async def save_contacts(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        items = await parse_batch(await request.body(), ContactItem, lambda item: item.ask(item.siren))
+    async def save_contacts(request: Request, items: Annotated[Items, Depends(contacts)]) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run_batch(request, items)
 
     @router.get("/contacts/{siren}", summary="Lire le contact d’une entreprise")
-    async def read_contact(siren: str) -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
+    async def read_contact(siren: SirenText) -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
         number = _valid_siren(siren)
         async with context.reading() as connection:
             row = await connection.fetchrow(store.CONTACT, number)
@@ -138,14 +137,14 @@ def _contact_doors(router: APIRouter, context: Context) -> None:
         return {"siren": number, **dict(row)}
 
     @router.delete("/contacts/{siren}", summary="Effacer le contact d’une entreprise")
-    async def erase_contact(siren: str, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
+    async def erase_contact(siren: SirenText, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, Ask(EraseContact(), _valid_siren(siren)))
 
 
 def _history_door(router: APIRouter, context: Context) -> None:
     @router.get("/notifications/{siren}", summary="Les messages d’une entreprise, du plus récent au plus ancien")
     async def read_history(  # pyright: ignore[reportUnusedFunction]
-        siren: str, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+        siren: SirenText, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> dict[str, object]:
         number = _valid_siren(siren)
         async with context.reading() as connection:

@@ -31,7 +31,7 @@ def routes(context: Context) -> APIRouter:
     async def note(request: Request, body: NoteBody) -> Response:
         if not is_siren(body.siren):
             raise Problem(wrong("un SIREN valide de neuf chiffres est attendu", "siren"))
-        return await context.run(request, Ask(Note(body.wish), body.siren), status=201)
+        return await context.run(request, Ask(Note(body.wish), body.siren))
 
     @router.get("/NAME", summary="Compter les souhaits")
     async def count() -> dict[str, int]:

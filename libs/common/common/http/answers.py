@@ -25,6 +25,11 @@ def rendered(status: int, body: bytes) -> Response:
     return Response(body, status, media_type=PROBLEM if status >= HTTPStatus.BAD_REQUEST else "application/json")
 
 
+def declared_status(request: Request) -> int:
+    """The status with which the door of a request says that it was done: its `status_code`."""
+    return request.scope["route"].status_code or HTTPStatus.OK
+
+
 def is_known(request: Request, tag: str) -> bool:
     """Whether the client has what carries this tag (RFC 9110, `If-None-Match`: a list, weak ones too, or `*`)."""
     said = ",".join(request.headers.getlist("if-none-match")).strip()

@@ -1,6 +1,7 @@
 """The HTTP application of a service: its doors, size limits, problems, health and metrics."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -17,6 +18,7 @@ from common.core.deciding import INTERNAL
 from common.declare.decision import Refusal
 from common.declare.errors import Transient, Unstorable
 from common.http.bodies import invalid
+from common.http.documents import document_of
 from common.http.problems import Problem, problem
 from common.http.threshold import Threshold
 
@@ -112,6 +114,8 @@ def build_app(
         hosts=settings.allowed_hosts,
         forms=frozenset() if router is None else _forms(router),
     )
+    if router is not None:
+        app.openapi = lru_cache(maxsize=1)(partial(document_of, app.title, app.version, router))
     _answer_problems(app, log)
     _answer_probes(app, registry, ready, remarks)
     if router is not None:
@@ -149,7 +153,8 @@ def _answer_problems(app: FastAPI, log: FilteringBoundLogger) -> None:
         return problem(error.refusal)
 
     async def on_invalid(_: Request, error: Exception) -> Response:
-        faults: Any = error.errors() if isinstance(error, RequestValidationError) else []
+        found: Any = error.errors() if isinstance(error, RequestValidationError) else []
+        faults: Any = [{**fault, "loc": fault["loc"][1:]} for fault in found]  # after "body", "path", "query"
         return problem(invalid(faults))
 
     async def on_http(request: Request, error: Exception) -> Response:

@@ -1,9 +1,10 @@
 """Bodies: validated item by item, every fault said in French with the path of its field."""
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeAlias, TypeVar
 
+from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -23,12 +24,13 @@ MOST_TOLD = 20
 
 Model = TypeVar("Model", bound=BaseModel)
 
+Items: TypeAlias = list[Ask | Refusal]
+"""What a `:batch` request asks for, in its order."""
+
 
 def invalid(errors: Sequence[ErrorDetails]) -> Refusal:
     """The rejection of a body that does not fit; names the first field, lists the first `MOST_TOLD` faults."""
-    faults = [
-        (path_of([part for part in error["loc"] if part != "body"]), reason_of(error)) for error in errors[:MOST_TOLD]
-    ]
+    faults = [(path_of(list(error["loc"])), reason_of(error)) for error in errors[:MOST_TOLD]]
     told = "; ".join(f"{path or 'corps'}: {reason}" for path, reason in faults)
     more = f"; et {len(errors) - MOST_TOLD} autres" if len(errors) > MOST_TOLD else ""
     return wrong(told + more, faults[0][0] if faults else "")
@@ -43,7 +45,24 @@ def _all_unknown(names: Iterable[str], known: Container[str]) -> Refusal | None:
     return wrong(f"{told}; et {len(unknown) - MOST_TOLD} autres", unknown[0])
 
 
-async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model], Ask | Refusal]) -> list[Ask | Refusal]:
+@dataclass(frozen=True, slots=True)
+class ItemsOf(Generic[Model]):
+    """What a `:batch` door reads, declared where it takes it: `items: Annotated[Items, Depends(ItemsOf(Body, ask))]`.
+
+    Attributes:
+        model: an item as it is sent.
+        to_ask: what an item asks for.
+    """
+
+    model: type[Model]
+    to_ask: Callable[[Model], Ask | Refusal]
+
+    async def __call__(self, request: Request) -> Items:
+        """The items of a request; raises as `parse_batch` does."""
+        return await parse_batch(await request.body(), self.model, self.to_ask)
+
+
+async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model], Ask | Refusal]) -> Items:
     """Validate a JSON array of items (or `{"items": […]}`); an item that does not fit becomes a refusal of its own.
 
     So does one with text that cannot be encoded or stored, a number beyond all bounds, a name that stands twice, or
@@ -70,7 +89,7 @@ async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model],
         await pace.rest()
     twice = item_faults(body, entries, names)
     validate = model.__pydantic_validator__.validate_python  # what `model_validate` calls: a thousand times here
-    parsed: list[Ask | Refusal] = []
+    parsed: Items = []
     for index, entry in enumerate(entries):
         await pace.rest()
         fault = crowded(sizes[index]) or twice.get(index) or (fault_of(entry) if doubtful else None)

@@ -22,7 +22,7 @@ from common.declare.aggregate import Aggregate
 from common.declare.decision import Refusal
 from common.declare.pool import View
 from common.declare.service import Service
-from common.http.answers import Render, render_batch, render_one, rendered, wants_little
+from common.http.answers import Render, declared_status, render_batch, render_one, rendered, wants_little
 from common.http.problems import problem
 from common.http.texts import one_line
 from common.postgres.connections import Connection, ConnectionPool
@@ -107,9 +107,9 @@ class Context:
         self.committed(decided.follow_ups)
         return decided.answers
 
-    async def run(self, request: HttpRequest, ask: Ask, status: int = 200) -> Response:
+    async def run(self, request: HttpRequest, ask: Ask) -> Response:
         """Carry out the command of a request; `Idempotency-Key` is honoured. A refusal answers a problem."""
-        return await self._run(request, [ask], render_one(status))
+        return await self._run(request, [ask], render_one(declared_status(request)))
 
     async def run_batch(self, request: HttpRequest, items: Sequence[Ask | Refusal]) -> Response:
         """Carry out the commands of a `:batch` request in one transaction; each item is accepted or refused alone.

@@ -1,12 +1,15 @@
 """The doors of an application."""
 
+from typing import Annotated
+
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from common.declare.decision import Refusal
-from common.http.bodies import parse_batch
+from common.http.bodies import Items, ItemsOf
 from common.http.problems import Problem
 from common.process.context import Context
+from france.fields import SirenText
 from labels.api.bodies import ApplicationBody, to_ask
 from labels.api.identifiers import checked_siren
 from labels.applications.answers import answer_of
@@ -18,23 +21,23 @@ from labels.store import reads
 def add_doors(router: APIRouter, context: Context) -> None:
     """File applications, see where they stand."""
 
-    @router.post("/applications", status_code=201)
+    @router.post(
+        "/applications", status_code=201, summary="Déposer une candidature : label, liste d’attente, ou refus motivé"
+    )
     async def apply(request: Request, body: ApplicationBody) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """File an application: granted, put on the waiting list, or refused with every reason."""
         ask = to_ask(body)
         if isinstance(ask, Refusal):
             raise Problem(ask)
-        return await context.run(request, ask, status=201)
+        return await context.run(request, ask)
 
-    @router.post("/applications:batch")
-    async def apply_many(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """File up to 1,000 applications; each is decided by itself, in the order given."""
-        items = await parse_batch(await request.body(), ApplicationBody, to_ask)
+    @router.post("/applications:batch", summary="Déposer jusqu’à 1 000 candidatures, décidées dans l’ordre donné")
+    async def apply_many(  # pyright: ignore[reportUnusedFunction]
+        request: Request, items: Annotated[Items, Depends(ItemsOf(ApplicationBody, to_ask))]
+    ) -> Response:
         return await context.run_batch(request, items)
 
-    @router.get("/applications/{siren}")
-    async def application(siren: str) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Where the application of a company stands."""
+    @router.get("/applications/{siren}", summary="Où en est la candidature d’une entreprise")
+    async def application(siren: SirenText) -> Response:  # pyright: ignore[reportUnusedFunction]
         number = checked_siren(siren)
         file = await context.state(APPLICATIONS, number)
         if file is None or file.application is None:

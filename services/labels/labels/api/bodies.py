@@ -1,18 +1,29 @@
 """What people send: an application, a cap; checked, then a command."""
 
-from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, model_validator
 
 from common.core.commands import Ask
 from common.declare.decision import Refusal
-from labels.api.identifiers import valid_proof, valid_siren
+from common.http.fields import Day
+from common.http.problems import wrong
+from france.fields import Siren
+from france.typography import short_day
+from labels.api.identifiers import valid_proof
 from labels.applications.inputs import ApplyForLabel, Engagement
-from labels.ruleset import CHARTERS
+from labels.ruleset import CHARTERS, first_day_of
 
-Siren = Annotated[StrictStr, AfterValidator(valid_siren)]
 Proof = Annotated[StrictStr, Field(min_length=1, max_length=500), AfterValidator(valid_proof)]
+
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "siren": "732829320",
+    "charter_version": "2026.1",
+    "signature": {"signed": True, "signed_on": "2026-11-10"},
+    "commitments": [{"number": 1, "engaged": True, "proofs": ["https://exemple.fr/mentions-legales"]}],
+    "declarations": {"no_insolvency": True, "no_clawback_debt": True},
+}
 
 
 class _Body(BaseModel):
@@ -20,7 +31,7 @@ class _Body(BaseModel):
 
 
 class EngagementBody(_Body):
-    """One commitment of the charter."""
+    """Un engagement de la charte."""
 
     number: Annotated[StrictInt, Field(ge=1)]
     engaged: StrictBool
@@ -28,10 +39,10 @@ class EngagementBody(_Body):
 
 
 class SignatureBody(_Body):
-    """Signature by the legal representative: that it took place and when, no name."""
+    """La signature du représentant légal : qu’elle a eu lieu, et quand ; pas de nom."""
 
     signed: StrictBool
-    signed_on: date | None = None
+    signed_on: Day | None = None
 
     @model_validator(mode="after")
     def _dated(self) -> "SignatureBody":
@@ -41,14 +52,16 @@ class SignatureBody(_Body):
 
 
 class DeclarationsBody(_Body):
-    """What the company declares on its honour."""
+    """Ce que l’entreprise déclare sur l’honneur."""
 
     no_insolvency: StrictBool
     no_clawback_debt: StrictBool
 
 
 class ApplicationBody(_Body):
-    """An application; a commitment that is left out counts as not taken."""
+    """Une candidature ; un engagement qui manque compte comme non pris."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     siren: Siren
     charter_version: Annotated[StrictStr, Field(min_length=1, max_length=20)]
@@ -58,7 +71,9 @@ class ApplicationBody(_Body):
 
 
 class CapBody(_Body):
-    """The new cap of a cohort."""
+    """Le nouveau plafond d’une cohorte."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cap": 500}]})
 
     cap: Annotated[StrictInt, Field(ge=0, le=10_000_000)]
 
@@ -71,6 +86,10 @@ def to_ask(body: ApplicationBody) -> Ask | Refusal:
         return Refusal(
             "invalid", "charte_inconnue", "Charte inconnue", detail, "charter_version", tuple(sorted(CHARTERS))
         )
+    signed_on, first = body.signature.signed_on, first_day_of(charter.version)
+    if signed_on is not None and signed_on < first:
+        detail = f"La charte {charter.version} n'existe que depuis le {short_day(first)}."
+        return wrong(detail, "signature.signed_on")
     given = {item.number: item for item in body.commitments}
     numbers = range(1, len(charter.commitments) + 1)
     for index, item in enumerate(body.commitments):

@@ -13,15 +13,14 @@ from labels.cohorts.cap import answer_of, unknown_year
 from labels.cohorts.inputs import SetCohortCap
 from labels.store import reads
 
-Year = Annotated[int, Path(ge=2000, le=2999)]
+Year = Annotated[int, Path(ge=2000, le=2999, examples=[2026])]
 
 
 def add_doors(router: APIRouter, context: Context) -> None:
     """The places of a year, and its cap."""
 
-    @router.get("/cohorts/{year:int}")
+    @router.get("/cohorts/{year:int}", summary="Les places d’une année, et les dossiers qui attendent")
     async def cohort(year: Year) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Places of a programme year, and files that wait."""
         async with context.reading() as connection:
             found = await reads.read_cohort(connection, year)
             waiting = await reads.count_waiting(connection)
@@ -29,7 +28,6 @@ def add_doors(router: APIRouter, context: Context) -> None:
             raise Problem(unknown_year(year))
         return Response(msgspec.json.encode(answer_of(found, waiting)), media_type="application/json")
 
-    @router.put("/cohorts/{year:int}")
+    @router.put("/cohorts/{year:int}", summary="Changer le plafond d’une année ; la liste d’attente avance d’elle-même")
     async def set_cap(request: Request, year: Year, body: CapBody) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Change the cap of a programme year; free places of this year then reach the waiting list by themselves."""
         return await context.run(request, Ask(SetCohortCap(body.cap), str(year)))

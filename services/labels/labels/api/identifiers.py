@@ -5,22 +5,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from common.http.problems import Problem, wrong
-from france.siren import is_siren
+from france.fields import bare
 
-_PUNCTUATION: Final = re.compile(r"[\s.\-]")
 _ONE_LINE: Final = re.compile(r"[^\x00-\x1f\x7f]+")
-
-
-def valid_siren(text: str) -> str:
-    """A SIREN without blanks or punctuation.
-
-    Raises:
-        ValueError: not 9 digits, or the control digit is wrong.
-    """
-    digits = _PUNCTUATION.sub("", text)
-    if not is_siren(digits):
-        raise ValueError("numéro SIREN invalide : 9 chiffres dont une clé de contrôle juste sont attendus")
-    return digits
 
 
 def checked_siren(text: str) -> str:
@@ -30,7 +17,7 @@ def checked_siren(text: str) -> str:
         Problem: it is not one.
     """
     try:
-        return valid_siren(text)
+        return bare(text)
     except ValueError as error:
         raise Problem(wrong(str(error), "siren")) from None
 

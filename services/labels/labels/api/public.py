@@ -13,13 +13,14 @@ from common.declare.decision import Refusal
 from common.http.problems import Problem
 from common.process.context import Context
 from france.days import last_day
+from france.fields import SirenText
 from labels.api.identifiers import checked_siren
 from labels.applications.answers import verification_path
 from labels.ruleset import CHARTERS, ruleset_at
 from labels.store import reads
 
 LABELS_PER_PAGE: Final = 200
-_NAF: Final = r"^\d{2}(\.\d{1,2}[A-Z]?)?$"
+_NAF: Final = r"^[0-9]{2}(\.[0-9]{1,2}[A-Z]?)?$"
 
 
 def public_fields(row: reads.PublicLabel, public_url: str, now: datetime) -> dict[str, Any]:
@@ -59,24 +60,22 @@ def add_doors(router: APIRouter, context: Context) -> None:
     """The charter, the register, one label."""
     public_url = context.settings.public_url
 
-    @router.get("/charter")
+    @router.get("/charter", summary="La charte en vigueur, ou d’une version", responses={404: {}})
     async def charter(version: str | None = None) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """The charter in force, or the one of a version."""
         found = CHARTERS.get(version or ruleset_at(clock.now()).charter.version)
         if found is None:
             detail, allowed = f"La version {version} de la charte n'existe pas.", tuple(sorted(CHARTERS))
             raise Problem(Refusal("unknown", "charte_inconnue", "Charte inconnue", detail, "version", allowed))
         return _json(found)
 
-    @router.get("/labels")
+    @router.get("/labels", summary="Le registre public, les plus récents d’abord ; `next` continue")
     async def register(  # pyright: ignore[reportUnusedFunction]
-        region: Annotated[str | None, Query(pattern=r"^\d{2}$")] = None,
+        region: Annotated[str | None, Query(pattern=r"^[0-9]{2}$")] = None,
         naf: Annotated[str | None, Query(pattern=_NAF)] = None,
-        siren: str | None = None,
+        siren: SirenText | None = None,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
         limit: Annotated[int, Query(ge=1, le=LABELS_PER_PAGE)] = 50,
     ) -> Response:
-        """The public register, the newest labels first; `next` continues."""
         filters = reads.Filters(region, naf, None if siren is None else checked_siren(siren))
         after = None if cursor is None else from_cursor(cursor)
         async with context.reading() as connection:
@@ -85,9 +84,8 @@ def add_doors(router: APIRouter, context: Context) -> None:
         more = to_cursor(rows[limit - 1]) if len(rows) > limit else None
         return _json({"items": [public_fields(row, public_url, now) for row in rows[:limit]], "next": more})
 
-    @router.get("/labels/{label_id}")
+    @router.get("/labels/{label_id}", summary="Vérifier un label : ce qu’il a de public, s’il est valable")
     async def verify(label_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
-        """Check a label: its public fields, and whether it is valid now."""
         async with context.reading() as connection:
             row = await reads.read_label(connection, label_id)
         if row is None:

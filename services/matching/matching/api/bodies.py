@@ -1,12 +1,13 @@
 """Bodies that people and partners send, checked against the vocabulary of the rule set; errors are in French."""
 
 from collections.abc import Mapping
-from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, model_validator
 
 from common.core.commands import Ask
+from common.http.fields import Day
+from france.fields import Siren
 from matching import settings
 from matching.criteria.filters import Absence, Filters
 from matching.directory.inputs import PutConnector
@@ -17,14 +18,33 @@ from matching.ruleset import Tier
 from matching.search.connector import Connector, ConnectorStatus, Quality
 
 ConnectorId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$", examples=["cci-lyon-numerique"])]
-Siren = Annotated[str, Field(pattern=r"^\d{9}$")]
-MatchId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+MatchId = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", examples=["0199c0de-0000-7000-8000-000000000001"]),
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Headcount = Annotated[int, Field(ge=0, le=1_000_000)]
-Months = Annotated[int, Field(ge=0, le=6000)]
-NafPrefix = Annotated[str, Field(pattern=r"^([A-U]|\d{2}(\.\d{1,2}[A-Z]?)?)$")]
-FormPrefix = Annotated[str, Field(pattern=r"^\d{1,4}$")]
-Commune = Annotated[str, Field(pattern=r"^(\d{2}|2[AB])\d{3}$")]
+Headcount = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Months = Annotated[int, Field(strict=True, ge=0, le=6000)]
+Subject = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=_words("subjects")))]
+NafPrefix = Annotated[str, Field(pattern=r"^([A-U]|[0-9]{2}(\.[0-9]{1,2}[A-Z]?)?)$")]
+FormPrefix = Annotated[str, Field(pattern=r"^[0-9]{1,4}$")]
+Commune = Annotated[str, Field(pattern=r"^([0-9]{2}|2[AB])[0-9]{3}$")]
+
+
+EXAMPLE: Final[dict[str, Any]] = {
+    "name": "Conseil numérique",
+    "type": "cci",
+    "tier": "professionnel",
+    "institution_id": "cci-lyon",
+    "institution": "CCI Lyon Métropole",
+    "sujets": ["cybersecurite"],
+    "zones": [{"type": "departement", "code": "69"}],
+}
+REPLY: Final[dict[str, Any]] = {
+    "siren": "732829320",
+    "match_id": "0199c0de-0000-7000-8000-000000000001",
+    "answer": "accept",
+}
 
 
 class _Body(BaseModel):
@@ -32,7 +52,7 @@ class _Body(BaseModel):
 
 
 class ZoneBody(_Body):
-    """A territory: INSEE code of the commune, département or region, SIREN of the EPCI; none for `national`."""
+    """Un territoire : code Insee (commune, département, région) ou SIREN de l’EPCI ; aucun code pour `national`."""
 
     type: ZoneType
     code: Annotated[str, Field(max_length=9)] = ""
@@ -46,7 +66,7 @@ class ZoneBody(_Body):
 
 
 class FiltersBody(_Body):
-    """Companies accepted; absent: no condition. Ages in months, NAF and legal forms by prefix."""
+    """Les entreprises acceptées ; absent : sans condition. Âges en mois, NAF et formes par préfixe."""
 
     effectif_min: Headcount | None = None
     effectif_max: Headcount | None = None
@@ -69,10 +89,10 @@ class FiltersBody(_Body):
 
 
 class AbsenceBody(_Body):
-    """Days away, both included."""
+    """Jours d’absence, les deux compris."""
 
-    start: date
-    end: date
+    start: Day
+    end: Day
 
     @model_validator(mode="after")
     def ordered(self) -> Self:
@@ -83,11 +103,11 @@ class AbsenceBody(_Body):
 
 
 class QualityBody(_Body):
-    """Past results."""
+    """Les résultats passés."""
 
-    done: Annotated[int, Field(ge=0)] = 0
-    matches: Annotated[int, Field(ge=0)] = 0
-    median_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    done: Annotated[int, Field(strict=True, ge=0, le=2**31)] = 0
+    matches: Annotated[int, Field(strict=True, ge=0, le=2**31)] = 0
+    median_days: Annotated[float, Field(strict=True, ge=0, le=365)] | None = None
 
     @model_validator(mode="after")
     def plausible(self) -> Self:
@@ -97,26 +117,25 @@ class QualityBody(_Body):
         return self
 
 
-class ConnectorBody(_Body):
-    """A line of the directory: a desk or a service, never a private person's name."""
+class ConnectorFields(_Body):
+    """Une ligne de l’annuaire : un guichet ou un service, jamais le nom d’une personne."""
 
-    id: ConnectorId
     name: Name
-    type: str
+    type: Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=_words("types")))]
     tier: Tier
     institution_id: ConnectorId
     institution: Annotated[str, Field(max_length=200)] = ""
     partner_id: Annotated[str, Field(max_length=64)] = ""
-    sujets: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
+    sujets: Annotated[tuple[Subject, ...], Field(min_length=1, max_length=20)]
     zones: Annotated[tuple[ZoneBody, ...], Field(min_length=1, max_length=500)]
-    secteurs: Annotated[tuple[Annotated[str, Field(pattern=r"^([A-U]|\d{2})$")], ...], Field(max_length=110)] = ()
+    secteurs: Annotated[tuple[Annotated[str, Field(pattern=r"^([A-U]|[0-9]{2})$")], ...], Field(max_length=110)] = ()
     filters: FiltersBody = Field(default_factory=FiltersBody)
     opco: Annotated[str, Field(max_length=40)] = ""
     languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2}$")], ...], Field(max_length=20)] = ("fr",)
-    capacity_30d: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    capacity_30d: Annotated[int, Field(strict=True, ge=0, le=1_000_000)] | None = None
     absences: Annotated[tuple[AbsenceBody, ...], Field(max_length=100)] = ()
     status: ConnectorStatus = "active"
-    siren: Annotated[str, Field(pattern=r"^(\d{9})?$")] = ""
+    siren: Siren | Literal[""] = ""
     quality: QualityBody = Field(default_factory=QualityBody)
 
     @field_validator("type")
@@ -131,11 +150,11 @@ class ConnectorBody(_Body):
         """Subjects of the rule set, each once."""
         return tuple(dict.fromkeys(_among(subject, settings.ruleset().subjects) for subject in value))
 
-    def to_connector(self) -> Connector:
+    def to_connector(self, connector_id: str) -> Connector:
         """The record, with the default capacity of its tier."""
         default = settings.ruleset().round.capacity[self.tier]
         return Connector(
-            id=self.id,
+            id=connector_id,
             name=self.name,
             type=self.type,
             tier=self.tier,
@@ -156,14 +175,34 @@ class ConnectorBody(_Body):
         )
 
 
+class ConnectorBody(ConnectorFields):
+    """Une ligne de l’annuaire, avec son identifiant."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "cci-lyon-numerique", **EXAMPLE}]})
+
+    id: ConnectorId
+
+
+class PutBody(ConnectorFields):
+    """Une ligne de l’annuaire ; l’identifiant, s’il est donné, est celui de l’adresse."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: ConnectorId | None = None
+
+
 class DeclineBody(_Body):
-    """Why an offer is refused."""
+    """Pourquoi une proposition est refusée."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "indisponible"}]})
 
     reason: DeclineReason
 
 
 class AnswerBody(_Body):
-    """One answer of a connecteur in a `:batch` request."""
+    """Une réponse de connecteur dans un lot."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [REPLY]})
 
     siren: Siren
     match_id: MatchId
@@ -180,7 +219,7 @@ class AnswerBody(_Body):
 
 def put_ask(body: ConnectorBody) -> Ask:
     """The command of a directory line."""
-    return Ask(PutConnector(body.to_connector()), body.id)
+    return Ask(PutConnector(body.to_connector(body.id)), body.id)
 
 
 def answer_ask(body: AnswerBody) -> Ask:
@@ -188,6 +227,11 @@ def answer_ask(body: AnswerBody) -> Ask:
     if body.answer == "accept" or body.reason is None:
         return Ask(AcceptMatch(body.match_id), body.siren)
     return Ask(DeclineMatch(body.match_id, body.reason), body.siren)
+
+
+def _words(name: Literal["types", "subjects"]) -> list[JsonValue]:
+    """The vocabulary of the rule set, as the document names it."""
+    return list(getattr(settings.ruleset(), name))
 
 
 def _among(value: str, known: Mapping[str, str]) -> str:

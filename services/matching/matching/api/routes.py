@@ -1,20 +1,20 @@
 """The routes; each one reads, or hands a command to the unit of work."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from common.core import clock
 from common.core.commands import Ask
 from common.declare.decision import Refusal
-from common.http.bodies import parse_batch
+from common.http.bodies import Items, ItemsOf
+from common.http.fields import BirthDay
 from common.http.problems import Problem, wrong
 from france.days import paris_day
+from france.fields import Siren
 from matching import settings
 from matching.api import views
 from matching.api.bodies import (
@@ -24,12 +24,13 @@ from matching.api.bodies import (
     ConnectorId,
     DeclineBody,
     MatchId,
-    Siren,
+    PutBody,
     answer_ask,
     put_ask,
 )
 from matching.basis import DIRECTORY, with_room
 from matching.criteria.company import Company
+from matching.directory.inputs import PutConnector
 from matching.events import Nature
 from matching.needs.inputs import AcceptMatch, DeclineMatch
 from matching.needs.model import CompanyNeeds, Need
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 SirenPath = Annotated[Siren, Path(description="SIREN de l'entreprise")]
 MatchPath = Annotated[MatchId, Path(description="identifiant de la proposition")]
 ConnectorPath = Annotated[ConnectorId, Path(description="identifiant du connecteur")]
-RegionQuery = Annotated[str | None, Query(pattern=r"^\d{2}$", description="code INSEE de la région")]
+RegionQuery = Annotated[str | None, Query(pattern=r"^[0-9]{2}$", description="code INSEE de la région")]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -62,16 +63,17 @@ def _directory(router: APIRouter, context: "Context") -> None:
     ruleset = settings.ruleset()
 
     @router.put("/connecteurs/{connector_id}", summary="Créer ou remplacer un connecteur")
-    async def put(request: Request, connector_id: ConnectorPath, body: dict[str, Any]) -> Response:  # pyright: ignore[reportUnusedFunction]
-        if body.get("id", connector_id) != connector_id:
+    async def put(request: Request, connector_id: ConnectorPath, body: PutBody) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if body.id not in {None, connector_id}:
             detail = "L'identifiant du corps et celui de l'adresse diffèrent."
             raise Problem(wrong(detail, "id"))
-        (asked,) = await parse_batch(msgspec.json.encode([{**body, "id": connector_id}]), ConnectorBody, put_ask)
-        return await context.run(request, _one(asked))
+        return await context.run(request, Ask(PutConnector(body.to_connector(connector_id)), connector_id))
 
     @router.post("/connecteurs:batch", summary="Créer ou remplacer des connecteurs (1 000 au plus)")
-    async def put_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, await parse_batch(await request.body(), ConnectorBody, put_ask))
+    async def put_batch(  # pyright: ignore[reportUnusedFunction]
+        request: Request, items: Annotated[Items, Depends(ItemsOf(ConnectorBody, put_ask))]
+    ) -> Response:
+        return await context.run_batch(request, items)
 
     @router.get("/connecteurs", summary="Annuaire des connecteurs")
     async def list_all(  # pyright: ignore[reportUnusedFunction]
@@ -145,14 +147,16 @@ def _answers(router: APIRouter, context: "Context") -> None:
         return await context.run(request, Ask(DeclineMatch(match_id, body.reason), siren))
 
     @router.post("/matches:batch", summary="Réponses de connecteurs (1 000 au plus)")
-    async def answer_batch(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return await context.run_batch(request, await parse_batch(await request.body(), AnswerBody, answer_ask))
+    async def answer_batch(  # pyright: ignore[reportUnusedFunction]
+        request: Request, items: Annotated[Items, Depends(ItemsOf(AnswerBody, answer_ask))]
+    ) -> Response:
+        return await context.run_batch(request, items)
 
 
 def _aids(router: APIRouter, context: "Context") -> None:
     ruleset = settings.ruleset()
 
-    @router.get("/aides", summary="Aides et ressources, avec un verdict pour une entreprise connue ou décrite")
+    @router.get("/aides", summary="Aides, avec un verdict pour une entreprise connue ou décrite", responses={404: {}})
     async def aids(  # pyright: ignore[reportUnusedFunction]
         *,
         siren: Siren | None = None,
@@ -160,10 +164,10 @@ def _aids(router: APIRouter, context: "Context") -> None:
         nature: Nature | None = None,
         region: RegionQuery = None,
         commune: Annotated[Commune | None, Query()] = None,
-        effectif: Annotated[str | None, Query(pattern=r"^(NN|\d{2})$", description="tranche INSEE")] = None,
-        naf: Annotated[str | None, Query(pattern=r"^\d{2}\.\d{2}[A-Z]$")] = None,
-        forme: Annotated[str | None, Query(pattern=r"^\d{4}$")] = None,
-        creee_le: date | None = None,
+        effectif: Annotated[str | None, Query(pattern=r"^(NN|[0-9]{2})$", description="tranche INSEE")] = None,
+        naf: Annotated[str | None, Query(pattern=r"^[0-9]{2}\.[0-9]{2}[A-Z]$")] = None,
+        forme: Annotated[str | None, Query(pattern=r"^[0-9]{4}$")] = None,
+        creee_le: BirthDay | None = None,
         toutes: Annotated[bool, Query(description="avec les aides non éligibles ou terminées")] = False,
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Limit = 10,
@@ -190,12 +194,6 @@ def _aids(router: APIRouter, context: "Context") -> None:
 
 def _json(body: object) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
-
-
-def _one(item: Ask | Refusal) -> Ask:
-    if isinstance(item, Refusal):
-        raise Problem(replace(item, field=item.field.removeprefix("[0].").removeprefix("[0]")))
-    return item
 
 
 def _known(field: str, value: str | None, known: Mapping[str, str]) -> None:
