@@ -262,7 +262,7 @@ async def test_decisions_on_unknown_files_and_bad_paths(client: httpx.AsyncClien
     answer = await client.post(f"/v1/vouchers/{A}/{nobody}:withdraw", json={"actor": "a"})
     assert (answer.status_code, answer.json()["field"]) == (404, "voucher_id")
     answer = await client.post(f"/v1/vouchers/{A}/abc:grant", json={"actor": "a"})
-    assert (answer.status_code, answer.json()["field"]) == (422, "path.voucher_id")
+    assert (answer.status_code, answer.json()["field"]) == (422, "voucher_id")
     answer = await client.post(f"/v1/vouchers/12/{nobody}:grant", json={"actor": "a"})
     assert (answer.status_code, answer.json()["field"]) == (422, "siren")
     answer = await client.post(f"/v1/vouchers/{A}/{nobody}:refuse", json={"actor": "a"})
