@@ -243,3 +243,27 @@ async def test_a_key_of_idempotency_is_said_once_and_other_headers_may_be_repeat
     assert (twice.status_code, twice.json()["field"]) == (400, "Idempotency-Key")
     fine = await client.get("/v1/things", headers=[("Accept", "text/plain"), ("Accept", "application/json")])
     assert fine.status_code == 200
+
+
+class Looked(bytes):
+    """A body that counts how often all of it is looked through."""
+
+    times = 0
+
+    def __contains__(self, what: Any) -> bool:
+        Looked.times += 1
+        return super().__contains__(what)
+
+    def count(self, *what: Any) -> int:
+        Looked.times += 1
+        return super().count(*what)
+
+
+async def test_a_body_is_looked_through_as_often_for_one_item_as_for_a_thousand() -> None:
+    """Once an item is quadratic: a legal batch of a thousand diagnoses held the loop for two seconds."""
+    times: list[int] = []
+    for many in (1, 1_000):
+        Looked.times = 0
+        await parse_batch(Looked(b"[" + b",".join([b'{"name": "a"}'] * many) + b"]"), Body, to_ask)
+        times.append(Looked.times)
+    assert times[0] == times[1] > 0

@@ -13,7 +13,7 @@ from common.core.pace import Pace
 from common.declare.decision import Refusal
 from common.http.french import REASONS, reason_of
 from common.http.problems import Problem, unstorable, wrong
-from common.http.reading import crowded, item_faults, read, weigh
+from common.http.reading import crowded, is_plain, item_faults, read, weigh
 from common.http.texts import fault_of, path_of
 
 MAX_ITEMS = 1000
@@ -79,11 +79,11 @@ async def parse_batch(body: bytes, model: type[Model], to_ask: Callable[[Model],
     if len(entries) > MAX_ITEMS:
         detail = f"au plus {MAX_ITEMS} éléments par lot"
         raise Problem(Refusal("too_large", "lot_trop_grand", "Lot trop grand", detail, "items"))
-    pace = Pace()
+    pace, plain = Pace(), is_plain(body)
     sizes: list[int] = []
     names = len(data) if isinstance(data, dict) else 0  # pyright: ignore[reportUnknownArgumentType]
     for entry in entries:
-        inside, values = weigh(body, entry)
+        inside, values = weigh(entry, plain=plain)
         names += inside
         sizes.append(values)
         await pace.rest()

@@ -61,7 +61,7 @@ def check(body: bytes) -> None:
     value, doubtful = read(body)
     fault = fault_of(value) if doubtful else None
     if fault is None:
-        names, values = weigh(body, value)
+        names, values = weigh(value, plain=is_plain(body))
         if values > MOST_VALUES:
             fault = Fault((), _CROWDED)
         elif may_repeat(body, names) and (place := repeated(value := with_repeats(body))) is not None:
@@ -70,14 +70,19 @@ def check(body: bytes) -> None:
         raise Problem(unstorable(fault))
 
 
-def weigh(body: bytes, value: Any) -> tuple[int, int]:
-    """The names and values of a value read from (a part of) `body`, for `may_repeat` and against `MOST_VALUES`.
+def is_plain(body: bytes) -> bool:
+    """Whether no sign of a body is written by its number: its texts look in it as they look in its value."""
+    return b"\\u" not in body
+
+
+def weigh(value: Any, *, plain: bool) -> tuple[int, int]:
+    """The names and values of what was read from a body or a part of it, for `may_repeat` and against `MOST_VALUES`.
 
     Counted in the value as it would be written, which costs a tenth of a walk through it: a name once for each of its
-    places, and more for texts that look like one, as many as `body` has; values never too few. Where the body writes
-    signs by their number, so that its texts look otherwise, or where the values may be too many, the walk decides.
+    places, and more for texts that look like one, as many as the body has; values never too few. Where the body is not
+    `plain` (asked once a body: it may hold a thousand values), or where the values may be too many, the walk decides.
     """
-    if b"\\u" not in body:
+    if plain:
         try:
             written = msgspec.json.encode(value)
         except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
