@@ -1,5 +1,7 @@
 """Whatever bytes a batch holds, its records are read, or one stands for it that says why not."""
 
+import tracemalloc
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -109,3 +111,19 @@ def test_what_our_relays_seal_is_read_by_the_compiled_codec(compression: Compres
 def test_consumers_read_so() -> None:
     tolerate()
     assert fetcher.MemoryRecords is Batches
+
+
+@pytest.mark.parametrize("codec", [1, 3, 4])
+def test_what_expands_well_gets_no_more_room_than_it_is_near_to_need(codec: int) -> None:
+    """Room for the largest batch that may come, at every batch of ours that becomes twenty times larger, was four times
+    the work of reading it.
+    """
+    keys = [sha256(b"%d" % n).hexdigest()[:32].encode() for n in range(200)]
+    values = [b'{"key": "%b", "reasons": [%b]}' % (key, b'"the same"' * 100) for key in keys]
+    data = memoryview(batch_of([(b"k", value, []) for value in values], codec))
+    tracemalloc.start()
+    whole = reading.expanded(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(whole) > 16 * len(data), "it expands less than was meant: nothing was tried"
+    assert peak < 16 * len(whole)

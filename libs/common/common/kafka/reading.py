@@ -34,8 +34,8 @@ _COUNT_AT: Final = 57
 _HEADER: Final = 61
 _EXPANDERS: Final[dict[int, Any]] = {1: cramjam.gzip, 3: cramjam.lz4, 4: cramjam.zstd}
 _SNAPPY: Final = 2
-_USUAL: Final = 10
-"""How many times larger a batch may become before the full room is made for it."""
+_ROOMS: Final = (16, 128)
+"""How many times larger a batch becomes, mostly: room is filled with zeros first, so that much of it costs time."""
 
 
 class ReadRecord(NamedTuple):
@@ -134,7 +134,8 @@ def expanded(batch: memoryview) -> bytearray:
     if codec not in _EXPANDERS:
         raise ValueError(f"compression codec {codec} is unknown")
     into: Callable[[memoryview, memoryview], int] = _EXPANDERS[codec].decompress_into
-    for room in (min(EXPANDED, _USUAL * len(body) + 4096), EXPANDED):  # nearly all fit into the first
+    rooms = (times * len(body) + 4096 for times in _ROOMS)
+    for room in (*(room for room in rooms if room < EXPANDED), EXPANDED):
         whole = bytearray(_HEADER + room)
         with suppress(cramjam.DecompressionError):
             size = into(body, memoryview(whole)[_HEADER:])
