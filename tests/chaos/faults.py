@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from random import Random
 from typing import Final
 
-from chaos.outside import aborted, huge_header, poison, silent_callers
+from chaos.outside import aborted, huge_header, poison, silent_callers, topic_anew
 from chaos.schedule import Fault, Kind
 from chaos.system import PATIENCE, CommandError, Process, System
 from embedded.ports import free_port
@@ -240,6 +240,7 @@ FAULTS: Final[dict[Kind, Bring]] = {
     Kind.CLOCK_JUMP: clock_jump,
     Kind.READ_ONLY: read_only,
     Kind.ABORTED: aborted,
+    Kind.TOPIC_ANEW: topic_anew,
     Kind.HUGE_HEADER: huge_header,
     Kind.SILENT_CALLERS: silent_callers,
 }

@@ -1,4 +1,4 @@
-"""The faults that come from outside: records nobody can read, transactions given up, requests that do not end."""
+"""The faults that come from outside: foreign records, a topic deleted, transactions given up, requests without end."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -7,9 +7,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from chaos.schedule import Fault
 from chaos.system import PATIENCE, Process, System
+from common.kafka.topics import topics_of
 from croissance.proof.wiring import topic
 
 PARTITIONS: Final = range(12)
@@ -58,6 +60,23 @@ async def aborted(system: System, fault: Fault) -> str:
                 await producer.send_and_wait(where, value, key, partition, headers=headers)
             await producer.abort_transaction()
     return where
+
+
+async def topic_anew(system: System, fault: Fault) -> str:
+    """Delete a service's topic; once the service has made it again, send what Kafka lacks, as an operator would."""
+    name = topic("", fault.victim)
+    admin = AIOKafkaAdminClient(bootstrap_servers=system.bootstrap)
+    await admin.start()
+    try:
+        before = (await topics_of(admin, [name]))[name].id
+        await admin.delete_topics([name])
+        async with asyncio.timeout(PATIENCE):
+            while (there := (await topics_of(admin, [name])).get(name)) is None or there.id == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+    finally:
+        await admin.close()
+    await system.croissance("outbox", "republish", "--missing")
+    return name
 
 
 HUGE: Final = 100 << 20

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     CLOCK_JUMP = "clock-jump"
     READ_ONLY = "read-only"
     ABORTED = "aborted"
+    TOPIC_ANEW = "topic-anew"
     HUGE_HEADER = "huge-header"
     SILENT_CALLERS = "silent-callers"
 
@@ -80,6 +81,7 @@ SHAPES: Final[dict[Kind, Shape]] = {
     Kind.CLOCK_JUMP: Shape((2, 4), SERVICES, "horloge en avance d’un an"),
     Kind.READ_ONLY: Shape((2, 6), ("postgres",), "base en lecture seule"),
     Kind.ABORTED: Shape((0, 0), SERVICES, "transactions annulées"),
+    Kind.TOPIC_ANEW: Shape((0, 0), PUBLISHERS, "topic supprimé"),
     Kind.HUGE_HEADER: Shape((0, 0), SERVICES, "en-tête HTTP énorme"),
     Kind.SILENT_CALLERS: Shape((3, 6), SERVICES, "appelants muets"),
 }
