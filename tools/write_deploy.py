@@ -33,16 +33,23 @@ class Facts:
     Attributes:
         name: of the package, the image, the account.
         group: consumer group; None when it consumes nothing.
-        owns: topics that it alone writes.
+        publishes: topics of its events, for whoever may read them.
+        dead_letters: topic of what it could not apply, for nobody else.
         reads: topics of others.
         components: folders of `deploy/k8s` that it has besides those that follow from the rest.
     """
 
     name: str
     group: str | None
-    owns: tuple[str, ...]
+    publishes: tuple[str, ...]
+    dead_letters: str
     reads: tuple[str, ...]
     components: tuple[str, ...] = ()
+
+    @property
+    def owns(self) -> tuple[str, ...]:
+        """Topics that it alone writes."""
+        return (*self.publishes, self.dead_letters)
 
 
 def facts_of(service: Service, components: Sequence[str] = ()) -> Facts:
@@ -50,7 +57,8 @@ def facts_of(service: Service, components: Sequence[str] = ()) -> Facts:
     return Facts(
         name=service.name,
         group=service.group if service.consumes else None,
-        owns=(*service.outputs, service.dead_letter_topic),
+        publishes=tuple(service.outputs),
+        dead_letters=service.dead_letter_topic,
         reads=tuple(sorted(topic_of(producer) for producer in service.consumes)),
         components=tuple(components),
     )
@@ -77,8 +85,8 @@ def user(service: Facts) -> str:
     acls += [
         f"{{resource: {{type: topic, name: {topic}}}, operations: [Write, Read, Describe]}}" for topic in service.owns
     ]
-    acls += [f"{{resource: {{type: topic, name: {topic}}}, operations: [Read, Describe]}}" for topic in service.reads]
     listed = "".join(f"      - {acl}\n" for acl in acls)
+    listed += "".join(f"      {acl}\n" for acl in readable(service.reads).splitlines())
     return f"""{HEAD}apiVersion: kafka.strimzi.io/v1
 kind: KafkaUser
 metadata:
@@ -138,6 +146,13 @@ def compose(services: Sequence[Facts]) -> str:
     )
 
 
+def readable(topics: Sequence[str]) -> str:
+    """Permissions to read these topics."""
+    return "".join(
+        f"- {{resource: {{type: topic, name: {topic}}}, operations: [Read, Describe]}}\n" for topic in topics
+    )
+
+
 def regions(services: Sequence[Facts]) -> dict[str, str]:
     """What stands between the marks of files written by hand, by path, without indentation."""
     processes = len(services) * PARTITIONS
@@ -145,6 +160,7 @@ def regions(services: Sequence[Facts]) -> dict[str, str]:
     return {
         "docker-compose.yml": compose(services),
         "deploy/observability/prometheus.yml": f"names: [{', '.join(service.name for service in services)}]\n",
+        "deploy/k8s/partners/region.yaml": readable([topic for service in services for topic in service.publishes]),
         "deploy/k8s/base/postgres.yaml": f'max_connections: "{connections}"  # {processes} processes, and others\n',
     }
 

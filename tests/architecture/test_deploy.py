@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -136,7 +137,10 @@ def test_hadolint_refuses_a_broken_copy(tmp_path: Path) -> None:
 
 def test_images_have_a_tag_and_no_registry(system: dict[str, Any]) -> None:
     manifests = [*K8S.rglob("*.yaml")]
-    named = re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    text = (DEPLOY / "Dockerfile").read_text("utf-8")
+    stages = set(re.findall(r"^FROM \S+ AS (\S+)", text, re.MULTILINE))
+    named = [image for image in re.findall(r"^FROM (\S+)", text, re.MULTILINE) if image not in stages]
+    assert set(named) == {"python:3.12-slim"}
     named += [service["image"] for service in system.values()]
     bare = [image for image in named if not re.fullmatch(r"([a-z0-9-]+/)?[a-z0-9-]+:(?!latest)[\w.-]+", image)]
     assert bare == []
@@ -169,10 +173,26 @@ def test_the_image_installs_what_is_asked(wanted: str) -> None:
 
 def test_compose_runs_the_declared_services(system: dict[str, Any]) -> None:
     built = {name: service["build"]["args"]["SERVICE"] for name, service in system.items() if "build" in service}
-    everything = built.pop("provision")
+    everything = {built.pop(name) for name in ("provision", "cli")}
     assert built == {name: name for name in SERVICES}
-    assert everything == "*"
+    assert everything == {"*"}
     assert {system[name]["image"] for name in built} == {f"croissance-{name}:dev" for name in SERVICES}
+    assert (system["cli"]["build"]["target"], system["cli"]["profiles"]) == ("cli", ["cli"]), "when it is called for"
+
+
+def test_the_image_of_the_command_line_runs_it_and_the_last_one_is_a_service() -> None:
+    stages = (DEPLOY / "Dockerfile").read_text("utf-8").split("\nFROM ")
+    (cli,) = [stage for stage in stages if re.match(r"\S+ AS cli\n", stage)]
+    (built,) = [stage for stage in stages if re.match(r"\S+ AS build-cli\n", stage)]
+    (script,) = re.findall(r"ENTRYPOINT (\[.*\])", cli)
+    project = tomllib.loads((ROOT / "apps" / "cli" / "pyproject.toml").read_text("utf-8"))["project"]
+    assert json.loads(script) == list(project["scripts"])
+    assert "--from=build-cli" in cli
+    members = {"common": "libs", "france": "libs", "embedded": "libs", "cli": "apps"}
+    needed = {name.removeprefix("croissance-") for name in project["dependencies"] if name.startswith("croissance-")}
+    assert needed | {"cli"} == set(members)
+    assert [name for name, top in members.items() if f"./{top}/{name}" not in built] == []
+    assert "exec python -m" in stages[-1], "without --target the image is that of a service"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -449,7 +469,9 @@ def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
     patches = "".join(file.read_text("utf-8") for file in K8S.rglob("kustomization.yaml"))
     added = dict.fromkeys(re.findall(r"name: (CROISSANCE_\w+)$", patches, re.MULTILINE), "")
     mail = [name for name in added if "SMTP" in name]
-    assert unknown(common | pod_environment(service) | pod_environment(job), Settings) == set()
+    cli = documents(K8S / "base" / "cli.yaml")[0]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    environments = common | pod_environment(service) | pod_environment(job) | pod_environment(cli)
+    assert unknown(environments, Settings) == set()
     assert unknown(dict.fromkeys(mail, ""), settings_class("notifications")) == set()
     assert unknown({name: "" for name in added if name not in mail}, Settings) == set()
     for variable, value in (image_environment() | common).items():
@@ -467,19 +489,20 @@ def test_pods_start_with_settings_that_exist(bare: pytest.MonkeyPatch) -> None:
 def test_credentials_come_from_secrets_that_somebody_makes() -> None:
     service = (K8S / "service" / "deployment.yaml").read_text("utf-8")
     named = set(re.findall(r"secretKeyRef: {name: ([\w-]+)", service + (K8S / "base" / "provision.yaml").read_text()))
-    named |= set(re.findall(r"secretKeyRef: {name: ([\w-]+)", (K8S / "mail" / "kustomization.yaml").read_text("utf-8")))
+    for file in (K8S / "mail" / "kustomization.yaml", K8S / "base" / "cli.yaml"):
+        named |= set(re.findall(r"secretKeyRef: {name: ([\w-]+)", file.read_text("utf-8")))
     named |= set(re.findall(r"Key(?:Id)?: {name: ([\w-]+)", (K8S / "base" / "backup.yaml").read_text("utf-8")))
     database = one(K8S / "base" / "postgres.yaml")["metadata"]["name"]
     by_hand = set(re.findall(r"create secret generic ([\w-]+)", (DEPLOY / "README.md").read_text("utf-8")))
-    assert named == {"service", "croissance-provision", f"{database}-app"} | by_hand
+    assert named == {"service", "croissance-provision", "croissance-cli", f"{database}-app"} | by_hand
     replaced = (K8S / "service" / "kustomization.yaml").read_text("utf-8")
     assert "CROISSANCE_KAFKA__SASL_PASSWORD].valueFrom.secretKeyRef.name" in replaced
 
 
-@pytest.mark.parametrize("file", ["service/deployment.yaml", "base/provision.yaml"])
+@pytest.mark.parametrize("file", ["service/deployment.yaml", "base/provision.yaml", "base/cli.yaml"])
 def test_pods_are_restricted(file: str) -> None:
-    workload = next(d for d in documents(K8S / file) if d["kind"] in {"Deployment", "Job"})
-    pod = workload["spec"]["template"]["spec"]
+    workload = next(d for d in documents(K8S / file) if d["kind"] in {"Deployment", "Job", "CronJob"})
+    pod = workload["spec"].get("jobTemplate", workload)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
@@ -516,9 +539,10 @@ def test_who_may_knock_at_the_broker_and_at_the_database() -> None:
     policies = {document["metadata"]["name"]: document["spec"] for document in documents(K8S / "base" / "network.yaml")}
     pods = [K8S / "service" / "deployment.yaml", K8S / "base" / "provision.yaml"]
     ours = {"matchLabels": {"app.kubernetes.io/part-of": "croissance"}}
-    for file in pods:
-        labels = documents(file)[0]["spec"]["template"]["metadata"]["labels"]
+    cli = documents(K8S / "base" / "cli.yaml")[0]["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    for labels in [documents(file)[0]["spec"]["template"]["metadata"]["labels"] for file in pods] + [cli]:
         assert ours["matchLabels"].items() <= labels.items()
+    assert policies["croissance-cli"]["podSelector"]["matchLabels"].items() <= cli.items()
     (listener,) = documents(K8S / "base" / "kafka.yaml")[1]["spec"]["kafka"]["listeners"]
     keda = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}
     assert listener["networkPolicyPeers"] == [{"podSelector": ours}, keda]
@@ -529,6 +553,62 @@ def test_who_may_knock_at_the_broker_and_at_the_database() -> None:
     sources = {port["port"]: rule["from"] for rule in database["ingress"][:1] for port in rule["ports"]}
     assert sources == {5432: [{"podSelector": ours}]}
     assert all("from" in rule and "ports" in rule for rule in database["ingress"])
+
+
+def permissions(user: Mapping[str, Any]) -> set[tuple[str, str, str, str]]:
+    """What an account may: kind of resource, its name, whether that is a beginning, and the operation."""
+    assert user["spec"]["authentication"] == {"type": "scram-sha-512"}
+    found = [
+        (acl["resource"], operation) for acl in user["spec"]["authorization"]["acls"] for operation in acl["operations"]
+    ]
+    return {(what["type"], what["name"], what.get("patternType", "literal"), operation) for what, operation in found}
+
+
+def test_the_command_line_may_read_everything_and_write_nothing() -> None:
+    job, user = documents(K8S / "base" / "cli.yaml")
+    assert permissions(user) == {("topic", "croissance.", "prefix", may) for may in ("Read", "Describe")}
+    assert job["spec"]["suspend"] is True, "it is called for"
+    environment = pod_environment(job["spec"]["jobTemplate"]["spec"]["template"]["spec"])
+    assert environment["CROISSANCE_KAFKA__SASL_USERNAME"] == user["metadata"]["name"]
+    (database,) = documents(K8S / "base" / "postgres.yaml")
+    (role,) = database["spec"]["managed"]["roles"]
+    assert (role["inRoles"], role["login"], role["ensure"]) == (["pg_read_all_data"], True, "present")
+    assert not role.keys() & {"superuser", "createdb", "createrole", "bypassrls", "replication"}
+    name = database["spec"]["bootstrap"]["initdb"]["database"]
+    address = f"{role['name']}:$(READER_PASSWORD)@{database['metadata']['name']}-rw:5432/{name}"
+    assert environment["CROISSANCE_DATABASE__DSN"] == f"postgresql://{address}"
+    readme = (DEPLOY / "README.md").read_text("utf-8")
+    assert f"secret generic {role['passwordSecret']['name']} --type=kubernetes.io/basic-auth" in readme
+    assert f"--from-literal=username={role['name']} " in readme
+
+
+def test_the_door_for_partners_is_encrypted_and_asks_who_it_is() -> None:
+    assert one(K8S / "overlays" / "production" / "kustomization.yaml")["components"] == ["../../partners"]
+    (patch,) = one(K8S / "partners" / "kustomization.yaml")["patches"]
+    (added,) = yaml.safe_load(patch["patch"])
+    assert (patch["target"], added["path"]) == ({"kind": "Kafka"}, "/spec/kafka/listeners/-")
+    door = added["value"]
+    assert (door["tls"], door["authentication"]) == (True, {"type": "scram-sha-512"})
+    assert door["type"] != "internal"
+    cluster = documents(K8S / "base" / "kafka.yaml")[1]["spec"]["kafka"]
+    assert door["port"] not in {listener["port"] for listener in cluster["listeners"]}
+    assert cluster["authorization"] == {"type": "simple"}, "without rules everybody may everything"
+    (address,) = {f"{name}:{door['port']}" for name in door["configuration"]["bootstrap"]["alternativeNames"]}
+    assert (ROOT / "docs" / "subscribing.md").read_text("utf-8").count(address) == 3
+
+
+def test_a_partner_may_read_what_is_published_in_groups_of_its_own() -> None:
+    user = one(K8S / "partners" / "region.yaml")
+    name, published = user["metadata"]["name"], {topic for service in SERVICES.values() for topic in service.outputs}
+    assert permissions(user) == {
+        *(("topic", topic, "literal", may) for topic in published for may in ("Read", "Describe")),
+        ("group", f"{name}.", "prefix", "Read"),
+    }
+    assert user["spec"]["quotas"]["consumerByteRate"] > 0
+    text = (ROOT / "docs" / "subscribing.md").read_text("utf-8")
+    groups = set(re.findall(r"group[_.]id=\"?([\w.-]+)", text))
+    assert groups
+    assert [group for group in groups if not group.startswith(f"{name}.")] == []
 
 
 def test_only_who_sends_mail_has_the_password_of_the_mail_server(system: dict[str, Any]) -> None:
@@ -578,6 +658,9 @@ def test_kustomize_names_everything_after_its_service() -> None:
             assert document["spec"]["template"]["spec"]["containers"][0]["image"] == f"croissance-provision:{tag}"
             assert document["metadata"]["name"] == f"croissance-provision-{tag}"
             assert f"job/{document['metadata']['name']} " in (DEPLOY / "README.md").read_text("utf-8")
+        if document["kind"] == "CronJob":
+            (container,) = document["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+            assert container["image"] == f"croissance-cli:{tag}"
         if document["kind"] == "ScaledObject":
             assert document["spec"]["scaleTargetRef"]["name"] == f"croissance-{name}"
             assert document["spec"]["triggers"][0]["metadata"]["consumerGroup"] == SERVICES[name].group

@@ -23,7 +23,8 @@ SERVICES = installed_services()
 ORCHARD = write_deploy.Facts(
     name="orchard",
     group="croissance.orchard",
-    owns=("croissance.orchard.v1", "croissance.orchard.dead-letter.v1"),
+    publishes=("croissance.orchard.v1",),
+    dead_letters="croissance.orchard.dead-letter.v1",
     reads=("croissance.labels.v1", "croissance.matching.v1"),
     components=("mail",),
 )
@@ -161,7 +162,9 @@ def test_images_may_come_from_a_registry_as_the_readme_says(tree: Path) -> None:
     command = ["kubectl", "kustomize", str(overlay.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     images = set(re.findall(r"image: (\S+)", done.stdout))
-    assert images == {f"host:5000/folder/croissance-{name}:0.1.0" for name in (*SERVICES, "provision")}, done.stderr
+    assert images == {f"host:5000/folder/croissance-{name}:0.1.0" for name in (*SERVICES, "provision", "cli")}, (
+        done.stderr
+    )
 
 
 # --- names that no rule derives

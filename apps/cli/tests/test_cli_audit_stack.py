@@ -282,3 +282,21 @@ async def test_repeats_are_no_fault_other_content_is(system: tuple[Chain, Any, W
         last = chain.rows["companies"][-1]
         await chain.send(producer, last._replace(sequence=last.sequence + 2))
         assert faults(await audit(where, 0)) == {"duplicated": 1, "gaps": 2}
+
+
+async def test_who_may_only_read_audits_and_changes_nothing(system: tuple[Chain, Any, Where]) -> None:
+    """The command line on Kubernetes is a member of `pg_read_all_data` and of nothing else."""
+    chain, connection, where = system
+    role = f"reader_{chain.namespace.rstrip('.')}"
+    await connection.execute(f'create role "{role}" in role pg_read_all_data')
+    reader = f"{where.dsn}{'&' if '?' in where.dsn else '?'}role={role}"
+    try:
+        findings = await audit(Where(where.bootstrap, reader, where.namespace), 0)
+        looking: Any = await asyncpg.connect(reader)
+        assert await looking.fetchval("select current_user") == role
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await looking.execute(f'delete from "{chain.schema("labels")}".outbox')
+        await looking.close()
+    finally:
+        await connection.execute(f'drop role "{role}"')
+    assert (findings.ok, findings.checked["outbox_rows"]) == (True, sum(map(len, chain.rows.values())))
