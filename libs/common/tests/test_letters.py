@@ -226,9 +226,9 @@ class TestReplay:
         async with place.begin() as batch:
             assert await batch.blocked({"k"}) == {"k"}
             async with place.begin() as other:
-                assert await other.take_replay() is None
+                assert await other.take_replay(1) is None
         async with place.begin() as free:
-            assert await free.take_replay() is not None
+            assert await free.take_replay(1) is not None
 
     async def test_what_waits_is_replayed_in_order_of_arrival(self, open_postgres: OpenPostgres) -> None:
         """A transaction that began early may park late: it waited for the lock of the position."""

@@ -12,11 +12,13 @@ from common.declare.errors import NOBODYS_FAULT, Poison, Unstorable
 from common.declare.pool import Ref
 
 
-async def apply_replay(codec: Codec, begin: Begin, now: datetime) -> bool:
+async def apply_replay(codec: Codec, begin: Begin, now: datetime, limit: int = 500) -> bool:
     """Replay one dead letter that an operator released, then what is parked behind it. False: none waits.
 
-    Where that fails the letter is replayed alone, and the first event behind it becomes a letter to replay: so in the
-    end what is good is applied, in order, and what fails is open with its own reason.
+    Of what is parked `limit` events at most are taken at once (a key may have waited for months): the next one becomes
+    a letter to replay, with the others behind it. Where a replay fails the letter is replayed alone, and the first
+    event behind it becomes a letter to replay: so in the end what is good is applied, in order, and what fails is open
+    with its own reason.
 
     Raises:
         Transient: nothing was written; try again.
@@ -29,10 +31,10 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime) -> bool:
         nonlocal taken
         taken = None
         async with begin() as transaction:
-            taken = replay = await transaction.take_replay()
+            taken = replay = await transaction.take_replay(limit + 1)
             if replay is None:
                 return False
-            parked = () if replay.id in alone else replay.parked
+            parked = () if replay.id in alone else replay.parked[:limit]
             reason = refused.get(replay.id) or await _replay(codec, transaction, replay, parked, wanted=wanted, now=now)
             if reason is not None and parked:
                 raise Unstorable(reason)

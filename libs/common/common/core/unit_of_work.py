@@ -179,8 +179,8 @@ class Transaction(Protocol):
         """Put back a deadline whose rule failed."""
         ...
 
-    async def take_replay(self) -> Replay | None:
-        """Take one dead letter marked for replay, skipping those another process holds."""
+    async def take_replay(self, most: int) -> Replay | None:
+        """Take one dead letter marked for replay, with `most` parked events; skip those another process holds."""
         ...
 
     async def settle_replay(self, replay: Replay, reason: str | None) -> None:

@@ -64,7 +64,7 @@ TAKE_REPLAY: Final = """select id, topic, partition, "offset", sequence, key, ra
 OTHER_LETTERS: Final = """select id from dead_letters
     where key = $1 and id <> $2 and status in ('open', 'replay') and sequence is not null order by id for update"""
 TAKE_PARKED: Final = """select topic, partition, sequence, "offset", key, raw_headers, value from parked
-    where key = $1 order by arrival for update"""
+    where key = $1 order by arrival limit $2 for update"""
 SETTLED: Final = "update dead_letters set status = 'replayed', settled_at = now() where id = $1"
 REOPEN: Final = "update dead_letters set status = 'open', reason = $2 where id = $1"
 UNPARK: Final = """delete from parked where key = $1 and (topic, partition, sequence) in

@@ -209,14 +209,14 @@ class PostgresTransaction:
         rows = [(r.topic, r.partition, s, r.offset, key, pack_headers(r.headers), r.value) for r, s, key in parked]
         await self.connection.execute(sql.PARK, *columns(rows, 7))
 
-    async def take_replay(self) -> Replay | None:
+    async def take_replay(self, most: int) -> Replay | None:
         """See `Transaction.take_replay`."""
         row = await self.connection.fetchrow(sql.TAKE_REPLAY)
         if row is None:
             return None
         key: str | None = row["key"]
         alone = key is None or await self.connection.fetch(sql.OTHER_LETTERS, key, row["id"])
-        parked = [] if alone else await self.connection.fetch(sql.TAKE_PARKED, key)
+        parked = [] if alone else await self.connection.fetch(sql.TAKE_PARKED, key, most)
         waiting = [Parked(stored(line), line["sequence"], line["key"]) for line in parked]
         return Replay(row["id"], stored(row), row["sequence"] or 0, key, waiting)
 

@@ -47,7 +47,7 @@ _ANYTHING_DUE = """select exists (select from deadlines where due <= $1)
     or exists (select from dead_letters where status = 'replay')"""
 
 MOST_DUE = 500
-"""Deadlines of one transaction, unless it fails for now: then half as many, and twice as many as it goes well."""
+"""Deadlines, or events behind a letter, of one transaction; half as many after it failed for now, as for batches."""
 
 TIMERS_EVERY = 0.5
 """Seconds between looks at the deadlines where nothing of this process says that one is due."""
@@ -207,26 +207,26 @@ class Process:
         while True:
             await context.guard.opened.wait()
             context.due.clear()
-            busy = await context.pool.fetchval(_ANYTHING_DUE, clock.now()) and await self._decide_due()
+            busy = await context.pool.fetchval(_ANYTHING_DUE, clock.now()) and await self.decide_due()
             if not busy:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(context.due.wait(), TIMERS_EVERY)
 
-    async def _decide_due(self) -> bool:
+    async def decide_due(self) -> bool:
         """One transaction of deadlines and one of a replay; False: nothing was there after all."""
-        context = self.context
+        context, most = self.context, max(1, MOST_DUE >> self.late)
         try:
-            taken = await apply_due(context.codec, context.begin, clock.now(), max(1, MOST_DUE >> self.late))
+            taken = await apply_due(context.codec, context.begin, clock.now(), most)
+            for message, error in taken.failures:
+                context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
+            context.metrics.add("deadlines", taken.count)
+            context.committed(taken.follow_ups)
+            replayed = await apply_replay(context.codec, context.begin, clock.now(), most)
         except Transient:
             self.late += 1
             raise
         self.late = max(0, self.late - 1)
-        for message, error in taken.failures:
-            context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
-        context.metrics.add("deadlines", taken.count)
-        replayed = await apply_replay(context.codec, context.begin, clock.now())
-        if taken.count or replayed:
-            context.committed(taken.follow_ups)
+        context.committed(0)
         return bool(taken.count or replayed)
 
     async def measure(self) -> None:

@@ -202,7 +202,7 @@ class MemoryTransaction(MemorySession):
         later = due._replace(due=until)
         self.pending.append(lambda: self.database.deadlines.setdefault(due[:3], later))
 
-    async def take_replay(self) -> Replay | None:
+    async def take_replay(self, most: int) -> Replay | None:
         """See `Transaction.take_replay`."""
         await self.step()
         waiting = [
@@ -219,7 +219,7 @@ class MemoryTransaction(MemorySession):
             if b.id != chosen.id and b.status in PENDING and b.letter.key == key and b.letter.sequence
         ]
         parked = [] if others or key is None else [p for p in self.database.parked if p.key == key]
-        return Replay(chosen.id, chosen.letter.record, chosen.letter.sequence or 0, key, parked)
+        return Replay(chosen.id, chosen.letter.record, chosen.letter.sequence or 0, key, parked[:most])
 
     async def settle_replay(self, replay: Replay, reason: str | None) -> None:
         """See `Transaction.settle_replay`."""
