@@ -1,12 +1,13 @@
 """The directory as it is read: lines to select from, and an index that the process holds and brings up to date."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from common.core.pace import Pace
 from common.postgres.connections import Connection
 from matching import settings
 from matching.basis import Basis
@@ -46,6 +47,12 @@ _ONE: Final = """select c.doc, l.load from connectors c join loads l on l.connec
 _SOME: Final = "select doc from connectors where id = any($1::text[])"
 
 
+FILED_AT_ONCE: Final = 10_000
+"""Places (a zone and a subject each) that are filed in one go, some hundredths of a second.
+
+Fewer would filter the same lists again and again."""
+
+
 # --- the index -------------------------------------------------------------------------------------------------------
 
 
@@ -77,16 +84,44 @@ class DirectoryReader:
             known = _Known(-1, settings.basis(Directory(settings.ruleset(), settings.territories())))
         if known.version != version:
             rows = await connection.fetch(_CHANGED, known.version)
-            changed = {number: _decode(doc) for number, doc in rows}
-            directory = known.basis.directory.replace(changed.values())
-            for number, connector in changed.items():
-                if directory.numbers[connector.id] != number:
-                    raise LookupError(f"connecteur {connector.id} is not the {number}th that came")
+            directory = await _brought_up(known.basis.directory, [(number, doc) for number, doc in rows])
             known = _Known(version, settings.basis(directory))
         if identity not in self.known and len(self.known) >= KNOWN_LIMIT:
             self.known.clear()
         self.known[identity] = known
         return known.basis
+
+
+async def _brought_up(directory: Directory, rows: Iterable[tuple[int, str]]) -> Directory:
+    """The directory with the lines that changed, in order of number, in slices: everybody else has a turn between two.
+
+    Raises:
+        LookupError: connecteurs were renumbered.
+    """
+    pace = Pace()
+    part: dict[int, Connector] = {}
+    places = 0
+    for number, doc in rows:
+        connector = _decode(doc)
+        part[number] = connector
+        places += len(connector.zones) * len(connector.sujets)
+        if places >= FILED_AT_ONCE:
+            directory, part, places = _filed(directory, part), {}, 0
+        await pace.rest()
+    return _filed(directory, part) if part else directory
+
+
+def _filed(directory: Directory, changed: Mapping[int, Connector]) -> Directory:
+    """The directory with these lines, by number.
+
+    Raises:
+        LookupError: one is not the one that came at this number.
+    """
+    directory = directory.replace(changed.values())
+    for number, connector in changed.items():
+        if directory.numbers[connector.id] != number:
+            raise LookupError(f"connecteur {connector.id} is not the {number}th that came")
+    return directory
 
 
 DIRECTORY_READER: Final = DirectoryReader()
@@ -97,8 +132,12 @@ DIRECTORY_READER: Final = DirectoryReader()
 
 async def save_lines(connection: Connection, connectors: Sequence[Connector]) -> None:
     """Write lines, in order of id, under the lock of the directory's version; a new one gets the next number."""
+    pace = Pace()
+    regions: list[str] = []
+    for connector in connectors:
+        regions.append(" ".join(sorted(settings.territories().regions_of(connector.zones))))
+        await pace.rest()
     version = await connection.fetchval(_NEXT_VERSION)
-    regions_of = settings.territories().regions_of
     await connection.execute(
         _PUT,
         version,
@@ -106,7 +145,7 @@ async def save_lines(connection: Connection, connectors: Sequence[Connector]) ->
         [connector.status for connector in connectors],
         [connector.type for connector in connectors],
         [" ".join(connector.sujets) for connector in connectors],
-        [" ".join(sorted(regions_of(connector.zones))) for connector in connectors],
+        regions,
         [_encode(connector).decode() for connector in connectors],
     )
     capacities = [connector.capacity_30d for connector in connectors]
