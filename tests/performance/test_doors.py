@@ -106,4 +106,4 @@ async def test_a_scan_of_the_whole_batch_an_item_shows() -> None:
     await calls(door, sent)
     before = await calls(door, sent)
     scanning = door._replace(to_ask=lambda item: (door.to_ask(item), b"\\" in body)[0])
-    assert await calls(scanning, sent) > before + 2 * ITEMS  # one is that of the lambda
+    assert await calls(scanning, sent) >= before + 2 * ITEMS  # one of the two is that of the lambda
