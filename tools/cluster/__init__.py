@@ -1,0 +1,1 @@
+"""A real API server without a cluster, on which the document of the deployment is followed."""
