@@ -212,7 +212,8 @@ def test_the_cloudevents_library_reads_our_headers() -> None:
         "ce_sequence": b"7",
         **dict(type_headers("labels", "LabelGranted", 1)),
         **dict(event_headers(UUID(int=9).bytes, key, "84")),
-        **dict(cause_headers(UUID(int=6), instant, UUID(int=5), "00-a-b-01")),
+        **dict(cause_headers(UUID(int=6), instant, UUID(int=5))),
+        "traceparent": b"00-a-b-01",
     }
 
     event = from_binary_event(KafkaMessage(headers=headers, key=key, value=value), JSONFormat())

@@ -43,7 +43,7 @@ class Toy(NamedTuple):
             ("ce_sequence", b"%d" % sequence),
             *type_headers("counter", "Counted", 1),
             *event_headers(UUID(int=sequence).bytes, key.encode(), "84"),
-            *cause_headers(UUID(int=1), clock.now(), UUID(int=1), ""),
+            *cause_headers(UUID(int=1), clock.now(), UUID(int=1)),
         )
         return StoredRecord(self.codec.topics[0], partition_of(key), sequence - 1, key.encode(), data, headers)
 

@@ -69,7 +69,7 @@ class Chain:
         headers = (
             *type_headers(service, name, 1),
             *event_headers(event_id.bytes, key.encode(), "84"),
-            *cause_headers(cause, TIME, cause, ""),
+            *cause_headers(cause, TIME, cause),
         )
         value = msgspec.json.encode({"siren": key, **data})
         self.rows[service].append(Row(*place, sequence, key.encode(), value, headers))

@@ -108,7 +108,7 @@ class PostgresPlace:
         return [tuple(row) for row in await self.pool.fetch("select topic, sequence from parked order by arrival")]
 
     async def deadlines(self) -> list[Due]:
-        columns = "kind, key, name, partition, due, id, type, correlation, region, input"
+        columns = "kind, key, name, partition, due, id, type, correlation, region, input, traceparent"
         return [Due(*row) for row in await self.pool.fetch(f"select {columns} from deadlines order by kind, key, name")]
 
     async def replay(self, *ids: int) -> None:
@@ -143,7 +143,7 @@ def record(
         ("ce_sequence", b"%d" % sequence),
         *type_headers("toy", name, 1),
         *event_headers(UUID(int=1000 * topic + sequence).bytes, key.encode(), "84"),
-        *cause_headers(UUID(int=1), NOW, UUID(int=1), ""),
+        *cause_headers(UUID(int=1), NOW, UUID(int=1)),
     )
     return StoredRecord(codec.topics[topic], P, sequence - 1, key.encode(), data, headers)
 

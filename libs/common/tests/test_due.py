@@ -15,7 +15,7 @@ from common.declare.errors import Transient
 from common.declare.service import Service
 from common.postgres.storage import Storage
 from common.postgres.transaction import postgres
-from common.process import telemetry
+from common.process import tracing
 from common.process.context import Context
 from common.process.health import Progress
 from common.process.readiness import Readiness
@@ -52,7 +52,7 @@ def process_on(place: PostgresPlace) -> Process:
             relay=Relay(place.outbox, "me"),
             log=structlog.wrap_logger(structlog.ReturnLogger(), processors=[]),
             metrics=Metrics(),
-            tracer=telemetry.configure_traces(settings, "toy"),
+            tracer=tracing.configure_traces(settings, "toy"),
             progress=Progress(60, started=True),
         )
     )

@@ -27,7 +27,7 @@ async def apply(place: Place, *records: StoredRecord) -> Report:
 
 
 async def replayed(place: Place) -> bool:
-    return await apply_replay(place.codec, place.begin, NOW)
+    return await apply_replay(place.codec, place.begin, NOW) is not None
 
 
 async def numbers(place: Place, key: str = "k") -> tuple[int, ...]:

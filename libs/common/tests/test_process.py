@@ -14,7 +14,7 @@ from common.declare.errors import Transient
 from common.declare.service import Service
 from common.kafka.client import KafkaSettings
 from common.postgres.storage import Storage
-from common.process import runtime, telemetry
+from common.process import runtime, tracing
 from common.process.context import Context
 from common.process.health import Progress
 from common.process.runtime import BUGS_BEFORE_EXIT, SMALLEST_SLICE, Process
@@ -62,7 +62,7 @@ async def started(open_place: Open, monkeypatch: pytest.MonkeyPatch, service: Se
         relay=Relay(place.outbox, "me"),
         log=structlog.wrap_logger(structlog.ReturnLogger(), processors=[]),
         metrics=Metrics(),
-        tracer=telemetry.configure_traces(settings, "reader"),
+        tracer=tracing.configure_traces(settings, "reader"),
         progress=Progress(60, started=True),
     )
     honest = apply_records

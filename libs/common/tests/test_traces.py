@@ -1,22 +1,29 @@
 """A trace is one tree, from the door over each service that hears of it: read from what is really exported."""
 
+import re
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from gzip import decompress
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
 
-from common.core.codec import Codec
+from common.core import clock
+from common.core.commands import Ask, to_message
+from common.core.deadlines import apply_due
+from common.core.inbox import StoredRecord
 from common.core.records import apply_records
+from common.core.replays import apply_replay
+from common.core.requests import apply_commands
 from common.declare.message import Message, entered, is_sampled, sampled
-from common.process import telemetry
+from common.process import tracing
 from common.process.settings import Settings, TelemetrySettings
-from common.testing.chain import GRANTER, Granted
+from common.testing.breakable import Faults, breakable
+from common.testing.chain import COUNTER, READER, Count
+from common.testing.otlp import Collector, Span, collecting
 
 from .places import NOW, OpenPlace, record
 
@@ -49,28 +56,12 @@ def test_the_span_of_a_message_has_the_same_name_each_time_and_another_in_anothe
 
 
 @pytest.fixture
-def received(monkeypatch: pytest.MonkeyPatch) -> Generator[list[ExportTraceServiceRequest]]:
-    """What a collector on the loopback is sent."""
-    found: list[ExportTraceServiceRequest] = []
-
-    class Collector(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            packed = self.headers.get("content-encoding") == "gzip"
-            found.append(ExportTraceServiceRequest.FromString(decompress(body) if packed else body))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Collector) as server, ThreadPoolExecutor(1) as pool:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+def collector(monkeypatch: pytest.MonkeyPatch) -> Generator[Collector]:
+    """Where this process exports to."""
+    with collecting() as found:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", found.url)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        pool.submit(server.serve_forever, 0.01)
         yield found
-        server.shutdown()
 
 
 def tracer_of(service: str, providers: list[TracerProvider], monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -81,63 +72,152 @@ def tracer_of(service: str, providers: list[TracerProvider], monkeypatch: pytest
             super().__init__(**options)
             providers.append(self)
 
-    monkeypatch.setattr(telemetry, "TracerProvider", Kept)
+    monkeypatch.setattr(tracing, "TracerProvider", Kept)
     settings = Settings(instance=f"{service}-7", telemetry=TelemetrySettings(sample_ratio=float(service == "door")))
-    return telemetry.configure_traces(settings, service)
+    return tracing.configure_traces(settings, service)
 
 
-async def test_a_trace_hangs_together_from_the_caller_to_the_last_event(
-    open_place: OpenPlace, received: list[ExportTraceServiceRequest], monkeypatch: pytest.MonkeyPatch
+async def test_a_trace_is_one_tree_from_the_caller_to_the_last_event(
+    open_place: OpenPlace, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     providers: list[TracerProvider] = []
-    door = tracer_of("door", providers, monkeypatch)
-    reader = tracer_of("reader", providers, monkeypatch)
-    place = await open_place(GRANTER)
-    codec: Codec = place.codec
+    door, reader = tracer_of("door", providers, monkeypatch), tracer_of("reader", providers, monkeypatch)
+    here, there = await open_place(COUNTER), await open_place(READER)
 
-    with telemetry.started_chain(door, ALL, "POST", "/companies/{siren}", f"00-{TRACE}-{CALLER}-03") as traceparent:
-        counted = record(codec, 1)
-    headers = tuple(pair for pair in counted.headers if pair[0] != "traceparent")
-    counted = counted._replace(headers=(*headers, ("traceparent", traceparent.encode())))
-    granted: list[str] = []
-    honest = codec.outgoing
-
-    def watched(cause: Any, events: Any) -> Any:
-        assert events == (), "the budget of the test is empty"
-        sent = honest(cause, (Granted("k", 1, 0),))
-        granted.extend(dict(each.headers)["traceparent"].decode() for each in sent)
-        return sent
-
-    monkeypatch.setattr(codec, "outgoing", watched)
-    report = await apply_records(codec, place.begin, (counted,), NOW)
-    for each in report.sampled:
-        telemetry.span_of(reader, each, codec, 1, 2)
+    with tracing.started_chain(door, ALL, "POST", "/companies/{siren}", f"00-{TRACE}-{CALLER}-03") as traceparent:
+        asked = await apply_commands(here.codec, here.begin, [to_message(Ask(Count(), "k"), 0, "", traceparent)])
+    tracing.created_spans(door, asked.created)
+    read = record(there.codec, 1)
+    read = read._replace(headers=(("ce_sequence", b"1"), *asked.created[0].event.headers))
+    report = await apply_records(there.codec, there.begin, (read,), NOW)
+    tracing.handled_spans(reader, there.codec, report.sampled, 1, 1)
+    reminded = await apply_due(here.codec, here.begin, clock.now() + timedelta(minutes=2))
+    tracing.handled_spans(door, here.codec, reminded.sampled, 1, reminded.count)
+    tracing.created_spans(door, reminded.created)
     for provider in providers:
         provider.shutdown()
 
-    spans: dict[str, Any] = {}
-    instances: set[str] = set()
-    for sent in received:
-        for part in sent.resource_spans:
-            instances |= {a.value.string_value for a in part.resource.attributes if a.key == "service.instance.id"}
-            spans |= {span.name: span for scope in part.scope_spans for span in scope.spans}
-    http, process = spans["POST /companies/{siren}"], spans[f"process {codec.topics[0]}"]
-    assert instances == {"door-7", "reader-7"}
-    assert http.trace_id.hex() == process.trace_id.hex() == TRACE
-    assert http.parent_span_id.hex() == CALLER
-    assert process.parent_span_id == http.span_id
-    assert [each[36:52] for each in granted] == [process.span_id.hex()], "what it published hangs under its span"
-    names = {attribute.key for attribute in process.attributes}
-    assert {"messaging.kafka.offset", "messaging.operation.type", "messaging.destination.partition.id"} <= names
-    assert "messaging.kafka.message.offset" not in names
+    assert {(span.service, span.instance) for span in collector.spans} == {
+        ("croissance-door", "door-7"),
+        ("croissance-reader", "reader-7"),
+    }
+    assert {span.trace for span in collector.spans} == {TRACE}
+    names = {CALLER: "caller"} | {span.id: span.name for span in collector.spans}
+    topics = [each.created[0].event.topic for each in (asked, reminded)]
+    assert sorted((names[span.parent], span.name) for span in collector.spans) == sorted(
+        [
+            ("caller", "POST /companies/{siren}"),
+            ("POST /companies/{siren}", f"create {topics[0]}"),
+            (f"create {topics[0]}", f"process {read.topic}"),
+            ("POST /companies/{siren}", "deadline Remind"),
+            ("deadline Remind", f"create {topics[1]}"),
+        ]
+    )
+    assert unconventional(collector.spans) == set()
+    process = next(span.attributes for span in collector.spans if span.name.startswith("process"))
+    assert {"messaging.kafka.offset", "messaging.consumer.group.name", "messaging.message.id"} <= set(process)
+
+
+convention: Any = import_module("opentelemetry.semconv._incubating.attributes.messaging_attributes")
+CONVENTION = Path(convention.__file__).read_text("utf-8")
+CURRENT = set(re.findall(r'^MESSAGING_\w+: Final = "([\w.]+)"\n(?!"""\nDeprecated)', CONVENTION, re.MULTILINE))
+"""The attributes that the locked version of the conventions has and does not call deprecated."""
+
+
+def unconventional(spans: list[Span]) -> set[str]:
+    """The attributes and operations of messaging that the conventions do not know."""
+    types = {each.value for each in convention.MessagingOperationTypeValues} - {"deliver", "publish"}
+    names = {name for span in spans for name in span.attributes if name.startswith("messaging.")}
+    return (names - CURRENT) | ({span.attributes.get("messaging.operation.type", "create") for span in spans} - types)
+
+
+async def test_a_batch_is_linked_to_each_sampled_event_and_they_to_it(
+    open_place: OpenPlace, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers: list[TracerProvider] = []
+    tracer = tracer_of("reader", providers, monkeypatch)
+    place = await open_place(READER)
+    chains = {1: f"00-{TRACE}-{CALLER}-03", 3: f"00-{'1' * 32}-{'2' * 16}-01"}
+
+    batch = [traced(record(place.codec, number), chains.get(number)) for number in (1, 2, 3)]
+    report = await apply_records(place.codec, place.begin, batch, NOW)
+    tracing.handled_spans(tracer, place.codec, report.sampled, 1, len(batch))
+    providers[0].shutdown()
+
+    (whole,) = [span for span in collector.spans if span.name == "apply"]
+    assert (whole.trace, whole.parent, whole.links) == (TRACE, CALLER, (CALLER, "2" * 16))
+    assert whole.attributes["messaging.batch.message_count"] == "3"
+    each = [span for span in collector.spans if span.name != "apply"]
+    assert {(span.parent, span.links) for span in each} == {(CALLER, (whole.id,)), ("2" * 16, (whole.id,))}
+    assert [span for span in each if "messaging.batch.message_count" in span.attributes] == []
+    assert unconventional(collector.spans) == set()
+
+
+async def test_what_is_replayed_goes_on_with_its_trace(
+    open_place: OpenPlace, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers: list[TracerProvider] = []
+    tracer = tracer_of("reader", providers, monkeypatch)
+    faults: Faults = {1: "raises"}
+    place = await open_place(breakable(READER, faults))
+    letter, behind = [traced(record(place.codec, number), f"00-{TRACE}-{CALLER}-03") for number in (1, 2)]
+    await apply_records(place.codec, place.begin, [letter, behind], NOW)
+    faults.clear()
+    await place.replay(*[letter.id for letter in await place.letters()])
+
+    done = await apply_replay(place.codec, place.begin, NOW)
+
+    assert done is not None
+    assert (done.count, len(done.sampled)) == (2, 2)
+    tracing.handled_spans(tracer, place.codec, done.sampled, 1, done.count)
+    providers[0].shutdown()
+    spans = [span for span in collector.spans if span.name.startswith("process")]
+    assert {span.parent for span in spans} == {CALLER}
+    assert len({span.id for span in spans}) == 2
+
+
+def traced(plain: StoredRecord, traceparent: str | None) -> StoredRecord:
+    """The same record in a chain."""
+    return (
+        plain
+        if traceparent is None
+        else plain._replace(headers=(*plain.headers, ("traceparent", traceparent.encode())))
+    )
+
+
+async def test_what_is_no_trace_context_is_not_kept(open_place: OpenPlace) -> None:
+    place = await open_place(COUNTER)
+    forged = to_message(Ask(Count(), "k"), 0, "", f"00-{TRACE}-{CALLER}-\0\x01")
+
+    decided = await apply_commands(place.codec, place.begin, [forged])
+
+    assert decided.created == []
+    assert [due.traceparent for due in await place.deadlines()] == [None]
+
+
+def test_a_mail_of_several_chains_hangs_in_the_first_and_is_linked_to_the_others(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    providers: list[TracerProvider] = []
+    tracer = tracer_of("reader", providers, monkeypatch)
+    first, other = f"00-{TRACE}-{CALLER}-03", f"00-{'1' * 32}-{'2' * 16}-01"
+    with tracing.mail_span(tracer, UUID(int=1), [None, first, other, first], "smtp.example") as told:
+        pass
+    with tracing.mail_span(tracer, UUID(int=2), [None], "smtp.example") as untold:
+        pass
+    providers[0].shutdown()
+
+    (span,) = collector.spans
+    assert (span.name, span.trace, span.parent, span.links) == ("send mail", TRACE, CALLER, ("2" * 16,))
+    assert (told, untold) == (f"00-{TRACE}-{span.id}-03", "")
 
 
 def chains(settings: TelemetrySettings, parent: str, count: int) -> list[bool]:
     """Which of so many requests of one caller are sampled."""
-    tracer = telemetry.configure_traces(Settings(telemetry=settings), "door")
+    tracer = tracing.configure_traces(Settings(telemetry=settings), "door")
     found: list[bool] = []
     for _ in range(count):
-        with telemetry.started_chain(tracer, settings, "POST", "/x", parent) as traceparent:
+        with tracing.started_chain(tracer, settings, "POST", "/x", parent) as traceparent:
             found.append(bool(traceparent))
     return found
 

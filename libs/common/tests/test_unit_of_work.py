@@ -186,7 +186,7 @@ class TestCommands:
             ask("x", "key", b"x", 2),
             ask("c"),
         ]
-        replies, failures, _ = await requests.apply_requests(codec, begin, asked)
+        replies, failures, *_ = await requests.apply_requests(codec, begin, asked)
 
         assert replies == [
             (201, b'[{"n":1}]'),

@@ -16,6 +16,7 @@ from common.core import clock
 from common.core.commands import Ask
 from common.declare.errors import Transient
 from common.process.context import Context
+from common.process.tracing import mail_span
 from notifications import store
 from notifications.mail.letters import Letter, Letterhead
 from notifications.mail.rendering import RenderingError, Site, render
@@ -54,10 +55,11 @@ async def send_mails(context: Context) -> None:
 
 
 class Result(NamedTuple):
-    """A mail and what became of it."""
+    """A mail and what became of it; `traceparent` of the span of its sending, "" unless a chain is sampled."""
 
     mail: Mail
     answer: Answer
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -154,7 +156,9 @@ class Sender:
             good = tuple(message for message in mail.messages if message.cause not in told)
             rest = await self.send(mailer, mail._replace(messages=good)) if good else []
             return [*(Result(each, Answer("refused", "le message n’a pas pu être rédigé")) for each in broken), *rest]
-        return [Result(mail, await mailer.send(letter))]
+        traces = (message.traceparent for message in mail.messages)
+        with mail_span(self.context.tracer, mail.mail_id, traces, mailer.server.host) as traceparent:
+            return [Result(mail, await mailer.send(letter), traceparent)]
 
     def _can_write(self, mail: Mail) -> bool:
         try:
@@ -177,10 +181,10 @@ class Sender:
         asks: list[Ask] = []
         later: list[tuple[Mail, datetime]] = []
         again: list[tuple[Mail, datetime]] = []
-        for mail, answer in results:
+        for mail, answer, trace in results:
             match answer.outcome:
                 case "sent":
-                    asks.append(_record(mail, RecordDelivery(_causes(mail), "sent")))
+                    asks.append(_record(mail, RecordDelivery(_causes(mail), "sent"), trace))
                 case "unreachable":
                     again.append((mail, now + self._pause(self.failures + 1, 1.0, 60.0)))
                 case "later" if mail.attempts + 1 < self.settings.max_attempts:
@@ -188,7 +192,7 @@ class Sender:
                     later.append((mail, now + pause))
                 case _:
                     reason = f"{answer.reason} ({mail.attempts + 1} tentatives)" if mail.attempts else answer.reason
-                    asks.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason)))
+                    asks.append(_record(mail, RecordDelivery(_causes(mail), "failed", reason), trace))
         await self._recorded(asks)
         if later or again:
             async with self.context.pool.acquire() as connection, connection.transaction():
@@ -243,5 +247,5 @@ def _causes(mail: Mail) -> tuple[str, ...]:
     return tuple(str(message.cause) for message in mail.messages)
 
 
-def _record(mail: Mail, delivery: RecordDelivery) -> Ask:
-    return Ask(delivery, mail.contact.siren, mail.messages[0].region)
+def _record(mail: Mail, delivery: RecordDelivery, trace: str) -> Ask:
+    return Ask(delivery, mail.contact.siren, mail.messages[0].region, trace)

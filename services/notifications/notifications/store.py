@@ -38,12 +38,12 @@ def _of(kind: type[Row], rows: Iterable[object]) -> list[Row]:
 
 
 ADD_MESSAGES: Final = """insert into messages_to_send
-        (siren, cause, template, legal, fact, deadline, region, recorded_at, ready_at, status)
-    select m.siren, m.cause, m.template, m.legal, m.fact, m.deadline, m.region,
-        $8::timestamptz + m.place * interval '1 microsecond', $8,
+        (siren, cause, template, legal, fact, deadline, region, traceparent, recorded_at, ready_at, status)
+    select m.siren, m.cause, m.template, m.legal, m.fact, m.deadline, m.region, m.traceparent,
+        $9::timestamptz + m.place * interval '1 microsecond', $9,
         case when exists (select from contacts c where c.siren = m.siren) then 'pending' else 'no_contact' end
-    from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[])
-        with ordinality m (siren, cause, template, legal, fact, deadline, region, place)
+    from unnest($1::text[], $2::uuid[], $3::text[], $4::boolean[], $5::bytea[], $6::date[], $7::text[],
+        $8::text[]) with ordinality m (siren, cause, template, legal, fact, deadline, region, traceparent, place)
     on conflict do nothing"""
 OTHER_FACT: Final = """select m.siren, m.cause, m.template, u.template as told
     from unnest($1::text[], $2::uuid[], $3::text[], $4::bytea[]) u (siren, cause, template, fact)
@@ -62,13 +62,13 @@ async def _add_messages(connection: Connection, messages: Sequence[MessageToSend
     encode = _encode
     shared: dict[bytes, bytes] = {}
     rows: list[tuple[object, ...]] = []
-    for siren, cause, template, legal, fact, deadline, region, common in messages:
+    for siren, cause, template, legal, fact, deadline, region, common, trace in messages:
         told = encode(fact)
         if common:
             digest = sha256(told).digest()
             shared[digest] = told
             told = digest
-        rows.append((siren, cause, template, legal, told, deadline, region))
+        rows.append((siren, cause, template, legal, told, deadline, region, trace))
     if shared:
         await _add_shared(connection, shared)
     if affected(await connection.execute(ADD_MESSAGES, *columns(rows), clock.now())) != len(rows):
@@ -182,7 +182,7 @@ WITHOUT_CONTACT: Final = """update messages_to_send m set status = 'no_contact',
         and not exists (select from contacts c where c.siren = m.siren)"""
 WAITING: Final = """select siren, cause, template, legal,
         coalesce((select s.fact from shared_facts s where s.digest = m.fact), m.fact),
-        region, recorded_at, ready_at, attempts, mail_id
+        region, recorded_at, ready_at, attempts, mail_id, traceparent
     from messages_to_send m where siren = any($1::text[]) and status = 'pending' and fact is not null
         and (ready_at <= $2 or (mail_id is null and not legal))
     order by siren, recorded_at, cause for update"""

@@ -4,13 +4,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import msgspec
 from aiokafka.partitioner import murmur2
 
 from common.core.dead_letter import DeadLettered, digest_of, key_text
-from common.core.envelope import cause_headers, event_headers, event_name, read_envelope, read_foreign, type_headers
+from common.core.envelope import (
+    TRACEPARENT,
+    cause_headers,
+    event_headers,
+    event_name,
+    read_envelope,
+    read_foreign,
+    type_headers,
+)
 from common.core.inbox import Record, content_of
 from common.core.outbox import SEQUENCE, Outgoing
 from common.core.record_batch import Compression
@@ -18,7 +26,7 @@ from common.declare.aggregate import Aggregate, Rule
 from common.declare.errors import Poison, Unstorable
 from common.declare.event import Event, PassedOn, derive_bytes, event_key
 from common.declare.inputs import Deadline, FollowUp, Undecoded
-from common.declare.message import Message, Source
+from common.declare.message import Message, Source, is_sampled, under
 from common.declare.service import PARTITIONS, Service, topic_of
 
 Decoder = Callable[[bytes], object]
@@ -193,11 +201,15 @@ class Codec:
             return decoder
 
     def outgoing(self, message: Message[Any], events: Sequence[Event | PassedOn]) -> list[Outgoing]:
-        """The events that `message` leads to, in order, ready to be numbered."""
+        """The events that `message` leads to, in order, ready to be numbered.
+
+        Those of a sampled chain each carry the context of the span that stands for their creation.
+        """
         if not events:
             return []
         cause = message.id
-        shared = cause_headers(cause, message.time, message.correlation, message.traceparent)
+        shared = cause_headers(cause, message.time, message.correlation)
+        traced = is_sampled(message)
         published: list[Outgoing] = []
         for index, event in enumerate(events):
             if isinstance(event, PassedOn):
@@ -210,8 +222,12 @@ class Codec:
             key_bytes = key.encode()
             region: str = getattr(event, "region", "") or message.region
             topic, kind_headers = self._outputs[type(event)]
-            own = event_headers(derive_bytes(cause, index), key_bytes, region)
-            published.append(Outgoing(topic, partition, key_bytes, _encode(event), (*kind_headers, *own, *shared)))
+            event_id = derive_bytes(cause, index)
+            own = event_headers(event_id, key_bytes, region)
+            headers = (*kind_headers, *own, *shared)
+            if traced:
+                headers = (*headers, (TRACEPARENT, under(message, "create", UUID(bytes=event_id)).encode()))
+            published.append(Outgoing(topic, partition, key_bytes, _encode(event), headers))
         return published
 
     def dead_lettered(self, record: Record, reason: str, at: datetime, *, again: bool = False) -> Outgoing:
@@ -225,7 +241,7 @@ class Codec:
         headers = (
             *kind_headers,
             *event_headers(event_id.bytes, key, ""),
-            *cause_headers(event_id, at, event_id, ""),
+            *cause_headers(event_id, at, event_id),
         )
         return Outgoing(topic, record.partition % PARTITIONS, key, _encode(event), headers)
 

@@ -20,11 +20,13 @@ class Ask(NamedTuple):
         input: what is asked.
         key: the entity it is about: a SIREN, or the entity's id.
         region: INSEE code of the region, or "" when unknown.
+        traceparent: of the span that asks, where a loop of the service does in a sampled chain; of no request.
     """
 
     input: Command
     key: str
     region: str = ""
+    traceparent: str = ""
 
 
 class Identity(NamedTuple):

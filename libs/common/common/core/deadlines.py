@@ -8,10 +8,10 @@ from uuid import UUID
 
 from common.core import deciding
 from common.core.codec import Codec
-from common.core.deciding import Failure, retaken
+from common.core.deciding import Created, Failure, retaken
 from common.core.unit_of_work import Begin, Due
 from common.declare.errors import NOBODYS_FAULT, Poison
-from common.declare.message import Message
+from common.declare.message import Message, all_entered, sampled
 from common.declare.pool import Ref
 
 RETRY_DEADLINE = timedelta(minutes=5)
@@ -20,17 +20,21 @@ RETRY_DEADLINE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of the deadlines of one transaction.
+    """What became of the deadlines, or of the letter and what is parked behind it, of one transaction.
 
     Attributes:
         count: how many were taken.
         failures: those whose rule raised: they are tried again.
         follow_ups: how many other keys have something to decide.
+        sampled: those of sampled chains.
+        created: the events they led to.
     """
 
     count: int
     failures: Sequence[Failure]
     follow_ups: int = 0
+    sampled: Sequence[Message[Any]] = ()
+    created: Sequence[Created] = ()
 
 
 async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500) -> Taken:
@@ -54,6 +58,8 @@ async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500)
             if not taken:
                 return Taken(0, ())
             messages, failures = _decode(codec, taken, condemned)
+            traced = sampled(messages)
+            messages = all_entered(messages, codec.service.name) if traced else messages
             decided = await deciding.decide(codec, transaction, messages, wanted)
             await deciding.save(transaction, decided)
             await deciding.publish(codec, transaction, decided.outgoing)
@@ -62,7 +68,7 @@ async def apply_due(codec: Codec, begin: Begin, now: datetime, limit: int = 500)
             for due in taken:
                 if due.id in again:
                     await transaction.postpone(due, now + RETRY_DEADLINE)
-            return Taken(len(taken), failures, decided.follow_ups)
+            return Taken(len(taken), failures, decided.follow_ups, traced, decided.created)
 
     while True:
         try:
@@ -93,4 +99,4 @@ def _decode(
 
 
 def _message(due: Due, item: Any) -> Message[Any]:
-    return Message(item, due.key, due.partition, due.id, due.due, due.correlation, due.region)
+    return Message(item, due.key, due.partition, due.id, due.due, due.correlation, due.region, due.traceparent or "")

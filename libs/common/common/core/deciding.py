@@ -12,7 +12,7 @@ from common.core.unit_of_work import Changes, StateKey, Timer, Transaction, Vers
 from common.declare.decision import Decision, Refusal, Schedule
 from common.declare.errors import Conflict
 from common.declare.event import derive_id
-from common.declare.message import Message
+from common.declare.message import Message, is_sampled
 from common.declare.pool import PoolMissing, Pools, Ref
 
 Result = TypeVar("Result")
@@ -41,6 +41,13 @@ class Failure(NamedTuple):
     error: Exception
 
 
+class Created(NamedTuple):
+    """An event of a sampled chain, with the message that led to it."""
+
+    cause: Message[Any]
+    event: Outgoing
+
+
 @dataclass(slots=True)
 class Decided:
     """The decisions of a batch, accumulated.
@@ -57,6 +64,7 @@ class Decided:
         failures: messages whose rule raised.
         held: messages of the same key after one that failed.
         follow_ups: how many other keys have something to decide.
+        created: the events of sampled chains.
     """
 
     loaded: dict[StateKey, Versioned]
@@ -70,6 +78,7 @@ class Decided:
     failures: list[Failure] = field(default_factory=list[Failure])
     held: list[Message[Any]] = field(default_factory=list[Message[Any]])
     follow_ups: int = 0
+    created: list[Created] = field(default_factory=list[Created])
 
 
 async def retaken(attempt: Callable[[set[Ref]], Awaitable[Result]]) -> Result:
@@ -166,6 +175,8 @@ def _decide_one(
     for ref, value in decision.draws:
         decided.pools[ref] = value
     decided.outgoing += outgoing
+    if is_sampled(message):
+        decided.created += [Created(message, event) for event in outgoing]
     if kept and decision.state is not state:
         decided.states[place] = decision.state
     decided.rows += rows

@@ -12,6 +12,9 @@ from common.declare.event import id_text, uuid5_bytes
 TYPE_PREFIX = "fr.croissanceconnectee"
 """Reverse-DNS prefix of every `ce_type`: `fr.croissanceconnectee.<service>.<EventName>`."""
 
+TRACEPARENT = "traceparent"
+"""The header that holds the W3C trace context of an event of a sampled chain."""
+
 Header = tuple[str, bytes]
 
 _encode: Callable[[object], bytes] = msgspec.json.Encoder().encode
@@ -119,14 +122,13 @@ def type_headers(service: str, name: str, version: int) -> tuple[Header, ...]:
     )
 
 
-def cause_headers(cause: UUID, time: datetime, correlation: UUID, traceparent: str) -> tuple[Header, ...]:
+def cause_headers(cause: UUID, time: datetime, correlation: UUID) -> tuple[Header, ...]:
     """The headers that are the same for every event that one input leads to. `time` is aware UTC."""
-    headers = (
+    return (
         ("ce_time", _encode(time)[1:-1]),
         ("ce_correlationid", _encode(correlation)[1:-1]),
         ("ce_causationid", _encode(cause)[1:-1]),
     )
-    return (*headers, ("traceparent", traceparent.encode())) if traceparent else headers
 
 
 def event_headers(digest: bytes, key: bytes, region: str) -> tuple[Header, ...]:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from common.core.codec import Codec
-from common.core.deciding import Failure
+from common.core.deciding import Created, Failure
 from common.core.requests import Carried, Request, apply_narrowed, apply_requests
 from common.core.unit_of_work import Begin
 from common.declare.errors import NOBODYS_FAULT
@@ -39,7 +39,7 @@ class GroupCommit:
     waiting: deque[_Waiting] = field(default_factory=deque[_Waiting])
     lanes: "set[asyncio.Task[None]]" = field(default_factory=set["asyncio.Task[None]"])
     on_failure: Callable[[Failure], None] = lambda _: None
-    on_commit: Callable[[int], None] = lambda _: None
+    on_commit: Callable[[int, Sequence[Created]], None] = lambda _, __: None
 
     async def hand_in(self, request: Request) -> Reply:
         """Carry out a request; returns status and body.
@@ -82,7 +82,7 @@ class GroupCommit:
             return
         for failure in carried.failures:
             self.on_failure(failure)
-        self.on_commit(carried.follow_ups)
+        self.on_commit(carried.follow_ups, carried.created)
         for each, reply in zip(group, carried.replies, strict=True):
             if not each.reply.done():
                 each.reply.set_result(reply)

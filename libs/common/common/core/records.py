@@ -19,11 +19,11 @@ from common.core.dead_letter import (
     reason_of,
     why_unnumbered,
 )
-from common.core.deciding import Decided, retaken
+from common.core.deciding import Created, Decided, retaken
 from common.core.inbox import ArrivalId, Intake, Record, TopicPartition, accept, admit, arrival_of, partitions_of
 from common.core.unit_of_work import Begin, Transaction
 from common.declare.errors import Poison, Transient, Unstorable
-from common.declare.message import Message, entered, is_sampled, sampled
+from common.declare.message import Message, all_entered, sampled
 from common.declare.pool import Ref
 
 
@@ -41,6 +41,7 @@ class Report:
     sampled: list[Message[Any]] = field(default_factory=list[Message[Any]])
     follow_ups: int = 0
     topics: Counter[str] = field(default_factory=Counter[str])
+    created: list[Created] = field(default_factory=list[Created])
 
     def plus(self, other: "Report") -> "Report":
         """This report and the one of the next part of the same batch."""
@@ -55,6 +56,7 @@ class Report:
             self.sampled + other.sampled,
             self.follow_ups + other.follow_ups,
             self.topics + other.topics,
+            self.created + other.created,
         )
 
 
@@ -121,7 +123,7 @@ async def _apply(
             blocked = await transaction.blocked(keys)
             messages, parked = _hold_back(blocked, intake, messages, dead)
             traced = sampled(messages)
-            messages = _entered(codec, messages) if traced else messages
+            messages = all_entered(messages, codec.service.name) if traced else messages
             decided = await deciding.decide(codec, transaction, messages, wanted)
             failed, held = _set_aside(intake, decided)
             guilty = (letter.record for letter in failed) if condemned is None else (each for _, each in intake.fresh)
@@ -155,6 +157,7 @@ async def _apply(
                 traced,
                 decided.follow_ups,
                 Counter(record.topic for _, record in intake.fresh),
+                decided.created,
             )
 
     report = await retaken(attempt)
@@ -199,11 +202,6 @@ def _decode(
             if message is not None:
                 messages.append(message)
     return messages, dead
-
-
-def _entered(codec: Codec, messages: list[Message[Any]]) -> list[Message[Any]]:
-    """The same messages, those of sampled chains as the spans of this service are named."""
-    return [entered(each, codec.service.name) if is_sampled(each) else each for each in messages]
 
 
 _UNNUMBERED = "header ce_sequence is missing or is not a positive number"

@@ -6,14 +6,16 @@ from datetime import datetime
 from common.core import deciding
 from common.core.codec import Codec
 from common.core.dead_letter import Parked, cleaned, reason_of
+from common.core.deadlines import Taken
 from common.core.deciding import retaken
 from common.core.unit_of_work import Begin, Replay, Transaction
 from common.declare.errors import NOBODYS_FAULT, Poison, Unstorable
+from common.declare.message import all_entered, sampled
 from common.declare.pool import Ref
 
 
-async def apply_replay(codec: Codec, begin: Begin, now: datetime, limit: int = 500) -> bool:
-    """Replay one dead letter that an operator released, then what is parked behind it. False: none waits.
+async def apply_replay(codec: Codec, begin: Begin, now: datetime, limit: int = 500) -> Taken | None:
+    """Replay one dead letter that an operator released, then what is parked behind it. None: no letter waits.
 
     Of what is parked `limit` events at most are taken at once (a key may have waited for months): the next one becomes
     a letter to replay, with the others behind it. Where a replay fails the letter is replayed alone, and the first
@@ -27,15 +29,16 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime, limit: int = 5
     alone: set[int] = set()
     refused: dict[int, str] = {}
 
-    async def attempt(wanted: set[Ref]) -> bool:
+    async def attempt(wanted: set[Ref]) -> Taken | None:
         nonlocal taken
         taken = None
         async with begin() as transaction:
             taken = replay = await transaction.take_replay(limit + 1)
             if replay is None:
-                return False
+                return None
             parked = () if replay.id in alone else replay.parked[:limit]
-            reason = refused.get(replay.id) or await _replay(codec, transaction, replay, parked, wanted=wanted, now=now)
+            done = refused.get(replay.id) or await _replay(codec, transaction, replay, parked, wanted=wanted, now=now)
+            reason = done if isinstance(done, str) else None
             if reason is not None and parked:
                 raise Unstorable(reason)
             await transaction.settle_replay(replay._replace(parked=parked), reason)
@@ -44,7 +47,7 @@ async def apply_replay(codec: Codec, begin: Begin, now: datetime, limit: int = 5
                 await deciding.publish(codec, transaction, [again])
             elif len(parked) < len(replay.parked):
                 await transaction.release(replay.parked[0].key)
-            return True
+            return Taken(1, ()) if isinstance(done, str) else done
 
     while True:
         try:
@@ -65,7 +68,7 @@ async def _replay(
     *,
     wanted: set[Ref],
     now: datetime,
-) -> str | None:
+) -> Taken | str:
     """Apply a letter and what is parked behind it; on failure nothing is written and the reason returned."""
     letters = [(replay.record, replay.sequence), *((each.record, each.sequence) for each in parked)]
     try:
@@ -73,9 +76,11 @@ async def _replay(
     except Poison as poison:
         return cleaned(str(poison))
     messages = [message for message in decoded if message is not None]
+    traced = sampled(messages)
+    messages = all_entered(messages, codec.service.name) if traced else messages
     decided = await deciding.decide(codec, transaction, messages, wanted)
     if decided.failures:
         return reason_of(decided.failures[0].error)
     await deciding.save(transaction, decided)
     await deciding.publish(codec, transaction, decided.outgoing)
-    return None
+    return Taken(len(letters), (), decided.follow_ups, traced, decided.created)

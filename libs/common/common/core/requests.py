@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.core import deciding
 from common.core.codec import Codec
-from common.core.deciding import Decided, Failure, retaken
+from common.core.deciding import Created, Decided, Failure, retaken
 from common.core.unit_of_work import Begin, Remembered, Transaction
 from common.declare.decision import Refusal
 from common.declare.errors import NOBODYS_FAULT, Unstorable
@@ -57,6 +57,7 @@ async def apply_commands(codec: Codec, begin: Begin, messages: Sequence[Message[
     decided.answers += rest.answers
     decided.failures += rest.failures
     decided.follow_ups += rest.follow_ups
+    decided.created += rest.created
     return decided
 
 
@@ -88,11 +89,13 @@ class Carried(NamedTuple):
         replies: status and body of each, in order.
         failures: what rules raised.
         follow_ups: how many other keys have something to decide.
+        created: the events of sampled chains.
     """
 
     replies: list[tuple[int, bytes]]
     failures: Sequence[Failure]
     follow_ups: int
+    created: Sequence[Created] = ()
 
 
 Condemned = Mapping[UUID, Exception]
@@ -172,7 +175,7 @@ async def _carry_out(
     if fresh:
         await transaction.remember(fresh)
     told = [replies.get(id(request)) or _again(request, answered[request.key]) for request in requests]
-    return Carried(told, decided.failures, decided.follow_ups)
+    return Carried(told, decided.failures, decided.follow_ups, decided.created)
 
 
 def _again(request: Request, known: Remembered) -> tuple[int, bytes]:

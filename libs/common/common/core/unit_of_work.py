@@ -72,7 +72,10 @@ class Timer(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A deadline that fell due, taken and locked by this transaction."""
+    """A deadline that fell due, taken and locked by this transaction.
+
+    `traceparent`: the trace that it goes on with, if that is sampled.
+    """
 
     kind: str
     key: str
@@ -84,6 +87,7 @@ class Due(NamedTuple):
     correlation: UUID
     region: str
     input: str
+    traceparent: str | None = None
 
 
 class Replay(NamedTuple):

@@ -64,12 +64,27 @@ def is_sampled(message: Message[Any]) -> bool:
     return message.traceparent[54:55] in _ODD and _TRACEPARENT.fullmatch(message.traceparent) is not None
 
 
-def span_id(service: str, message: UUID) -> bytes:
-    """The eight bytes that name the span of a message in a service: the same each time it is delivered."""
-    return sha256(f"{service}/{message}".encode()).digest()[:8]
+def trace_of(message: Message[Any]) -> str | None:
+    """What is kept of a message so that later work goes on with its trace; None unless its chain is sampled."""
+    return message.traceparent if is_sampled(message) else None
+
+
+def span_id(what: str, of: UUID) -> bytes:
+    """The eight bytes that name the span of what is done with `of`, by a service: the same each time it is done."""
+    return sha256(f"{what}/{of}".encode()).digest()[:8]
+
+
+def under(message: Message[Any], what: str, of: UUID) -> str:
+    """The context, in the sampled chain of a message, of the span that `what` and `of` name: see `span_id`."""
+    parent = message.traceparent
+    return f"{parent[:36]}{span_id(what, of).hex()}{parent[52:]}"
 
 
 def entered(message: Message[Any], service: str) -> Message[Any]:
     """A message of a sampled chain as the rules of `service` see it: what follows from it hangs under its own span."""
-    parent = message.traceparent
-    return replace(message, traceparent=f"{parent[:36]}{span_id(service, message.id).hex()}{parent[52:]}")
+    return replace(message, traceparent=under(message, service, message.id))
+
+
+def all_entered(messages: Sequence[Message[Any]], service: str) -> list[Message[Any]]:
+    """Messages as the rules of `service` see them: see `entered`."""
+    return [entered(message, service) if is_sampled(message) else message for message in messages]

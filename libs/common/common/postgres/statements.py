@@ -47,18 +47,21 @@ BURY: Final = """insert into dead_letters
     returning topic, partition, "offset" as at"""
 PARK: Final = """insert into parked (topic, partition, sequence, "offset", key, raw_headers, value)
     select * from unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[])"""
-SET_TIMERS: Final = """insert into deadlines (kind, key, name, partition, due, id, type, correlation, region, input)
+SET_TIMERS: Final = """insert into deadlines
+        (kind, key, name, partition, due, id, type, correlation, region, input, traceparent)
     select * from unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::uuid[], $7::text[],
-        $8::uuid[], $9::text[], $10::text[])
+        $8::uuid[], $9::text[], $10::text[], $11::text[])
     on conflict (kind, key, name) do update set due = excluded.due, id = excluded.id, type = excluded.type,
-        correlation = excluded.correlation, region = excluded.region, input = excluded.input"""
+        correlation = excluded.correlation, region = excluded.region, input = excluded.input,
+        traceparent = excluded.traceparent"""
 CANCEL_TIMERS: Final = """delete from deadlines
     where (kind, key, name) in (select * from unnest($1::text[], $2::text[], $3::text[]))"""
 TAKE_DUE: Final = """delete from deadlines where (kind, key, name) in (
         select kind, key, name from deadlines where due <= $1 order by due, key, name limit $2 for update skip locked)
-    returning kind, key, name, partition, due, id, type, correlation, region, input"""
-POSTPONE: Final = """insert into deadlines (kind, key, name, partition, due, id, type, correlation, region, input)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing"""
+    returning kind, key, name, partition, due, id, type, correlation, region, input, traceparent"""
+POSTPONE: Final = """insert into deadlines
+        (kind, key, name, partition, due, id, type, correlation, region, input, traceparent)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing"""
 TAKE_REPLAY: Final = """select id, topic, partition, "offset", sequence, key, raw_headers, value from dead_letters d
     where status = 'replay' order by id limit 1 for update skip locked"""
 OTHER_LETTERS: Final = """select id from dead_letters

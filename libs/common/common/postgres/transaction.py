@@ -20,6 +20,7 @@ from common.core.outbox import Batch, Outgoing
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
 from common.declare.errors import Conflict, Misconfigured
+from common.declare.message import trace_of
 from common.declare.pool import Ref
 from common.postgres import statements as sql
 from common.postgres.connections import Connection, ConnectionPool
@@ -245,13 +246,14 @@ class PostgresTransaction:
             if isinstance(change, Schedule):
                 what = (type(change.input).__name__, timer.message.correlation)
                 data = self.codec.encode(change.input)
-                set_rows.append((*place, timer.partition, change.due, timer.id, *what, timer.region, data))
+                trace = trace_of(timer.message)
+                set_rows.append((*place, timer.partition, change.due, timer.id, *what, timer.region, data, trace))
             else:
                 cancelled.append(place)
         if cancelled:
             await self.connection.execute(sql.CANCEL_TIMERS, *columns(cancelled, 3))
         if set_rows:
-            await self.connection.execute(sql.SET_TIMERS, *columns(set_rows, 10))
+            await self.connection.execute(sql.SET_TIMERS, *columns(set_rows, 11))
 
     async def take_due(self, now: datetime, limit: int) -> Sequence[Due]:
         """See `Transaction.take_due`."""

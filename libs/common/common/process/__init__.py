@@ -6,5 +6,5 @@ opening.py    what it waits for first
 runtime.py    its loops; context.py: what doors and loops work with
 upkeep.py     what it clears away
 provision.py  schemas, migrations, topics, before anything starts
-settings.py, telemetry.py, health.py, readiness.py
+settings.py, telemetry.py, tracing.py, health.py, readiness.py
 """

@@ -12,7 +12,7 @@ from opentelemetry.trace import Tracer
 
 from common.core.codec import Codec
 from common.core.commands import Ask, Identity, body_hash, to_message
-from common.core.deciding import Failure
+from common.core.deciding import Created, Failure
 from common.core.grouping import GroupCommit
 from common.core.guard import Guard
 from common.core.relay import Relay
@@ -27,7 +27,7 @@ from common.http.problems import problem
 from common.http.texts import one_line
 from common.postgres.connections import Connection, ConnectionPool
 from common.postgres.storage import Storage
-from common.process import telemetry
+from common.process import tracing
 from common.process.health import Progress
 from common.process.settings import Settings
 from common.process.telemetry import Log, Metrics
@@ -87,8 +87,12 @@ class Context:
         async with self.reading() as connection:
             return await self.storage.views[view.name].read(connection)
 
-    def committed(self, follow_ups: int) -> None:
-        """A transaction ended: let the relay look, and the timers where other keys have something to decide."""
+    def committed(self, follow_ups: int, created: Sequence[Created] = ()) -> None:
+        """A transaction ended: let the relay look, and the timers where other keys have something to decide.
+
+        `created`: the events of sampled chains.
+        """
+        tracing.created_spans(self.tracer, created)
         self.relay.wake.set()
         if follow_ups:
             self.due.set()
@@ -99,12 +103,12 @@ class Context:
         Raises:
             Transient: nothing was written; try again.
         """
-        messages = [to_message(ask, index, "", "") for index, ask in enumerate(asks)]
+        messages = [to_message(ask, index, "", ask.traceparent) for index, ask in enumerate(asks)]
         decided = await apply_commands(self.codec, self.begin, messages)
         for failure in decided.failures:
             self.log_failure(failure)
         self.metrics.add("commands", len(asks))
-        self.committed(decided.follow_ups)
+        self.committed(decided.follow_ups, decided.created)
         return decided.answers
 
     async def run(self, request: HttpRequest, ask: Ask) -> Response:
@@ -139,7 +143,7 @@ class Context:
             digest = body_hash(request.method, f"{path}?{request.url.query}", await request.body())
         route: str = getattr(request.scope.get("route"), "path", "")
         parent, settings = request.headers.get("traceparent", ""), self.settings.telemetry
-        with telemetry.started_chain(self.tracer, settings, request.method, route, parent) as traceparent:
+        with tracing.started_chain(self.tracer, settings, request.method, route, parent) as traceparent:
             messages = [to_message(ask, index, name, traceparent) for index, ask in enumerate(asks)]
             status, body = await self.requests.hand_in(Request(messages, render, identity.stored, digest))
         self.metrics.add("commands", len(asks))

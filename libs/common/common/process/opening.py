@@ -16,7 +16,7 @@ from common.postgres.connections import ConnectionPool, connect_pool
 from common.postgres.migrations import not_applied
 from common.postgres.outbox import PostgresOutbox
 from common.postgres.transaction import postgres
-from common.process import telemetry
+from common.process import telemetry, tracing
 from common.process.app import App
 from common.process.context import Context
 from common.process.health import Progress
@@ -73,7 +73,7 @@ async def opened(
             relay=Relay(PostgresOutbox(pool), owner),
             log=log,
             metrics=metrics,
-            tracer=telemetry.configure_traces(settings, app.service.name),
+            tracer=tracing.configure_traces(settings, app.service.name),
             progress=Progress(settings.stuck_after_seconds),
             guard=guard,
         )

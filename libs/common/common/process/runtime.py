@@ -10,23 +10,19 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from aiokafka.errors import KafkaError
-
 from common.core import clock
 from common.core.dead_letter import PATIENCE, Brake
-from common.core.deadlines import apply_due
+from common.core.deadlines import Taken, apply_due
 from common.core.inbox import TopicPartition, partitions_of
 from common.core.records import Report, apply_records
 from common.core.replays import apply_replay
 from common.declare.errors import CroissanceError, Transient
 from common.kafka.consuming import Records, Subscription, make_broker
 from common.kafka.publishing import publisher_opener
-from common.kafka.topics import Topic, topics_of
-from common.postgres.positions import belong, offsets
-from common.process import telemetry
+from common.process import tracing
 from common.process.comparing import keep_comparing, may_publish
 from common.process.context import Context
-from common.process.topics import look_after_topics
+from common.process.topics import look_after_topics, where_to_read
 
 STUCK_EXIT = 70
 """Exit code of a process that ends itself because it does not move; its supervisor starts it again."""
@@ -110,8 +106,7 @@ class Process:
             await asyncio.sleep(backoff(self.bugs))
             raise
         self._note(report)
-        for message in report.sampled:
-            telemetry.span_of(context.tracer, message, context.codec, started_ns, time.time_ns())
+        tracing.handled_spans(context.tracer, context.codec, report.sampled, started_ns, len(records))
         context.metrics.observe("batch_records", len(records))
         context.metrics.observe("batch_seconds", time.monotonic() - started)
 
@@ -123,7 +118,7 @@ class Process:
         if report.fresh or report.duplicates or report.dead:
             context.progress.moved(now)
         if report.published or report.follow_ups:
-            context.committed(report.follow_ups)
+            context.committed(report.follow_ups, report.created)
         for letter in report.dead:
             where = f"{letter.record.topic}/{letter.record.partition}@{letter.record.offset}"
             context.metrics.add("dead_letters", topic=letter.record.topic)
@@ -137,16 +132,7 @@ class Process:
     async def read_positions(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Where PostgreSQL says these partitions are to be read on from: the beginning, if their log is another one."""
         consumer = None if self.subscription is None else self.subscription.consumer
-        known: dict[str, Topic] = {}
-        if consumer is not None:
-            with suppress(KafkaError):  # told by the look at the topics, a moment later
-                known = await topics_of(consumer, {where.topic for where in partitions})
-        anew = await belong(self.context.pool, partitions, {name: topic.id for name, topic in known.items()})
-        for where in anew:
-            self.context.log.warning(
-                "another log: read from its beginning", partition=f"{where.topic}/{where.partition}"
-            )
-        return await offsets(self.context.pool, partitions)
+        return await where_to_read(self.context, consumer, partitions)
 
     async def topics(self) -> None:
         """Name topics that are missing, make ours again, read those made anew from their beginning."""
@@ -215,19 +201,27 @@ class Process:
     async def decide_due(self) -> bool:
         """One transaction of deadlines and one of a replay; False: nothing was there after all."""
         context, most = self.context, max(1, MOST_DUE >> self.late)
+        started_ns = time.time_ns()
         try:
             taken = await apply_due(context.codec, context.begin, clock.now(), most)
             for message, error in taken.failures:
                 context.log.error("deadline failed, tried again later", key=message.key, exc_info=error)
             context.metrics.add("deadlines", taken.count)
-            context.committed(taken.follow_ups)
+            self._took(taken, started_ns)
+            started_ns = time.time_ns()
             replayed = await apply_replay(context.codec, context.begin, clock.now(), most)
         except Transient:
             self.late += 1
             raise
         self.late = max(0, self.late - 1)
-        context.committed(0)
+        if replayed is not None:
+            self._took(replayed, started_ns)
         return bool(taken.count or replayed)
+
+    def _took(self, taken: Taken, started_ns: int) -> None:
+        context = self.context
+        tracing.handled_spans(context.tracer, context.codec, taken.sampled, started_ns, taken.count)
+        context.committed(taken.follow_ups, taken.created)
 
     async def measure(self) -> None:
         """Look at what waits each second. The broker may hang: this does not."""

@@ -1,7 +1,8 @@
 """Looking after topics: a missing one is named at once and made again where we may; one made anew is read anew."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -11,6 +12,7 @@ from common.core.inbox import TopicPartition
 from common.declare.errors import Misconfigured
 from common.kafka.client import client_options, declare_topics, raised
 from common.kafka.topics import Topic, topics_of
+from common.postgres.positions import belong, offsets
 from common.process.context import Context
 
 LOOK_EVERY: Final = 5.0
@@ -26,6 +28,20 @@ class Reading(Protocol):
     async def seek(self, partitions: frozenset[TopicPartition], *, from_start: bool = False) -> None:
         """Read on where the database says."""
         ...
+
+
+async def where_to_read(
+    context: Context, consumer: Any, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Where PostgreSQL says these partitions are to be read on from: the beginning, if their log is another one."""
+    known: dict[str, Topic] = {}
+    if consumer is not None:
+        with suppress(KafkaError):  # told by the look at the topics, a moment later
+            known = await topics_of(consumer, {where.topic for where in partitions})
+    anew = await belong(context.pool, partitions, {name: topic.id for name, topic in known.items()})
+    for where in anew:
+        context.log.warning("another log: read from its beginning", partition=f"{where.topic}/{where.partition}")
+    return await offsets(context.pool, partitions)
 
 
 async def look_after_topics(context: Context, reading: Any) -> None:

@@ -15,6 +15,7 @@ from common.core.told import fact_id
 from common.core.unit_of_work import Begin, Changes, Due, Remembered, Replay, StateKey, Timer, Versioned
 from common.declare.decision import Schedule
 from common.declare.errors import Conflict, Misconfigured, Transient
+from common.declare.message import trace_of
 from common.declare.pool import Ref
 from common.testing.memory_database import (
     NO_STORAGE,
@@ -179,7 +180,8 @@ class MemoryTransaction(MemorySession):
             place = (kind, key, change.name)
             if isinstance(change, Schedule):
                 what = (type(change.input).__name__, message.correlation, region)
-                due = Due(*place, partition, change.due, timer_id, *what, self.codec.encode(change.input))
+                data = self.codec.encode(change.input)
+                due = Due(*place, partition, change.due, timer_id, *what, data, trace_of(message))
                 self.pending.append(partial(self.database.deadlines.update, {place: due}))
             else:
                 self.pending.append(partial(self.database.deadlines.pop, place, None))

@@ -24,7 +24,10 @@ def notification_id(cause: UUID) -> UUID:
 
 
 class MessageToSend(NamedTuple):
-    """A row: a message that waits; `fact` is encoded by the store; `shared`: its words go to many others."""
+    """A row: a message that waits; `fact` is encoded by the store; `shared`: its words go to many others.
+
+    `traceparent`: the trace that its mail goes on with, if it is sampled.
+    """
 
     siren: str
     cause: UUID
@@ -34,6 +37,7 @@ class MessageToSend(NamedTuple):
     deadline: date | None
     region: str
     shared: bool
+    traceparent: str | None = None
 
 
 # --- what waits ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from common.declare.aggregate import Nothing
 from common.declare.decision import Decision
-from common.declare.message import Message
+from common.declare.message import Message, trace_of
 from common.declare.pool import Pools
 from notifications.messages.inputs import Fact
 from notifications.messages.model import MessageToSend
@@ -35,7 +35,6 @@ class Notice:
     def __call__(self, state: Nothing, _: Pools, message: Message[Fact]) -> Decision[Nothing]:
         """One fact, one message to send."""
         fact = message.input
-        row = MessageToSend(
-            message.key, message.id, self.template, self.legal, fact, fact.deadline, message.region, self.shared
-        )
+        told = (self.template, self.legal, fact, fact.deadline)
+        row = MessageToSend(message.key, message.id, *told, message.region, self.shared, trace_of(message))
         return Decision(state, rows=(row,))

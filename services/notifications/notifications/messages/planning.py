@@ -18,7 +18,7 @@ WEEK = timedelta(days=7)
 
 
 class Waiting(NamedTuple):
-    """A message that waits; `mail_id` is set once it was put into a mail."""
+    """A message that waits; `mail_id` is set once it was put into a mail; `traceparent` if its chain is sampled."""
 
     siren: str
     cause: UUID
@@ -30,6 +30,7 @@ class Waiting(NamedTuple):
     ready_at: datetime
     attempts: int
     mail_id: UUID | None
+    traceparent: str | None = None
 
 
 class Contact(NamedTuple):
