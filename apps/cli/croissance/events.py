@@ -18,6 +18,7 @@ from aiokafka.partitioner import murmur2
 from common.kafka.reading import tolerate
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, reason
+from croissance.login import broker_options
 from croissance.output import out
 
 app = typer.Typer(help="Suivre les événements.", no_args_is_help=True, rich_markup_mode=None)
@@ -106,11 +107,11 @@ def start_of(text: str) -> str | int:
 async def _tail(here: Addresses, wanted: Filter, since: str | int, limit: int, *, as_json: bool) -> None:
     tolerate()
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=here.bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+        **broker_options(here.bootstrap), enable_auto_commit=False, auto_offset_reset="earliest"
     )
-    await consumer.start()
     shown = 0
     try:
+        await consumer.start()
         places = places_of(await consumer.topics(), here.namespace, wanted.siren)
         if not places:
             fail("aucun topic d’événements sur ce courtier", "croissance up les crée.")

@@ -8,9 +8,9 @@ from aiokafka.errors import KafkaError
 from rich.table import Table
 
 from common.kafka.tail import reading
-from common.process.settings import Settings, read_settings
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, reason, say
+from croissance.login import kafka_settings
 from croissance.missing import Missing, missing, send_again
 from croissance.output import out
 from croissance.proof.database import Place, schemas
@@ -138,7 +138,7 @@ def republish(
 
 def republish_missing(here: Addresses, topic: str, *, dry_run: bool) -> None:
     """Send again all that Kafka lacks, of one topic or of all; say what."""
-    settings = read_settings(Settings).kafka.model_copy(update={"bootstrap_servers": here.bootstrap})
+    settings = kafka_settings(here.bootstrap)
 
     async def work(connection: Any) -> list[Missing]:
         async with reading(settings, "croissance-republish") as consumer:

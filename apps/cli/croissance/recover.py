@@ -13,9 +13,9 @@ from rich.table import Table
 
 from common.kafka.tail import reading
 from common.postgres.recovery import Fact, close, left
-from common.process.settings import Settings, read_settings
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, reason, say
+from croissance.login import kafka_settings
 from croissance.output import out
 from croissance.proof.database import schemas
 from croissance.recovery import Forgotten, forgotten, take_all_back
@@ -74,7 +74,7 @@ async def _session(
     here: Addresses, *, yes: bool, close_all: bool
 ) -> tuple[list[Forgotten], dict[str, list[Fact]], int]:
     """Compare, take back if asked to; what is forgotten, what an earlier recovery left, how much was closed."""
-    settings = read_settings(Settings).kafka.model_copy(update={"bootstrap_servers": here.bootstrap})
+    settings = kafka_settings(here.bootstrap)
     connection: Any = await asyncpg.connect(here.dsn, timeout=10)
     try:
         services = await schemas(connection, here.namespace)

@@ -10,12 +10,12 @@ import httpx
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from common.kafka.client import client_options, raised
+from common.kafka.client import raised
 from common.kafka.topics import Topic, topics_of
 from common.process.app import installed_services
-from common.process.settings import Settings, read_settings
 from croissance.addresses import Addresses
 from croissance.console import say
+from croissance.login import broker_options
 
 PATIENCE: Final = 4.0
 """Seconds that a part has to answer."""
@@ -46,11 +46,10 @@ async def topics_there(bootstrap: str, services: Iterable[str], namespace: str =
     Raises:
         KafkaError, TimeoutError: the broker does not answer.
     """
-    settings = read_settings(Settings).kafka.model_copy(update={"bootstrap_servers": bootstrap})
     known = installed_services()
     written = [known[name] for name in services if name in known]
     names = [namespace + name for each in written for name in (*each.outputs, each.dead_letter_topic)]
-    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=int(PATIENCE * 1000))
+    admin = AIOKafkaAdminClient(**broker_options(bootstrap), request_timeout_ms=int(PATIENCE * 1000))
     try:
         async with asyncio.timeout(PATIENCE):
             await admin.start()

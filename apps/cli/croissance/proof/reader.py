@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from common.kafka.reading import tolerate
+from croissance.login import broker_options
 from croissance.proof.log import PartitionLog, Receiver
 
 PARTITION_BYTES: Final = 4 << 20
@@ -19,7 +20,7 @@ class LogReader:
         tolerate()
         self._receiver = receiver
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **broker_options(bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

@@ -1,5 +1,6 @@
 """What numbers a log carries: its highest, and the records beyond one, without reading all of it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -29,8 +30,9 @@ async def reading(settings: KafkaSettings, client_id: str) -> AsyncGenerator[AIO
         fetch_max_wait_ms=50,
         request_timeout_ms=10000,
     )
-    await consumer.start()
     try:
+        await consumer.start()
+        await asyncio.sleep(0)  # its tasks begin: stopping one that never did would look as if we were cancelled
         yield consumer
     finally:
         await consumer.stop()
