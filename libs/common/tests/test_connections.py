@@ -1,6 +1,7 @@
 """Connections of the real server in this loop: whoever is silent, slow or endless is answered and let go."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -193,6 +194,33 @@ async def test_what_is_no_http_is_told_as_every_refusal(server: Server) -> None:
     writer.write(b"HELLO\r\n\r\n")
     status, answer = await told(reader)
     assert (status, b"application/problem+json" in answer) == (400, True)
+
+
+SLOW = b"GET /v1/slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BROKEN = HEAD + b'Transfer-Encoding: chunked\r\n\r\n5\r\n{"a":\r\nfive\r\n'
+
+LONG = b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def codes(answer: bytes) -> list[int]:
+    return [int(each) for each in re.findall(rb"HTTP/1\.1 (\d{3}) ", answer)]
+
+
+@pytest.mark.parametrize("bad", [b"HELLO\r\n\r\n", BROKEN, LONG])
+@pytest.mark.parametrize("before", [0, 1, 3])
+async def test_what_is_no_request_takes_no_answer_from_those_before_it(server: Server, before: int, bad: bytes) -> None:
+    reader, writer = await server.raw()
+    writer.write(SLOW * before + bad)
+    if before:
+        await server.come.wait()
+    server.go.set()
+    answer = (await told(reader))[1]
+    assert codes(answer) in (
+        [200] * before + [400],
+        [200] * before + [431],
+    )  # as the address comes in one piece, or not
+    assert answer.endswith(b"}")
+    await answers(server)
 
 
 async def test_a_connection_too_many_takes_the_place_of_the_oldest_that_is_owed_nothing(

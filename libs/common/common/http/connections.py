@@ -5,9 +5,9 @@ away alike when there are too many; here a head has a size and a time, and the s
 """
 
 import asyncio
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from common.declare.decision import Refusal
 from common.http.problems import PROBLEM, STATUS, problem_bytes
@@ -42,13 +42,15 @@ class Connection(HttpToolsProtocol):
     """One connection, with limits; its requests are served as uvicorn does.
 
     A head that is too large is answered 431, one that does not end in time 408; both end the connection. A connection
-    without a request, a body that goes on after its answer and an answer that nobody reads end it too.
+    without a request, a body that goes on after its answer and an answer that nobody reads end it too. What is no
+    request takes no answer from the requests before it: they have theirs, then it has its own.
     """
 
     in_head: bool = True
     head: int = 0
     whole: bool = False
-    refused: bool = False
+    refused: Refusal | None = None
+    served: RequestResponseCycle | None = None
     since: float = 0.0
     limit: asyncio.TimerHandle | None = None
     rest: asyncio.TimerHandle | None = None
@@ -84,6 +86,10 @@ class Connection(HttpToolsProtocol):
                 timer.cancel()
         self.limit = self.rest = self.unread = None
         super().connection_lost(exc)
+        self.pipeline.clear()
+        if self.served is not None:  # uvicorn tells the newest request only; this one would answer a closed socket
+            self.served.disconnected = True
+            self.served.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head grows too large."""
@@ -113,28 +119,50 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer what never becomes a request, and close; answers that others wait for are not mixed with it.
-
-        What still comes is thrown away for a while: a connection closed on it would take the answer with it.
-        """
-        if self.refused or self.transport.is_closing():
+        """Answer what never becomes a request, and close; the answers that are owed come first."""
+        if self.refused is not None or self.transport.is_closing():
             return
-        self.refused = True
+        self.refused = refusal
+        if not self.in_head:
+            self._give_up()
         if self.idle:
-            status, body = STATUS[refusal.kind], problem_bytes(refusal)
-            lines = (
-                f"HTTP/1.1 {status.value} {status.phrase}",
-                f"content-type: {PROBLEM}",
-                f"content-length: {len(body)}",
-                "connection: close",
-            )
-            self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
-            self.transport.write_eof()
-            self.rest = self.loop.call_later(REST_WITHIN, self.transport.abort)
+            self._tell(refusal)
+
+    def _give_up(self) -> None:
+        """Forget the newest request, whose body never becomes whole, unless it has begun to be answered."""
+        newest = self.cycle
+        if newest.response_started:
+            return
+        self.in_head = True
+        newest.disconnected = True
+        newest.message_event.set()
+        if newest is self.served:
+            newest.response_complete = True
         else:
-            self.transport.close()
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self.served)
+
+    def _tell(self, refusal: Refusal) -> None:
+        """The last answer. What still comes is thrown away for a while: closed on it, the answer would be lost."""
+        status, body = STATUS[refusal.kind], problem_bytes(refusal)
+        lines = (
+            f"HTTP/1.1 {status.value} {status.phrase}",
+            f"content-type: {PROBLEM}",
+            f"content-length: {len(body)}",
+            "connection: close",
+        )
+        self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
+        self.transport.write_eof()
+        if self.rest is not None:
+            self.rest.cancel()
+        self.rest = self.loop.call_later(REST_WITHIN, self.transport.abort)
 
     # --- its requests
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Serve the next one."""
+        self.served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         """A head begins."""
@@ -144,12 +172,12 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole; what comes is the body."""
+        super().on_headers_complete()  # raises for an address that is none: then it stays a head
         self.in_head = False
         self.since = self.loop.time()
         if self.limit is not None:
             self.limit.cancel()
             self.limit = None
-        super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body is whole; what comes is a head."""
@@ -166,6 +194,12 @@ class Connection(HttpToolsProtocol):
         if not self.in_head and self.rest is None:
             self.rest = self.loop.call_later(REST_WITHIN, self.transport.abort)
         super().on_response_complete()
+        if self.refused is None or not self.idle or self.transport.is_closing():
+            return
+        if self.in_head:
+            self._tell(self.refused)
+        else:  # of the request that was just answered
+            self.transport.close()
 
     def pause_writing(self) -> None:
         """The caller does not read what it is answered."""
