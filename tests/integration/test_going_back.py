@@ -22,6 +22,7 @@ from common.core.requests import apply_commands
 from common.core.told import fact_id
 from common.declare.service import Service
 from common.http.application import HttpSettings
+from common.kafka.tail import reading
 from common.postgres.connections import connect_pool
 from common.postgres.storage import Storage
 from common.postgres.transaction import postgres
@@ -30,6 +31,8 @@ from common.process.provision import provision
 from common.process.settings import Settings, database_address
 from common.testing.apps import app_of
 from common.testing.chain import COUNTER, GRANTER, READER, Count
+from croissance.proof.database import schemas
+from croissance.recovery import forgotten
 from embedded.ports import free_port
 
 pytestmark = pytest.mark.stack
@@ -236,6 +239,17 @@ async def test_a_database_set_back_gives_no_number_twice(world: World) -> None:
             assert len({identity for _, identity in records}) == len(records), "and no fact comes twice"
     audit = await world.croissance("audit")
     assert audit["duplicated"] == audit["gaps"] == audit["lost"] == audit["altered"] == 0, audit
+
+
+async def test_what_is_published_while_recover_looks_is_not_forgotten(world: World) -> None:
+    """Numbers read before the ends of the logs would be behind them on any system that works."""
+    async with all_running(world):
+        seen = await schemas(world.connection, world.namespace)
+        await world.count(2)
+        await until(world.all_applied)
+
+        async with reading(world.settings().kafka, "looking") as consumer:
+            assert await forgotten(consumer, world.connection, seen) == []
 
 
 async def _true(value: Awaitable[Any]) -> bool:

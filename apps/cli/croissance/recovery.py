@@ -8,10 +8,11 @@ from aiokafka import AIOKafkaConsumer
 
 from common.core.inbox import Record, TopicPartition, sequence_of
 from common.core.told import fact_id
-from common.kafka.tail import beyond_heads, extents, read_spans
+from common.kafka.tail import Span, beyond_heads, extents, read_spans
 from common.postgres.recovery import Fact, fact_of, take_back
 from croissance.proof.database import Schema
 
+_HEADS: Final = 'select topic, partition, sequence from "{schema}".outbox_heads'
 _TIMERS: Final = 'select id::text from "{schema}".deadlines'
 DEAD_LETTERED: Final = "DeadLettered"
 
@@ -45,11 +46,16 @@ class Forgotten:
 
 
 async def forgotten(consumer: AIOKafkaConsumer, connection: Any, schemas: Mapping[str, Schema]) -> list[Forgotten]:
-    """The services whose database is behind Kafka, with all that it forgot. Reads only."""
+    """The services whose database is behind Kafka, with all that it forgot. Reads only.
+
+    The numbers given are read once it is known where the logs end: what a service publishes meanwhile is not forgotten.
+    """
     found: list[Forgotten] = []
     for service, schema in schemas.items():
-        heads = {TopicPartition(*place): head for place, head in schema.heads.items()}
-        records = await _beyond(consumer, heads)
+        spans = await extents(consumer, {TopicPartition(*place) for place in schema.heads})
+        rows = await connection.fetch(_HEADS.format(schema=schema.name))
+        heads = {TopicPartition(topic, partition): head for topic, partition, head in rows}
+        records = await _beyond(consumer, spans, heads)
         if records:
             behind = {where: heads[where] for where in records}
             again = await _read_again(consumer, schema)
@@ -59,11 +65,10 @@ async def forgotten(consumer: AIOKafkaConsumer, connection: Any, schemas: Mappin
 
 
 async def _beyond(
-    consumer: AIOKafkaConsumer, heads: Mapping[TopicPartition, int]
+    consumer: AIOKafkaConsumer, spans: Mapping[TopicPartition, Span], heads: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, list[Record]]:
     """The records with the numbers after each head, each number once, up to the first that is missing."""
     found: dict[TopicPartition, list[Record]] = {}
-    spans = await extents(consumer, heads)
 
     def take(where: TopicPartition, record: Record) -> bool:
         if sequence_of(record) == heads[where] + len(found.get(where, ())) + 1:
