@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol
 
@@ -53,11 +53,13 @@ class Load:
         campaign: what they do, and what came of it.
         flow: where the chain stands, from the database itself.
         companies: those that have not come yet.
+        room: for batches under way.
     """
 
     campaign: Campaign
     flow: Flow
     companies: Iterator[Participant]
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def prepare(self, population: Population) -> None:
         """The directory of connecteurs, and the contacts of the first companies."""
@@ -68,13 +70,25 @@ class Load:
 
     async def flow_steadily(self, over: asyncio.Event) -> None:
         """Send a batch at each beat until `over`, then wait for those under way."""
-        room = asyncio.Semaphore(AT_ONCE)
         async with asyncio.TaskGroup() as group:
             while not over.is_set():
-                await room.acquire()
+                await self.room.acquire()
                 task = group.create_task(self.one_batch())
-                task.add_done_callback(lambda _: room.release())
+                task.add_done_callback(lambda _: self.room.release())
                 await asyncio.sleep(BATCH / RATE)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncGenerator[None]:
+        """No company is on its way through the doors; what they led to may be."""
+        taken = 0
+        try:
+            for _ in range(AT_ONCE):
+                await self.room.acquire()
+                taken += 1
+            yield
+        finally:
+            for _ in range(taken):
+                self.room.release()
 
     async def one_batch(self) -> None:
         """Companies that nobody knows yet, through every door; ends when the last one has its answers."""

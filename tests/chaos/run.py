@@ -18,6 +18,7 @@ from typing import Any
 from chaos.faults import FAULTS
 from chaos.load import LOOK_EVERY, Load, load
 from chaos.schedule import SHAPES, Fault, Kind
+from chaos.setting_back import set_back
 from chaos.system import System, system
 from embedded.progress import Say
 
@@ -147,7 +148,10 @@ async def run(data: Path, seed: int, faults: Sequence[Fault], say: Say) -> Repor
 async def suffer(under_test: System, flowing: Load, fault: Fault) -> Outcome:
     """One fault, from the pause before it to its recovery."""
     await asyncio.sleep(fault.pause)
-    befell = await FAULTS[fault.kind](under_test, fault)
+    if fault.kind is Kind.SET_BACK:
+        befell = await set_back(under_test, flowing, fault)
+    else:
+        befell = await FAULTS[fault.kind](under_test, fault)
     return Outcome(fault, befell, await recovered(under_test, flowing))
 
 

@@ -22,6 +22,10 @@ RECOVERY: Final = 5.0
 """Seconds that the schedule allows for the recovery of each fault; the run takes the time that it needs."""
 
 
+SELDOM: Final = 600.0
+"""Seconds of a schedule in which the database is set back once at most: what only Kafka knows then is for people."""
+
+
 class Kind(StrEnum):
     """A kind of fault; the value is how reports name it."""
 
@@ -45,6 +49,7 @@ class Kind(StrEnum):
     TOPIC_ANEW = "topic-anew"
     HUGE_HEADER = "huge-header"
     SILENT_CALLERS = "silent-callers"
+    SET_BACK = "set-back"
 
 
 class Shape(NamedTuple):
@@ -84,6 +89,7 @@ SHAPES: Final[dict[Kind, Shape]] = {
     Kind.TOPIC_ANEW: Shape((0, 0), PUBLISHERS, "topic supprimé"),
     Kind.HUGE_HEADER: Shape((0, 0), SERVICES, "en-tête HTTP énorme"),
     Kind.SILENT_CALLERS: Shape((3, 6), SERVICES, "appelants muets"),
+    Kind.SET_BACK: Shape((3, 6), ("postgres",), "base perdue et remise d’une copie"),
 }
 
 
@@ -113,11 +119,16 @@ def schedule(seed: int, minutes: float) -> list[Fault]:
     """The faults of a run: rounds in which every kind comes once, in an order of their own, until time is filled."""
     rng = Random(f"chaos/{seed}")
     faults: list[Fault] = []
+    spent, set_back_at = 0.0, -SELDOM
     while True:
         for kind in rng.sample(list(SHAPES), len(SHAPES)):
             shape = SHAPES[kind]
             fault = Fault(kind, rng.choice(shape.victims), rng.uniform(*PAUSE), rng.uniform(*shape.seconds))
-            full = sum(each.share for each in faults) + fault.share > minutes * 60
-            if full and len(faults) >= len(SHAPES):
+            if kind is Kind.SET_BACK and spent < set_back_at + SELDOM:
+                continue
+            if spent + fault.share > minutes * 60 and len(faults) >= len(SHAPES):
                 return faults
+            if kind is Kind.SET_BACK:
+                set_back_at = spent
+            spent += fault.share
             faults.append(fault)

@@ -1,10 +1,12 @@
 """The schedule is drawn from its seed alone, fills its time, and leaves out no kind of fault."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chaos.faults import FAULTS
-from chaos.schedule import SHAPES, Kind, schedule
+from chaos.schedule import SELDOM, SHAPES, Kind, schedule
 
 SEEDS = st.integers(0, 2**32)
 MINUTES = st.floats(0, 60)
@@ -39,4 +41,14 @@ def test_two_seeds_differ() -> None:
 
 
 def test_every_kind_can_be_brought_about() -> None:
-    assert set(FAULTS) == set(SHAPES) == set(Kind)
+    assert set(FAULTS) | {Kind.SET_BACK} == set(SHAPES) == set(Kind)
+
+
+@given(SEEDS, MINUTES)
+def test_the_database_is_set_back_seldom(seed: int, minutes: float) -> None:
+    at, spent = list[float](), 0.0
+    for fault in schedule(seed, minutes):
+        if fault.kind is Kind.SET_BACK:
+            at.append(spent)
+        spent += fault.share
+    assert all(later - earlier >= SELDOM for earlier, later in pairwise(at))
