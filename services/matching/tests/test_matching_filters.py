@@ -98,6 +98,8 @@ def criterion(make: Any, code: str, connector: dict[str, Any], company: dict[str
         ("chambre", {"type": "cci"}, {"naf": "01.21Z"}, NO),
         ("chambre", {"type": "cci"}, {"naf": ""}, UNKNOWN),
         ("chambre", {"type": "cci"}, {"naf": "43.22A", "legal_form": "1000"}, UNKNOWN),
+        ("chambre", {"type": "cci"}, {"naf": "43.22A", "legal_form": "5710"}, YES),
+        ("chambre", {"type": "cci"}, {"naf": "62.01Z", "legal_form": "1000"}, YES),
         ("chambre", {"type": "cma"}, {}, NO),
         ("chambre", {"type": "cma"}, {"naf": "43.22A", "headcount_code": "02"}, YES),
         ("chambre", {"type": "cma"}, {"naf": "43.22A", "headcount_code": "12"}, UNKNOWN),
@@ -106,6 +108,17 @@ def criterion(make: Any, code: str, connector: dict[str, Any], company: dict[str
         ("opco", {"type": "formation", "opco": "atlas"}, {}, UNKNOWN),
         ("absence", {"absences": (Absence(date(2026, 11, 20), date(2026, 11, 23)),)}, {}, NO),
         ("absence", {"absences": (Absence(date(2026, 11, 24), date(2026, 12, 1)),)}, {}, YES),
+        (
+            "absence",
+            {
+                "absences": (
+                    Absence(date(2026, 11, 1), date(2026, 11, 2)),
+                    Absence(date(2026, 11, 23), date(2026, 11, 23)),
+                )
+            },
+            {},
+            NO,
+        ),
     ],
 )
 def test_each_criterion_of_a_connecteur(
