@@ -287,3 +287,69 @@ async def test_a_request_that_comes_in_one_piece_with_its_body_is_no_long_head(
                 assert await reader.readexactly(6) == b"%d" % len(body)
     assert max(read) > HEAD_BYTES, "no read of the socket brought more than a head may have: nothing was tried"
     await answers(server)
+
+
+ENDLESS = {
+    "trailers": b"2\r\n{}\r\n0\r\n" + b"a: b\r\n" * 20_000,
+    "one trailer": b"2\r\n{}\r\n0\r\nX-A: " + b"a" * 120_000,
+    "an extension": b"2;a=" + b"a" * 120_000,
+    "crumbs": b"1;abcdefgh\r\n \r\n" * 20_000,
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_what_frames_a_body_has_a_limit_too(server: Server, what: str) -> None:
+    """One connection of 20 MB of trailers took 400 MB."""
+    reader, writer = await server.raw()
+    writer.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+    body = ENDLESS[what]
+    try:
+        for start in range(0, len(body), 10_000):
+            writer.write(body[start : start + 10_000])
+            await writer.drain()
+            await asyncio.sleep(0.001)
+    except ConnectionError:
+        pass
+    assert (await told(reader))[0] == 431
+    await answers(server)
+
+
+async def test_a_body_in_small_chunks_is_a_body(server: Server) -> None:
+    reader, writer = await server.raw()
+    body = b'1\r\n"\r\n' + b"8\r\n12345678\r\n" * 9_000 + b'1\r\n"\r\n' + b"0\r\nX-Sum: 1\r\n\r\n"
+    writer.write(HEAD.replace(b"Host", b"Connection: close\r\nHost", 1) + b"Transfer-Encoding: chunked\r\n\r\n")
+    for start in range(0, len(body), 10_000):
+        writer.write(body[start : start + 10_000])
+        await writer.drain()
+    status, answer = await told(reader)
+    assert (status, answer.rpartition(b"\r\n")[2]) == (200, b"72002")
+
+
+OFFER = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1_000])
+async def test_an_offer_of_another_protocol_is_passed_over(server: Server, pieces: int) -> None:
+    """curl --http2 and Java's client make it with each request; its body was thrown away, what followed unheard."""
+    reader, writer = await server.raw()
+    one = OFFER + b'Content-Length: 7\r\n\r\n{"a":1}'
+    chunked = OFFER + b'Transfer-Encoding: chunked\r\n\r\n7\r\n{"a":1}\r\n0\r\n\r\n'
+    bare = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    last = one.replace(b"Connection: Upgrade", b"Connection: close, Upgrade", 1)
+    sent = one + chunked + bare + last
+    for start in range(0, len(sent), pieces):
+        writer.write(sent[start : start + pieces])
+        await writer.drain()
+        if pieces < 100:
+            await asyncio.sleep(0)
+    answer = (await told(reader))[1]
+    assert codes(answer) == [200] * 4
+    assert answer.endswith(b"7")
+    await answers(server)
+
+
+async def test_many_offers_at_once_are_passed_over(server: Server) -> None:
+    reader, writer = await server.raw()
+    bare = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+    writer.write(bare * 2_000 + bare.replace(b"Upgrade\r\n\r\n", b"close\r\n\r\n"))
+    assert codes((await told(reader))[1]) == [200] * 2_001

@@ -7,6 +7,7 @@ away alike when there are too many; here a head has a size and a time, and the s
 import asyncio
 from typing import Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from common.declare.decision import Refusal
@@ -27,6 +28,9 @@ TAKEN_WITHIN: Final = 30.0
 MOST_CONNECTIONS: Final = 512
 """Connections kept at once. One more pushes out the one that has owed us the rest of a request for longest."""
 
+OFFERS: Final = frozenset({b"upgrade", b"http2-settings"})
+"""What a head offers another protocol with."""
+
 TOO_LONG: Final = Refusal(
     "head_too_large", "en_tete_trop_grand", "En-têtes trop grands", f"au plus {HEAD_BYTES} octets avec l’adresse"
 )
@@ -38,16 +42,48 @@ NOT_HTTP: Final = Refusal(
 )
 
 
+class Parser(httptools.HttpRequestParser):
+    """Reads requests; one that offers another protocol is read as if it did not (RFC 9110, 7.8: it may be ignored).
+
+    The parser beneath takes whatever follows such an offer for that protocol: the body, and every request after it.
+    """
+
+    def __init__(self, connection: "Connection") -> None:
+        super().__init__(connection)
+        self.connection = connection
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+
+    def feed_data(self, data: Any) -> None:
+        """Read on (bytes).
+
+        Raises:
+            httptools.HttpParserError: it is not HTTP.
+        """
+        parser, rest = self, memoryview(data)
+        while True:
+            try:
+                return super(Parser, parser).feed_data(rest)
+            except httptools.HttpParserUpgrade as offer:
+                rest = rest[cast("int", offer.args[0]) :]
+                head = self.connection.head_without_offer()
+                parser = self.connection.parser = Parser(self.connection)
+                super(Parser, parser).feed_data(head)
+
+
 class Connection(HttpToolsProtocol):
     """One connection, with limits; its requests are served as uvicorn does.
 
-    A head that is too large is answered 431, one that does not end in time 408; both end the connection. A connection
-    without a request, a body that goes on after its answer and an answer that nobody reads end it too. What is no
-    request takes no answer from the requests before it: they have theirs, then it has its own.
+    What frames a body (sizes of chunks, their extensions, trailers, which nobody reads) counts like a head, beyond as
+    much as the body itself. A head that is too large is answered 431, one that does not end in time 408; both end the
+    connection. A connection without a request, a body that goes on after its answer and an answer that nobody reads
+    end it too. What is no request takes no answer from the requests before it: they have theirs, then it has its own.
     """
 
     in_head: bool = True
     head: int = 0
+    offered: bool = False
+    carried: int = 0
+    framing: int = 0
     whole: bool = False
     refused: Refusal | None = None
     served: RequestResponseCycle | None = None
@@ -61,6 +97,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take it, in place of the oldest that is owed no answer where there are too many."""
         super().connection_made(transport)
+        self.parser = Parser(self)
         self.since = self.loop.time()
         self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
         if len(self.connections) > MOST_CONNECTIONS:
@@ -96,12 +133,17 @@ class Connection(HttpToolsProtocol):
         if self.refused or self.transport.is_closing():
             return
         self.whole = False
+        inside, carried = not self.in_head, self.carried
         if self.in_head and self.limit is None:
             self.limit = self.loop.call_later(HEAD_WITHIN, self._head_is_late)
         super().data_received(data)
         if self.in_head and not self.whole:  # else these bytes are of a request that came with its body in one piece
             self.head += len(data)
             if self.head > HEAD_BYTES:
+                self._refuse(TOO_LONG)
+        elif inside and not self.in_head:
+            self.framing += len(data) - (self.carried - carried)
+            if self.framing > HEAD_BYTES + self.carried:
                 self._refuse(TOO_LONG)
 
     def send_400_response(self, msg: str) -> None:
@@ -167,11 +209,25 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         self.in_head = True
-        self.head = 0
+        self.offered = False
+        self.head = self.carried = self.framing = 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; a trailer says nothing to anybody."""
+        if self.in_head:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self.carried += len(body)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The head is whole; what comes is the body."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self.offered = True
+            return
         super().on_headers_complete()  # raises for an address that is none: then it stays a head
         self.in_head = False
         self.since = self.loop.time()
@@ -181,12 +237,25 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole; what comes is a head."""
+        if self.offered:  # nothing was read of it yet: see `Parser`
+            return
         self.in_head = self.whole = True
         self.head = 0
         if self.rest is not None:
             self.rest.cancel()
             self.rest = None
         super().on_message_complete()
+
+    def head_without_offer(self) -> bytes:
+        """The head of the request that was read last, without its offer of another protocol."""
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                kept = [token for token in value.split(b",") if token.strip().lower() not in OFFERS]
+                lines += [name + b": " + b",".join(kept)] if kept else []
+            elif name not in OFFERS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join((*lines, b"", b""))
 
     def on_response_complete(self) -> None:
         """Answered: a body that is still on its way has little time left."""
