@@ -10,7 +10,7 @@ from rich.table import Table
 
 from croissance.addresses import Bootstrap, Dsn, Http, doors_of
 from croissance.console import DEFAULT_DATA, AsJson, Data, print_json, say
-from croissance.output import out
+from croissance.output import one_line, out
 from embedded import inbox
 from embedded.state import state_of
 
@@ -73,13 +73,12 @@ def look_from_outside(bootstrap: str, dsn: str, doors: Mapping[str, tuple[str, .
 
 def show(state: dict[str, Any]) -> None:
     """What runs, for people: the addresses, a line a process, and what keeps one from being ready."""
-    out.print(f"Kafka       {state['bootstrap_servers']}", markup=False)
+    out.print(f"Kafka       {state['bootstrap_servers']}")
     out.print(
         f"PostgreSQL  {state['dsn'].rpartition('@')[2]}  {'(adresse complète: --json)' if 'inbox' in state else ''}",
-        markup=False,
     )
     if "inbox" in state:
-        out.print(f"Courriels   {state['smtp_url']}  {state['mails']} reçus dans {state['inbox']}", markup=False)
+        out.print(f"Courriels   {state['smtp_url']}  {state['mails']} reçus dans {state['inbox']}")
     table = Table("Processus", "HTTP", "PID", "Redémarrages", "Retard", "À publier", "Lettres mortes", box=None)
     for name, service in state["services"].items():
         if not service["instances"]:
@@ -91,11 +90,11 @@ def show(state: dict[str, Any]) -> None:
             table.add_row(*where, *alive, *shared)
     out.print(table)
     for problem in state["problems"]:
-        out.print(f"✘ {problem}", markup=False, soft_wrap=True)
+        out.print(one_line(f"✘ {problem}"), soft_wrap=True)
     for service in state["services"].values():
         for instance in service["instances"]:
             for problem in instance["problems"]:
-                out.print(f"✘ {instance['instance']}: {problem}", markup=False, soft_wrap=True)
+                out.print(one_line(f"✘ {instance['instance']}: {problem}"), soft_wrap=True)
 
 
 def figures_of(service: Mapping[str, Any]) -> list[str]:
