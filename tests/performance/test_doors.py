@@ -4,6 +4,7 @@ A call counts whether it is Python's or C's, and so does a look through the whol
 item is one call more an item, as was what made a thousand diagnoses hold the loop for two seconds.
 """
 
+import gc
 import sys
 from collections.abc import Callable
 from functools import lru_cache
@@ -73,11 +74,13 @@ async def calls(door: Door, sent: list[Any]) -> int:
         nonlocal count
         count += event in {"call", "c_call"}
 
+    gc.disable()  # others are called when it runs, and when that is depends on what ran before
     sys.setprofile(counted)
     try:
         await parse_batch(body, door.model, door.to_ask)
     finally:
         sys.setprofile(None)
+        gc.enable()
     return count
 
 
