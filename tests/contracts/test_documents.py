@@ -7,7 +7,10 @@ import httpx
 import jsonschema
 import pytest
 
-from .test_texts_at_doors import BODIES, IN_PATHS, Service, service
+from croissance.directors import participant
+from croissance.population import Population
+
+from .test_texts_at_doors import BODIES, IN_PATHS, Door, Service, service
 
 __all__ = ["service"]
 
@@ -96,3 +99,50 @@ async def test_a_done_command_says_its_declared_status(service: Service) -> None
         for method, operation in operations.items():
             done: list[httpx.Response | str] = [status for status in operation["responses"] if status < "300"]
             assert len(done) == 1, (method, path)
+
+
+def closed_objects(described: dict[str, Any], node: Any, path: str, seen: frozenset[str] = frozenset()) -> list[str]:
+    """Where a schema of an answer says no more than that something is there; free words are `additionalProperties`."""
+    if isinstance(node, list):
+        return [fault for n, each in enumerate(node) for fault in closed_objects(described, each, f"{path}/{n}", seen)]
+    if not isinstance(node, dict):
+        return []
+    if "$ref" in node:
+        name: str = node["$ref"]
+        return [] if name in seen else closed_objects(described, resolved(described, node), name, seen | {name})
+    if not node or (
+        node.get("type") == "object" and not node.keys() & {"properties", "additionalProperties", "maxProperties"}
+    ):
+        return [path]
+    inner = {name: node[name] for name in ("properties", "anyOf", "items", "prefixItems") if node.get(name)}
+    faults = closed_objects(described, list(inner.pop("properties", {}).values()), f"{path}", seen)
+    return faults + [
+        fault for name, each in inner.items() for fault in closed_objects(described, each, f"{path}/{name}", seen)
+    ]
+
+
+async def test_every_answer_has_a_schema_that_says_what_is_in_it(service: Service) -> None:
+    described = await document(service)
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                if status >= "300":
+                    continue
+                for content in answer["content"].values():
+                    assert closed_objects(described, content["schema"], f"{method} {path}") == []
+
+
+async def test_what_is_read_after_the_examples_is_what_its_document_says(service: Service) -> None:
+    """The client is held to the document (`held`): here its `GET` doors answer something."""
+    described = await document(service)
+    read = 0
+    who = participant(next(iter(Population(11).draw(0, 1))))
+    for (method, path), make in BODIES[service.name].items():
+        body: Any = [make(who)] if path.endswith(":batch") else make(who)
+        await service.client.request(method, Door(method, path, ()).address(siren=who.siren), json=body)
+    for path, operations in described["paths"].items():
+        if "get" in operations:
+            answer = await service.client.get(Door("get", path, ()).address(siren=who.siren))
+            assert answer.status_code in {200, 404, 422, 400}, (path, answer.text)
+            read += answer.status_code == 200
+    assert read >= 1

@@ -24,7 +24,7 @@ from croissance.directory import connecteurs
 from croissance.economy import SECTORS
 from croissance.population import Population, communes
 from croissance.sirene import Company, Found, read_sirene, to_body
-from diagnostic.api import OneShotBody
+from diagnostic.api.routes import OneShotBody
 from diagnostic.questionnaire.forms import COMPLET
 from diagnostic.questionnaire.reading import read
 from diagnostic.questionnaire.sheet import blank, missing

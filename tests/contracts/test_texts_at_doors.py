@@ -160,13 +160,14 @@ class Service(NamedTuple):
 
 
 @pytest.fixture(params=sorted(APPS))
-async def service(request: pytest.FixtureRequest) -> AsyncIterator[Service]:
+async def service(request: pytest.FixtureRequest, held: Any) -> AsyncIterator[Service]:
     """Every service in turn, on a schema of its own."""
     name: str = request.param
     async with service_context(APPS[name], pool_size=6) as context:
         app = doors_of(APPS[name], context)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        hooks = held(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks) as client:
             doors: list[Door] = []
             with_bodies: set[tuple[str, str]] = set()
             for path, operations in app.openapi()["paths"].items():

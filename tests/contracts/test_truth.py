@@ -14,8 +14,8 @@ from common.declare.pool import Ref
 from common.testing.rules import FIRST, decided, message_of
 from croissance.population import Population
 from diagnostic import service as diagnostic
+from diagnostic.api.history import history
 from diagnostic.diagnostics.answers import DiagnosticScored
-from diagnostic.diagnostics.history import history
 from diagnostic.diagnostics.inputs import SubmitDiagnostic
 from diagnostic.diagnostics.model import DiagnosticFile
 from diagnostic.events import Company
@@ -45,7 +45,7 @@ from notifications.messages.planning import Contact, Mail
 from notifications.messages.planning import Waiting as Told
 from notifications.messages.table import BY_TEMPLATE
 from vouchers import service as vouchers
-from vouchers.api.routes import shown_file
+from vouchers.api.views import shown_file
 from vouchers.eligibility.conditions import Case, assess
 from vouchers.eligibility.facts import Declarations, Diagnostic, Line, Measure, Profile
 from vouchers.files.inputs import ApplyForVoucher
@@ -104,7 +104,7 @@ def test_a_diagnosis_counts_until_the_day_that_mail_and_door_name(instant: datet
     assert f"ce diagnostic compte jusqu’au {long_day(until)} inclus" in mailed(event)
     assert isinstance(done.answer, DiagnosticScored)
     assert done.answer.valid_until == until
-    assert history(done.state)["diagnostics"][0]["valid_until"] == until  # pyright: ignore[reportIndexIssue]
+    assert history(done.state)["diagnostics"][0]["valid_until"] == until
     for today, counts in ((until, True), (until + timedelta(days=1), False)):
         known = Diagnosis(event.diagnostic_id, event.completed_at, event.scores, event.global_score)
         judged = diagnosis_reasons(known, ruleset_at(instant).diagnosis, today)
@@ -207,7 +207,7 @@ def test_the_money_of_a_file_is_the_same_in_mail_door_and_rule(
     command = ApplyForVoucher("e", lines, Declarations(True, True, True, de_minimis, other))
     done = decided(vouchers.SERVICE, state, message_of(command, SIREN, instant), pools)
     (file,) = done.state.files
-    shown = shown_file(SIREN, file, file.position)
+    shown: Any = msgspec.to_builtins(shown_file(SIREN, file, file.position))
     told: list[Any] = [event for event in done.events if type(event).__name__ in TEMPLATES]
     mails = [mailed(event) for event in told]
     if file.status == "refuse":

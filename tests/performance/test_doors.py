@@ -19,7 +19,7 @@ from common.core import clock, pace
 from common.http.bodies import parse_batch
 from companies.api import CompanyBody
 from companies.api import to_ask as register
-from diagnostic import api as diagnostic
+from diagnostic.api.routes import OneShotBody, _one_shot  # pyright: ignore[reportPrivateUsage]
 from labels.api.bodies import ApplicationBody as LabelBody
 from labels.api.bodies import to_ask as apply_for_label
 from vouchers.api.bodies import ApplicationBody as VoucherBody
@@ -39,7 +39,7 @@ class Door(NamedTuple):
 
 DOORS = {
     "companies": Door(lambda wave: wave.registrations, CompanyBody, lambda body: register(body, clock.now()), 42),
-    "diagnostics": Door(lambda wave: wave.diagnoses, diagnostic.OneShotBody, diagnostic._one_shot, 31),  # pyright: ignore[reportPrivateUsage]
+    "diagnostics": Door(lambda wave: wave.diagnoses, OneShotBody, _one_shot, 31),
     "applications": Door(lambda wave: wave.labels, LabelBody, apply_for_label, 427),
     "vouchers": Door(lambda wave: wave.vouchers, VoucherBody, to_application, 47),
 }

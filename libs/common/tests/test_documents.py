@@ -2,18 +2,22 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypedDict
 
 import httpx
+import msgspec
 import pytest
 import structlog
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 from prometheus_client import CollectorRegistry
 
+from common.declare.decision import Moment
 from common.http.answers import declared_status, is_known
 from common.http.application import HttpSettings, build_app
 from common.http.bodies import Items, ItemsOf
+from common.http.shapes import shown, told
 
 from .tokens import Body, to_ask
 
@@ -82,19 +86,42 @@ async def test_entity_tags_may_come_in_several_lines(client: httpx.AsyncClient) 
     assert (await client.get("/v1/tagged", headers=lines)).status_code == 304
 
 
+class Done(msgspec.Struct):
+    """An English sentence of the code."""
+
+    token: str
+    note: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Seen(TypedDict):
+    """A thing as it is read."""
+
+    name: str
+    at: Moment
+
+
+class Gone(TypedDict):
+    """A thing that is no more."""
+
+    gone: bool
+
+
 async def described() -> dict[str, Any]:
     """The document of three doors: a read, a command, a batch."""
     router = APIRouter()
 
     @router.get("/things/{name}", summary="Lire", responses={304: {}})
-    async def read(name: str) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return Response(name)
+    @shown
+    async def read(name: str) -> Seen | Gone:  # pyright: ignore[reportUnusedFunction]
+        return {"name": name, "at": datetime(2026, 11, 23, tzinfo=UTC)} if name != "rien" else {"gone": True}
 
     @router.put("/things", status_code=201, summary="Faire")
+    @told(Done)
     async def make(request: Request, body: Body) -> Response:  # pyright: ignore[reportUnusedFunction]
         return Response(body.token, declared_status(request))
 
     @router.post("/things:batch", summary="Faire beaucoup")
+    @told(Done)
     async def many(request: Request, items: Annotated[Items, Depends(ItemsOf(Body, to_ask))]) -> Response:  # pyright: ignore[reportUnusedFunction]
         return Response(str(len(items)), 200 if request else 500)
 
@@ -108,6 +135,11 @@ async def described() -> dict[str, Any]:
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         assert (await client.put("/things", json={"token": "a"})).status_code == 201
         assert (await client.post("/things:batch", json=[{"token": "a"}, {"token": 1}])).text == "2"
+        seen = await client.get("/things/a")
+        assert (seen.json(), seen.headers["content-type"]) == (
+            {"name": "a", "at": "2026-11-23T00:00:00Z"},
+            "application/json",
+        )
         return (await client.get("/openapi.json")).json()
 
 
@@ -136,3 +168,25 @@ async def test_a_document_follows_from_what_the_doors_declare() -> None:
     assert refused["headers"]["Retry-After"]["required"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "title" not in document["components"]["schemas"]["Body"]["properties"]["token"]
+
+
+async def test_a_document_describes_the_type_that_a_door_encodes() -> None:
+    document = await described()
+    paths, schemas = document["paths"], document["components"]["schemas"]
+
+    def said(path: str, method: str, status: str) -> dict[str, Any]:
+        return paths[path][method]["responses"][status]["content"]["application/json"]["schema"]
+
+    either = [{"$ref": "#/components/schemas/Seen"}, {"$ref": "#/components/schemas/Gone"}]
+    done = {"$ref": "#/components/schemas/Done"}
+    assert said("/things/{name}", "get", "200") == {"anyOf": either}
+    assert said("/things", "put", "201") == done
+    results = said("/things:batch", "post", "200")["properties"]["results"]["items"]["anyOf"]
+    assert results[:2] == [{"$ref": "#/components/schemas/Probleme"}, done]
+    assert results[2]["maxProperties"] == 0
+    moment = {"type": "string", "format": "date-time"}
+    seen = {"type": "object", "properties": {"at": moment, "name": {"type": "string"}}, "required": ["at", "name"]}
+    assert schemas["Seen"] == seen
+    assert schemas["Done"]["required"] == ["token"]
+    assert "description" not in schemas["Done"]
+    assert said("/check", "post", "200") == {"type": "object"}

@@ -1,29 +1,42 @@
 """The HTTP doors: register companies, read them, list them by region and class, check an identifier."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, TypedDict
 
-import msgspec
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from common.core import clock
 from common.core.commands import Ask
-from common.declare.decision import Refusal
+from common.declare.decision import Moment, Refusal
 from common.http.bodies import Items, ItemsOf
 from common.http.fields import AnyDay, Instant
 from common.http.problems import Problem
+from common.http.shapes import shown, told
 from common.process.context import Context
 from companies import store
+from companies.events import Company
 from companies.register.facts import Unusable, observation_of
 from companies.register.inputs import Accounts, Source
-from companies.register.model import CompanyState
+from companies.register.model import CompanyState, Registered
 from companies.register.profile import merged, snapshot
 from companies.register.sme import sentences
 from companies.register.table import REGISTER
 from companies.ruleset import SmeCategory
-from france.fields import SirenText
+from france.fields import (
+    CATEGORY,
+    COMMUNE,
+    DEPARTEMENT,
+    HEADCOUNT,
+    LEGAL_FORM,
+    NAF,
+    NOMENCLATURE,
+    POSTAL_CODE,
+    SIRET,
+    SirenText,
+)
 from france.geography import REGIONS, region_of
 from france.naf import section
 from france.siren import check_siren, check_siret, clean, vat_number
@@ -66,17 +79,25 @@ class CompanyBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"examples": [EXAMPLE]})
 
-    siret: Annotated[str, Field(max_length=40, title="SIRET du siège")]
+    siret: Annotated[str, Field(max_length=40, title="SIRET du siège", json_schema_extra=SIRET)]
     siren: Annotated[str, Field(max_length=40, title="SIREN, s'il est donné: celui du SIRET")] = ""
     name: Annotated[str | None, Field(max_length=300, title="Raison sociale ou nom commercial")] = None
-    naf: Annotated[Short, Field(title="Activité principale (62.01Z)")] = ""
-    naf_nomenclature: Annotated[Short, Field(title="NAFRev2 ou NAF2025; sinon, celle du code")] = ""
-    legal_form: Annotated[Short, Field(title="Catégorie juridique Insee")] = ""
-    headcount_code: Annotated[Short, Field(title="Tranche d'effectif Insee")] = ""
-    insee_category: Annotated[Short, Field(title="Catégorie d'entreprise Insee: PME, ETI, GE")] = ""
-    commune: Annotated[Short, Field(title="Commune du siège (code Insee)")] = ""
-    postal_code: Annotated[Short, Field(title="Code postal, si la commune est inconnue")] = ""
-    departement: Annotated[Short, Field(title="Département, si la commune est inconnue")] = ""
+    naf: Annotated[Short, Field(title="Activité principale (62.01Z)", json_schema_extra=NAF)] = ""
+    naf_nomenclature: Annotated[
+        Short, Field(title="NAFRev2 ou NAF2025; sinon, celle du code", json_schema_extra=NOMENCLATURE)
+    ] = ""
+    legal_form: Annotated[Short, Field(title="Catégorie juridique Insee", json_schema_extra=LEGAL_FORM)] = ""
+    headcount_code: Annotated[Short, Field(title="Tranche d'effectif Insee", json_schema_extra=HEADCOUNT)] = ""
+    insee_category: Annotated[
+        Short, Field(title="Catégorie d'entreprise Insee: PME, ETI, GE", json_schema_extra=CATEGORY)
+    ] = ""
+    commune: Annotated[Short, Field(title="Commune du siège (code Insee)", json_schema_extra=COMMUNE)] = ""
+    postal_code: Annotated[
+        Short, Field(title="Code postal, si la commune est inconnue", json_schema_extra=POSTAL_CODE)
+    ] = ""
+    departement: Annotated[
+        Short, Field(title="Département, si la commune est inconnue", json_schema_extra=DEPARTEMENT)
+    ] = ""
     created_on: Annotated[AnyDay | None, Field(title="Date de création")] = None
     active: Annotated[StrictBool, Field(title="En activité")] = True
     diffusible: Annotated[StrictBool, Field(title="Diffusion autorisée")] = True
@@ -130,31 +151,76 @@ def to_ask(body: CompanyBody, now: datetime) -> Ask | Refusal:
     return Ask(command, command.siren, region_of(command.departement))
 
 
-def company_view(state: CompanyState) -> dict[str, Any]:
+class SourceView(TypedDict):
+    """Where what is known comes from."""
+
+    source: Source
+    observed_at: Moment
+
+
+class CompanyView(Company, frozen=True, kw_only=True):
+    """A registered company as the reading doors show it: the published profile, and what it is drawn from."""
+
+    siren: str
+    naf_section: str
+    vat_number: str
+    sme_reasons: tuple[str, ...]
+    sme_ruleset: str
+    diffusible: bool
+    version: int
+    sources: list[SourceView]
+
+
+class CompanyPage(TypedDict):
+    """A page of the register; `next_cursor` continues."""
+
+    items: list[CompanyView]
+    next_cursor: str | None
+
+
+class ValidIdentifier(TypedDict):
+    """A SIREN or SIRET that is valid, in its normal form."""
+
+    valid: Literal[True]
+    kind: Literal["siren", "siret"]
+    value: str
+    siren: str
+    vat_number: str
+
+
+class WrongIdentifier(TypedDict):
+    """Why a number is no SIREN and no SIRET."""
+
+    valid: Literal[False]
+    kind: Literal["siren", "siret"]
+    reason: str
+
+
+def company_view(state: CompanyState) -> CompanyView:
     """A registered company as the reading doors show it."""
     facts = merged(state.register, state.declared)
     company = snapshot(state)
-    return {
-        "siren": state.siren,
-        **msgspec.to_builtins(company),
-        "naf_section": section(company.naf_nomenclature, company.naf),
-        "vat_number": vat_number(state.siren),
-        "sme_reasons": sentences(state.sme_codes),
-        "sme_ruleset": state.ruleset_version,
-        "diffusible": facts.diffusible,
-        "version": state.version,
-        "sources": [
-            {"source": known.source, "observed_at": msgspec.to_builtins(known.observed_at)}
+    return CompanyView(
+        **asdict(company),
+        siren=state.siren,
+        naf_section=section(company.naf_nomenclature, company.naf),
+        vat_number=vat_number(state.siren),
+        sme_reasons=sentences(state.sme_codes),
+        sme_ruleset=state.ruleset_version,
+        diffusible=facts.diffusible,
+        version=state.version,
+        sources=[
+            {"source": known.source, "observed_at": known.observed_at}
             for known in (state.register, state.declared)
             if known is not None
         ],
-    }
+    )
 
 
-def check_identifier(raw: str) -> dict[str, Any]:
+def check_identifier(raw: str) -> ValidIdentifier | WrongIdentifier:
     """Whether a SIREN or SIRET is valid, with its normal form, or the reason why not."""
     digits = clean(raw)
-    kind = "siren" if len(digits) <= _SIREN_DIGITS else "siret"
+    kind: Literal["siren", "siret"] = "siren" if len(digits) <= _SIREN_DIGITS else "siret"
     value, reason = check_siren(digits) if kind == "siren" else check_siret(digits)
     if reason:
         return {"valid": False, "kind": kind, "reason": reason}
@@ -169,6 +235,7 @@ def routes(context: Context) -> APIRouter:
     router = APIRouter(tags=["entreprises"])
 
     @router.post("/v1/companies", summary="Inscrire une entreprise, ou dire ce qui a changé")
+    @told(Registered)
     async def register(request: Request, body: CompanyBody) -> Response:
         ask = to_ask(body, clock.now())
         if isinstance(ask, Refusal):
@@ -176,20 +243,23 @@ def routes(context: Context) -> APIRouter:
         return await context.run(request, ask)
 
     @router.post("/v1/companies:batch", summary="Inscrire jusqu'à 1 000 entreprises")
+    @told(Registered)
     async def register_batch(request: Request, items: Annotated[Items, Depends(companies_of)]) -> Response:
         return await context.run_batch(request, items)
 
     @router.post("/v1/companies:check", summary="Vérifier un SIREN ou un SIRET")
-    async def check(body: IdentifierBody) -> dict[str, Any]:
+    @shown
+    async def check(body: IdentifierBody) -> ValidIdentifier | WrongIdentifier:
         return check_identifier(body.identifier)
 
     @router.get("/v1/companies", summary="Lister le registre, par région et par classe")
+    @shown
     async def companies(
         region: Annotated[str | None, Query(description="code Insee de la région")] = None,
         sme_category: Annotated[SmeCategory | None, Query(description="classe")] = None,
         cursor: Annotated[str, Query(pattern=r"^([0-9]{9})?$", description="`next_cursor` de la page précédente")] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
-    ) -> dict[str, Any]:
+    ) -> CompanyPage:
         if region is not None and region not in _REGIONS:
             raise Problem(
                 Refusal(
@@ -204,7 +274,8 @@ def routes(context: Context) -> APIRouter:
         return {"items": items, "next_cursor": found[-1][0] if len(found) == limit else None}
 
     @router.get("/v1/companies/{siren}", summary="Lire une entreprise")
-    async def company(siren: SirenText) -> dict[str, Any]:
+    @shown
+    async def company(siren: SirenText) -> CompanyView:
         value, reason = check_siren(siren)
         if reason:
             raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", reason, "siren"))

@@ -31,10 +31,12 @@ BODY: dict[str, Any] = {
 
 
 @pytest.fixture
-async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
+async def client(context: Context, held: Any) -> AsyncIterator[httpx.AsyncClient]:
+    doors = doors_of(APP, context)
+    transport = httpx.ASGITransport(doors, raise_app_exceptions=False)
     headers = {"content-type": "application/json"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as opened:
+    address, hooks = "http://127.0.0.1", held(doors)
+    async with httpx.AsyncClient(transport=transport, base_url=address, headers=headers, event_hooks=hooks) as opened:
         yield opened
 
 

@@ -30,7 +30,7 @@ COMPANY = Company("", "EXEMPLE", "62.01Z", "NAFRev2", "", "12", "", "", "84", No
 
 
 @pytest.fixture
-async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+async def client(context: Context, held: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The application with a few registered companies."""
     messages: list[Message[Any]] = []
     for siren in (A, *PEERS):
@@ -38,8 +38,10 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         item = CompanyRegistered(siren, COMPANY)
         messages.append(Message(item, siren, partition_of(siren), cause, now(), cause))
     await apply_commands(context.codec, context.begin, messages)
-    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
+    doors = doors_of(APP, context)
+    transport = httpx.ASGITransport(doors, raise_app_exceptions=False)
+    hooks = held(doors)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks) as opened:
         yield opened
 
 

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from common.declare.contract import contract
 from common.declare.decision import Decision, Refusal
 from common.testing.rules import decided, message_of
+from diagnostic.api.history import detail, history
 from diagnostic.diagnostics.answers import DiagnosticScored, DraftSaved
-from diagnostic.diagnostics.history import detail, history
 from diagnostic.diagnostics.inputs import (
     CompanyProfileUpdated,
     CompanyRegistered,

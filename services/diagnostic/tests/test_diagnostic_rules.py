@@ -13,8 +13,8 @@ from common.declare.decision import Cancel, Decision, Refusal, Schedule
 from common.declare.errors import Misconfigured
 from common.declare.inputs import Command, Deadline
 from common.testing.rules import decided, message_of
+from diagnostic.api.history import detail
 from diagnostic.diagnostics.answers import DiagnosticScored, DraftSaved, ExpressScored
-from diagnostic.diagnostics.history import detail
 from diagnostic.diagnostics.inputs import (
     CompanyProfileUpdated,
     CompanyRegistered,

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from common.declare.decision import Cancel, Decision, Refusal
 from common.testing.rules import decided, message_of
+from diagnostic.api.history import detail, history
 from diagnostic.diagnostics.answers import MOVED, DiagnosticScored, DraftSaved
-from diagnostic.diagnostics.history import detail, history
 from diagnostic.diagnostics.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
 from diagnostic.diagnostics.model import Completed, DiagnosticFile, Draft, Express
 from diagnostic.events import Company

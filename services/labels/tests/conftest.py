@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from httpx import ASGITransport, AsyncClient
@@ -28,9 +29,12 @@ async def context() -> AsyncIterator[Context]:
 
 
 @pytest.fixture
-async def client(context: Context) -> AsyncIterator[AsyncClient]:
+async def client(context: Context, held: Any) -> AsyncIterator[AsyncClient]:
     """An HTTP client of the service's own doors."""
-    transport = ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
+    doors = doors_of(APP, context)
+    transport, hooks = ASGITransport(doors, raise_app_exceptions=False), held(doors)
     headers = {"content-type": "application/json"}
-    async with AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=headers) as http:
+    async with AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", headers=headers, event_hooks=hooks
+    ) as http:
         yield http

@@ -21,9 +21,11 @@ OTHER = "552100554"
 
 
 @pytest.fixture
-async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
+async def client(context: Context, held: Any) -> AsyncIterator[httpx.AsyncClient]:
+    doors = doors_of(APP, context)
+    transport = httpx.ASGITransport(doors, raise_app_exceptions=False)
+    hooks = held(doors)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks) as opened:
         yield opened
 
 

@@ -25,7 +25,7 @@ COMPANY = inputs.Company("62.01Z", "84", date(2020, 1, 1), active=True, sme_cate
 
 
 @pytest.fixture
-async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
+async def client(context: Context, held: Any) -> AsyncIterator[httpx.AsyncClient]:
     """The application with two diagnosed companies."""
     now = datetime.now(UTC)
     messages: list[Message[object]] = []
@@ -33,8 +33,10 @@ async def client(context: Context) -> AsyncIterator[httpx.AsyncClient]:
         item = inputs.DiagnosticCompleted(siren, "d", "complet", now, (Measure("m1", ()),), COMPANY)
         messages.append(message_of(item, siren, now, id=new_id()))
     await apply_commands(context.codec, context.begin, messages)
-    transport = httpx.ASGITransport(doors_of(APP, context), raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as opened:
+    doors = doors_of(APP, context)
+    transport = httpx.ASGITransport(doors, raise_app_exceptions=False)
+    hooks = held(doors)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", event_hooks=hooks) as opened:
         yield opened
 
 

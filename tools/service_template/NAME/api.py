@@ -8,10 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from common.core.commands import Ask
 from common.http.problems import Problem, wrong
+from common.http.shapes import shown, told
 from common.process.context import Context
 from france.siren import is_siren
 from NAME import store
 from NAME.AGGREGATE.inputs import Note
+from NAME.AGGREGATE.model import NoteAnswer
 
 
 class NoteBody(BaseModel):
@@ -28,12 +30,14 @@ def routes(context: Context) -> APIRouter:
     router = APIRouter(prefix="/v1")
 
     @router.post("/NAME", status_code=201, summary="Noter un souhait")
+    @told(NoteAnswer)
     async def note(request: Request, body: NoteBody) -> Response:
         if not is_siren(body.siren):
             raise Problem(wrong("un SIREN valide de neuf chiffres est attendu", "siren"))
         return await context.run(request, Ask(Note(body.wish), body.siren))
 
     @router.get("/NAME", summary="Compter les souhaits")
+    @shown
     async def count() -> dict[str, int]:
         async with context.reading() as connection:
             return {"wishes": await store.count(connection)}

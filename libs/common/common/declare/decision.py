@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -11,6 +11,9 @@ from common.declare.inputs import Deadline, FollowUp
 from common.declare.pool import Draw
 
 State = TypeVar("State")
+
+Moment: TypeAlias = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant as an answer has it: aware, so that the schema of the answer says `date-time`."""
 
 
 class Schedule(msgspec.Struct, frozen=True):

@@ -1,8 +1,9 @@
 """The OpenAPI document of a service, derived from what its doors declare.
 
-A door declares its address, parameters, body, status (`status_code`) and, beside what every door answers, the statuses
-that only it has (`responses={404: {}}`). What follows from the threshold, from idempotency and from the shape of
-batches is written here, once: a door that takes the request and is no `GET` carries out a command.
+A door declares its address, parameters, body, answer (`http.shapes`), status (`status_code`) and, beside what every
+door answers, the statuses that only it has (`responses={404: {}}`). What follows from the threshold, from idempotency
+and from the shape of batches is written here, once: a door that takes the request and is no `GET` carries out a
+command.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from common.http.bodies import MAX_ITEMS, ItemsOf
 from common.http.problems import PROBLEM, RETRY_AFTER
+from common.http.shapes import schemas_of
 
 _JSON: Final = "application/json"
 _SCHEMAS: Final = "#/components/schemas/"
@@ -63,21 +65,6 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
     },
 }
 
-RESULTS: Final[Mapping[str, Any]] = {
-    "type": "object",
-    "description": "Les réponses d’un lot, dans l’ordre de la demande",
-    "required": ["accepted", "rejected", "results"],
-    "properties": {
-        "accepted": {"type": "integer", "minimum": 0},
-        "rejected": {"type": "integer", "minimum": 0},
-        "results": {
-            "type": "array",
-            "maxItems": MAX_ITEMS,
-            "items": {"anyOf": [{"$ref": _SCHEMAS + "Probleme"}, {"type": "object"}]},
-        },
-    },
-}
-
 KEY: Final[Mapping[str, Any]] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -115,15 +102,20 @@ def document_of(title: str, version: str, router: APIRouter) -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     schemas["Probleme"] = dict(PROBLEM_SCHEMA)
+    answers, defined = schemas_of((route.endpoint for route in routes), _SCHEMAS + "{name}")
+    schemas.update(defined)
     for route in routes:
         for method in route.methods or ():
-            _describe(document["paths"][route.path_format][method.lower()], route, method, schemas)
+            operation = document["paths"][route.path_format][method.lower()]
+            _describe(operation, route, method, schemas, answers.get(route.endpoint))
     components["responses"] = {f"Probleme{status}": _refusal(status) for status in SAID if status >= 400}
     _drop_titles(document)
     return document
 
 
-def _describe(operation: dict[str, Any], route: APIRoute, method: str, schemas: dict[str, Any]) -> None:
+def _describe(
+    operation: dict[str, Any], route: APIRoute, method: str, schemas: dict[str, Any], answer: dict[str, Any] | None
+) -> None:
     """What follows for a door from what it declares."""
     command = method != "GET" and route.dependant.request_param_name is not None
     taken: list[Any] = [found.call for found in route.dependant.dependencies]
@@ -131,9 +123,10 @@ def _describe(operation: dict[str, Any], route: APIRoute, method: str, schemas: 
     parameters: list[Any] = operation.setdefault("parameters", [])
     status = route.status_code or HTTPStatus.OK
     done: dict[str, Any] = operation["responses"].get(str(status), {})
-    done = {"description": SAID[status], "content": done.get("content") or {_JSON: {"schema": {"type": "object"}}}}
-    for each in done["content"].values():
-        each["schema"] = {"type": each["schema"].get("type", "object")}  # without a name made of the address
+    content: dict[str, Any] = done.get("content") or {_JSON: {"schema": {"type": "object"}}}
+    kind, each = next(iter(content.items()))
+    said = answer or {"type": each["schema"].get("type", "object")}  # without a name made of the address
+    done = {"description": SAID[status], "content": {kind: {"schema": said}}}
     answers: dict[str, Any] = {str(int(status)): done}
     statuses = {*EVERYWHERE, *(int(status) for status in route.responses)}
     if command:
@@ -143,8 +136,7 @@ def _describe(operation: dict[str, Any], route: APIRoute, method: str, schemas: 
         statuses.add(HTTPStatus.NOT_FOUND.value)
     if items is not None:
         parameters.append(dict(PREFER))
-        schemas.setdefault("Resultats", dict(RESULTS))
-        done["content"] = {_JSON: {"schema": {"$ref": _SCHEMAS + "Resultats"}}}
+        done["content"] = {_JSON: {"schema": _results(said)}}
         done["headers"] = {"Preference-Applied": {"schema": {"type": "string"}, "description": "RFC 7240"}}
         operation["requestBody"] = {"required": True, "content": {_JSON: {"schema": _batch(items, schemas)}}}
         statuses -= set(COMMANDS)
@@ -176,6 +168,23 @@ def _batch(items: ItemsOf[Any], schemas: dict[str, Any]) -> dict[str, Any]:
         many["examples"] = [schema["examples"]]
     wrapped = {"type": "object", "properties": {"items": dict(many)}, "required": ["items"]}
     return {"anyOf": [many, wrapped]}
+
+
+def _results(alone: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a `:batch` door: of each item its problem, what it would answer alone, or `{}`."""
+    count = {"type": "integer", "minimum": 0, "maximum": MAX_ITEMS}
+    brief = {"type": "object", "maxProperties": 0, "description": "avec `Prefer: return=minimal`"}
+    each = {"anyOf": [{"$ref": _SCHEMAS + "Probleme"}, alone, brief]}
+    return {
+        "type": "object",
+        "description": "Les réponses d’un lot, dans l’ordre de la demande",
+        "required": ["accepted", "rejected", "results"],
+        "properties": {
+            "accepted": count,
+            "rejected": count,
+            "results": {"type": "array", "maxItems": MAX_ITEMS, "items": each},
+        },
+    }
 
 
 def _refusal(status: int) -> dict[str, Any]:

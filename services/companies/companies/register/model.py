@@ -1,9 +1,13 @@
 """What is kept of a company: what the register says, what it declared, and the verdict drawn from both."""
 
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from companies.register.inputs import RegisterCompany
 from companies.ruleset import SmeCategory
+
+Outcome: TypeAlias = Literal["nouvelle", "modifiee", "inchangee", "perimee"]
 
 
 class CompanyState(msgspec.Struct, frozen=True, gc=False):
@@ -56,8 +60,8 @@ class Registered(msgspec.Struct, frozen=True, gc=False):
 
     siren: str
     siret: str
-    outcome: str
+    outcome: Outcome
     version: int
-    sme_category: str
+    sme_category: SmeCategory
     sme_reasons: tuple[str, ...]
     region: str

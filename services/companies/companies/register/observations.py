@@ -11,7 +11,7 @@ from common.declare.message import Message
 from common.declare.pool import Pools
 from companies.events import Company, CompanyProfileUpdated, CompanyRegistered
 from companies.register.inputs import RegisterCompany
-from companies.register.model import CompanyState, Listed, Registered
+from companies.register.model import CompanyState, Listed, Outcome, Registered
 from companies.register.profile import COMPANY_FIELDS, DECLARED, changed_fields, company_of, merged
 from companies.register.sme import classer_pme, sentences
 from companies.ruleset import RULESET
@@ -72,7 +72,7 @@ def _judge(
         event: Event = CompanyRegistered(
             siren=state.siren, company=company, sme_reasons=reasons, diffusible=facts.diffusible, source=source
         )
-        outcome = "nouvelle"
+        outcome: Outcome = "nouvelle"
     else:
         event = CompanyProfileUpdated(
             siren=state.siren,
@@ -102,7 +102,7 @@ def _changed(before: CompanyState, facts: RegisterCompany, company: Company, cod
     return changed
 
 
-def _answer(state: CompanyState, outcome: str) -> Registered:
+def _answer(state: CompanyState, outcome: Outcome) -> Registered:
     facts = merged(state.register, state.declared)
     return Registered(
         state.siren,

@@ -1,19 +1,19 @@
 """What the caller of a command is told: progress of a draft, a score, or why not."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 import msgspec
 
-from common.declare.decision import Refusal
+from common.declare.decision import Moment, Refusal
 from diagnostic.diagnostics.model import Completed, Draft, Express
 from diagnostic.diagnostics.stage import valid_until
 from diagnostic.measures.table import TABLE
 from diagnostic.questionnaire.careful import MOST_FAULTS, Fault, short
 from diagnostic.questionnaire.forms import FORMS
 from diagnostic.questionnaire.sheet import missing
-from diagnostic.terms import FormKind
+from diagnostic.terms import BandName, ExpressBandName, FormKind, Stage
 
 
 class DraftSaved(msgspec.Struct, frozen=True, gc=False):
@@ -25,7 +25,7 @@ class DraftSaved(msgspec.Struct, frozen=True, gc=False):
     siren: str
     diagnostic_id: str
     kind: FormKind
-    stage: str
+    stage: Stage
     referential: str
     complete: bool
     missing: tuple[str, ...]
@@ -45,13 +45,13 @@ class DiagnosticScored(msgspec.Struct, frozen=True, gc=False):
     siren: str
     diagnostic_id: str
     kind: FormKind
-    stage: str
+    stage: Stage
     referential: str
-    completed_at: datetime
+    completed_at: Moment
     valid_until: date
     scores: dict[str, float]
     global_score: float
-    band: str
+    band: BandName
     gaps: tuple[str, ...]
     plan: tuple[PlanStep, ...]
 
@@ -63,9 +63,9 @@ class ExpressScored(msgspec.Struct, frozen=True, gc=False):
     diagnostic_id: str
     kind: FormKind
     referential: str
-    completed_at: datetime
+    completed_at: Moment
     points: int
-    band: str
+    band: ExpressBandName
     basic: bool
 
 

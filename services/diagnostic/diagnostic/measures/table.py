@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -112,7 +112,20 @@ def measures_of(ids: Iterable[str]) -> tuple[PlannedMeasure, ...]:
     return tuple(BY_ID[measure_id] for measure_id in ids if measure_id in BY_ID)
 
 
-def shown(entries: Iterable[PlannedMeasure]) -> list[dict[str, object]]:
+class MeasureView(TypedDict):
+    """A measure as a director reads it."""
+
+    id: str
+    label: str
+    dimension: str
+    subject: str
+    effort: int
+    effect: int
+    guide_url: str
+    spend_categories: tuple[str, ...]
+
+
+def shown(entries: Iterable[PlannedMeasure]) -> list[MeasureView]:
     """Measures as a director reads them."""
     return [
         {

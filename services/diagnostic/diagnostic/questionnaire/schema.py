@@ -1,6 +1,6 @@
 """The questionnaires as clients read them: a document to show, a JSON Schema of the answers."""
 
-from typing import Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, TypedDict
 
 from diagnostic.questionnaire.forms import (
     NOT_CONCERNED_WORD,
@@ -12,8 +12,83 @@ from diagnostic.questionnaire.forms import (
     Questionnaire,
 )
 from diagnostic.ruleset import RULESET
+from diagnostic.terms import BandName, ExpressBandName, FormKind, QuestionKind
 
-Json: TypeAlias = dict[str, object]
+Json: TypeAlias = dict[str, Any]
+
+
+class Option(TypedDict):
+    """An option or a row of a question."""
+
+    id: str
+    label: str
+
+
+class DimensionView(TypedDict):
+    """An axis of the result."""
+
+    id: str
+    label: str
+    weight: int
+
+
+class BandRange(TypedDict):
+    """A named range of a score, `up_to` included."""
+
+    id: BandName | ExpressBandName
+    label: str
+    up_to: float
+
+
+class Level(TypedDict):
+    """A level of the scale."""
+
+    value: int
+    label: str
+
+
+class QuestionView(TypedDict):
+    """A question to show."""
+
+    id: str
+    kind: QuestionKind
+    dimension: str
+    label: str
+    how: str
+    exclusive: str | None
+    non_concerne: tuple[str, ...]
+    items: list[Option]
+
+
+class QuestionnaireView(TypedDict):
+    """A questionnaire to show: every label is French."""
+
+    id: FormKind
+    label: str
+    referential: str
+    version: str
+    ruleset_version: str
+    minutes: int
+    answers_schema: str
+    dimensions: list[DimensionView]
+    bands: list[BandRange]
+    scale: list[Level]
+    words: dict[str, str]
+    questions: list[QuestionView]
+
+
+AnswersSchema = TypedDict(
+    "AnswersSchema",
+    {
+        "$schema": str,
+        "title": str,
+        "type": Literal["object"],
+        "properties": dict[str, Json],
+        "required": list[str],
+        "additionalProperties": Literal[False],
+    },
+)
+"""A JSON Schema of answers."""
 
 WORD_LABELS: Final = {
     "oui": "Oui",
@@ -33,7 +108,7 @@ _HOW: Final = {
 }
 
 
-def document(form: Questionnaire) -> Json:
+def document(form: Questionnaire) -> QuestionnaireView:
     """A questionnaire to show: every label is French."""
     bands = RULESET.bands if form.id == "complet" else RULESET.express.bands
     return {
@@ -52,7 +127,7 @@ def document(form: Questionnaire) -> Json:
     }
 
 
-def _shown(question: Question) -> Json:
+def _shown(question: Question) -> QuestionView:
     return {
         "id": question.id,
         "kind": question.kind,
@@ -65,7 +140,7 @@ def _shown(question: Question) -> Json:
     }
 
 
-def answers_schema(form: Questionnaire) -> Json:
+def answers_schema(form: Questionnaire) -> AnswersSchema:
     """JSON Schema of the `answers` of a complete submission; a draft may leave questions out or set them to null."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

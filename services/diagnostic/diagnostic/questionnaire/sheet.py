@@ -6,7 +6,7 @@ A sheet is what is stored, compared and scored: the level of each item as a digi
 
 from datetime import date
 from hashlib import sha1
-from typing import Final
+from typing import Final, TypeAlias
 
 from diagnostic.questionnaire.forms import (
     NOT_CONCERNED,
@@ -19,6 +19,12 @@ from diagnostic.questionnaire.forms import (
     Questionnaire,
 )
 from diagnostic.terms import QuestionKind
+
+Answer: TypeAlias = str | list[str] | dict[str, int | str | list[str]]
+"""The answer of a question as it is written: a word, the options ticked, or a value a row or a word."""
+
+Answers: TypeAlias = dict[str, Answer]
+"""The answers of a form, by question."""
 
 ROW_KINDS: Final[frozenset[QuestionKind]] = frozenset(("echelle", "tri", "oui_non"))
 """Kinds answered row by row; the others are answered by lists of options."""
@@ -44,9 +50,9 @@ def missing(form: Questionnaire, sheet: str) -> list[str]:
     return paths
 
 
-def write(form: Questionnaire, sheet: str) -> dict[str, object]:
+def write(form: Questionnaire, sheet: str) -> Answers:
     """The wire answers of a sheet; questions without any answer are left out."""
-    answers: dict[str, object] = {}
+    answers: Answers = {}
     for question in form.questions:
         codes = sheet[question.start : question.stop]
         if codes.count(UNANSWERED) < len(codes):
@@ -73,11 +79,11 @@ def _having(question: Question, codes: str, code: str) -> list[str]:
     return [item for item, found in zip(question.items, codes, strict=True) if found == code]
 
 
-def _write_question(question: Question, codes: str) -> object:
+def _write_question(question: Question, codes: str) -> Answer:
     if codes[: question.countable] == UNKNOWN * question.countable:
         return UNKNOWN_WORD
     if question.kind in ROW_KINDS:
-        words: dict[str, object] = {level: word for word, level in WORDS[question.kind].items()}
+        words: dict[str, int | str | list[str]] = {level: word for word, level in WORDS[question.kind].items()}
         words |= {UNKNOWN: UNKNOWN_WORD, NOT_CONCERNED: NOT_CONCERNED_WORD}
         return {
             item: words[code] if code in words else int(code)

@@ -5,6 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from common.declare.decision import Moment
 from labels.applications.inputs import ApplyForLabel, Company
 
 ApplicationStatus: TypeAlias = Literal["attribue", "refuse", "liste_attente"]
@@ -104,8 +105,8 @@ class LabelAnswer(msgspec.Struct, frozen=True, gc=False):
     status: LabelStatus
     cohort_year: int
     rank: int
-    granted_at: datetime
-    expires_at: datetime
+    granted_at: Moment
+    expires_at: Moment
     valid_until: date
     verification_path: str
 
@@ -116,7 +117,7 @@ class ApplicationAnswer(msgspec.Struct, frozen=True, gc=False):
     siren: str
     application_id: str
     state: ApplicationStatus
-    submitted_at: datetime
+    submitted_at: Moment
     charter_version: str
     ruleset_version: str
     score: int

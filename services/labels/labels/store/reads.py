@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from uuid import UUID
 
 from common.postgres.connections import Connection
+from labels.applications.model import LabelStatus
 from labels.places.cohort import Cohort, first_cohort
 
 _PAGE: Final = """select label_id, siren, name, region, naf, granted_at, expires_at, status from register
@@ -30,7 +31,7 @@ class PublicLabel(NamedTuple):
     naf: str
     granted_at: datetime
     expires_at: datetime
-    status: str
+    status: LabelStatus
 
 
 class Filters(NamedTuple):

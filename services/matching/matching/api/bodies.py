@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator, m
 
 from common.core.commands import Ask
 from common.http.fields import Day
-from france.fields import Siren
+from france.fields import COMMUNE, Siren
 from matching import settings
 from matching.criteria.filters import Absence, Filters
 from matching.directory.inputs import PutConnector
@@ -28,7 +28,7 @@ Months = Annotated[int, Field(strict=True, ge=0, le=6000)]
 Subject = Annotated[str, Field(json_schema_extra=lambda schema: schema.update(enum=_words("subjects")))]
 NafPrefix = Annotated[str, Field(pattern=r"^([A-U]|[0-9]{2}(\.[0-9]{1,2}[A-Z]?)?)$")]
 FormPrefix = Annotated[str, Field(pattern=r"^[0-9]{1,4}$")]
-Commune = Annotated[str, Field(pattern=r"^([0-9]{2}|2[AB])[0-9]{3}$")]
+Commune = Annotated[str, Field(pattern=r"^([0-9]{2}|2[AB])[0-9]{3}$", json_schema_extra=COMMUNE)]
 
 
 EXAMPLE: Final[dict[str, Any]] = {

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
@@ -13,10 +12,11 @@ from common.declare.decision import Refusal
 from common.http.bodies import Items, ItemsOf
 from common.http.fields import BirthDay
 from common.http.problems import Problem, wrong
+from common.http.shapes import shown, told
 from france.days import paris_day
 from france.fields import Siren
 from matching import settings
-from matching.api import views
+from matching.api import shapes, views
 from matching.api.bodies import (
     AnswerBody,
     Commune,
@@ -31,9 +31,10 @@ from matching.api.bodies import (
 from matching.basis import DIRECTORY, with_room
 from matching.criteria.company import Company
 from matching.directory.inputs import PutConnector
+from matching.directory.model import ConnectorAnswer
 from matching.events import Nature
 from matching.needs.inputs import AcceptMatch, DeclineMatch
-from matching.needs.model import CompanyNeeds, Need
+from matching.needs.model import CompanyNeeds, MatchAnswer, Need
 from matching.needs.table import NEEDS
 from matching.search.connector import ConnectorStatus
 from matching.store import directory
@@ -63,6 +64,7 @@ def _directory(router: APIRouter, context: "Context") -> None:
     ruleset = settings.ruleset()
 
     @router.put("/connecteurs/{connector_id}", summary="Créer ou remplacer un connecteur")
+    @told(ConnectorAnswer)
     async def put(request: Request, connector_id: ConnectorPath, body: PutBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         if body.id not in {None, connector_id}:
             detail = "L'identifiant du corps et celui de l'adresse diffèrent."
@@ -70,12 +72,14 @@ def _directory(router: APIRouter, context: "Context") -> None:
         return await context.run(request, Ask(PutConnector(body.to_connector(connector_id)), connector_id))
 
     @router.post("/connecteurs:batch", summary="Créer ou remplacer des connecteurs (1 000 au plus)")
+    @told(ConnectorAnswer)
     async def put_batch(  # pyright: ignore[reportUnusedFunction]
         request: Request, items: Annotated[Items, Depends(ItemsOf(ConnectorBody, put_ask))]
     ) -> Response:
         return await context.run_batch(request, items)
 
     @router.get("/connecteurs", summary="Annuaire des connecteurs")
+    @shown
     async def list_all(  # pyright: ignore[reportUnusedFunction]
         *,
         region: RegionQuery = None,
@@ -84,7 +88,7 @@ def _directory(router: APIRouter, context: "Context") -> None:
         status: ConnectorStatus = "active",
         after: str = "",
         limit: Limit = 100,
-    ) -> Response:
+    ) -> shapes.ConnectorPage:
         _known("sujet", sujet, ruleset.subjects)
         _known("type", type, ruleset.types)
         async with context.reading() as connection:
@@ -92,30 +96,33 @@ def _directory(router: APIRouter, context: "Context") -> None:
                 connection, region=region, subject=sujet, kind=type, status=status, after=after, limit=limit
             )
         lines = [views.connector_view(listed, ruleset) for listed in found]
-        return _json({"items": lines, "next": lines[-1]["id"] if len(lines) == limit else None})
+        return {"items": lines, "next": lines[-1].id if len(lines) == limit else None}
 
     @router.get("/connecteurs/{connector_id}", summary="Un connecteur")
-    async def one(connector_id: ConnectorPath) -> Response:  # pyright: ignore[reportUnusedFunction]
+    @shown
+    async def one(connector_id: ConnectorPath) -> shapes.ConnectorView:  # pyright: ignore[reportUnusedFunction]
         async with context.reading() as connection:
             listed = await directory.find_connector(connection, connector_id)
         if listed is None:
             raise Problem(_unknown_connector(connector_id))
-        return _json(views.connector_view(listed, ruleset))
+        return views.connector_view(listed, ruleset)
 
 
 def _needs(router: APIRouter, context: "Context") -> None:
     @router.get("/needs/{siren}", summary="Besoins d'une entreprise, propositions et aides")
-    async def read(siren: SirenPath) -> Response:  # pyright: ignore[reportUnusedFunction]
+    @shown
+    async def read(siren: SirenPath) -> shapes.NeedsView:  # pyright: ignore[reportUnusedFunction]
         state = await _state(context, siren)
         ids = [match.connector_id for need in state.needs for match in need.matches]
         async with context.reading() as connection:
             connectors = await directory.find_connectors(connection, ids)
-        return _json(views.needs_view(state, connectors))
+        return views.needs_view(state, connectors)
 
     @router.get("/needs/{siren}/explain", summary="Pourquoi ces connecteurs, pourquoi pas les autres")
+    @shown
     async def explain(  # pyright: ignore[reportUnusedFunction]
         siren: SirenPath, need_id: str | None = None, connecteur: str | None = None
-    ) -> Response:
+    ) -> shapes.Explanation:
         state = await _state(context, siren)
         need = _need(state, need_id)
         async with context.reading() as connection:
@@ -132,21 +139,24 @@ def _needs(router: APIRouter, context: "Context") -> None:
             if connector is None:
                 raise Problem(_unknown_connector(connecteur))
             view["connector"] = views.connector_explain_view(connector, offered)
-        return _json(view)
+        return view
 
 
 def _answers(router: APIRouter, context: "Context") -> None:
     @router.post("/matches/{siren}/{match_id}:accept", summary="Un connecteur accepte une proposition")
+    @told(MatchAnswer)
     async def accept(request: Request, siren: SirenPath, match_id: MatchPath) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, Ask(AcceptMatch(match_id), siren))
 
     @router.post("/matches/{siren}/{match_id}:decline", summary="Un connecteur refuse une proposition")
+    @told(MatchAnswer)
     async def decline(  # pyright: ignore[reportUnusedFunction]
         request: Request, siren: SirenPath, match_id: MatchPath, body: DeclineBody
     ) -> Response:
         return await context.run(request, Ask(DeclineMatch(match_id, body.reason), siren))
 
     @router.post("/matches:batch", summary="Réponses de connecteurs (1 000 au plus)")
+    @told(MatchAnswer)
     async def answer_batch(  # pyright: ignore[reportUnusedFunction]
         request: Request, items: Annotated[Items, Depends(ItemsOf(AnswerBody, answer_ask))]
     ) -> Response:
@@ -157,6 +167,7 @@ def _aids(router: APIRouter, context: "Context") -> None:
     ruleset = settings.ruleset()
 
     @router.get("/aides", summary="Aides, avec un verdict pour une entreprise connue ou décrite", responses={404: {}})
+    @shown
     async def aids(  # pyright: ignore[reportUnusedFunction]
         *,
         siren: Siren | None = None,
@@ -171,7 +182,7 @@ def _aids(router: APIRouter, context: "Context") -> None:
         toutes: Annotated[bool, Query(description="avec les aides non éligibles ou terminées")] = False,
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Limit = 10,
-    ) -> Response:
+    ) -> shapes.AidPage:
         for subject in sujet:
             _known("sujet", subject, ruleset.subjects)
         company = Company(commune or "", "", region or "", naf or "", "NAFRev2", forme or "", effectif or "", creee_le)
@@ -189,11 +200,7 @@ def _aids(router: APIRouter, context: "Context") -> None:
         ]
         page = kept[offset : offset + limit]
         note = "Conditions indicatives : seul l'opérateur de chaque dispositif décide."
-        return _json({"total": len(kept), "note": note, "items": [views.aid_view(assessment) for assessment in page]})
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")
+        return {"total": len(kept), "note": note, "items": [views.aid_view(assessment) for assessment in page]}
 
 
 def _known(field: str, value: str | None, known: Mapping[str, str]) -> None:

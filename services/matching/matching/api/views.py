@@ -1,19 +1,33 @@
 """What readers get: needs, explanations, directory lines and aids, with French labels beside every code."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-import msgspec
+from msgspec.structs import asdict
 
 from france.days import last_day
 from matching import settings
+from matching.aids.aid import Aid
 from matching.aids.catalogue import Assessment
+from matching.api.shapes import (
+    AidView,
+    ConnectorExplained,
+    ConnectorView,
+    CriterionView,
+    Explanation,
+    MatchView,
+    NeedsView,
+    NeedView,
+    PickView,
+    RecommendedAid,
+)
 from matching.basis import Basis, load_of
 from matching.criteria import text
 from matching.criteria.profile import Profile
 from matching.criteria.verdict import NO
-from matching.explain.refusals import Criterion, WhyNot, assess, why_not
+from matching.explain.refusals import Criterion, assess, why_not
 from matching.explain.wording import Wording
 from matching.needs.model import CompanyNeeds, Match, Need
 from matching.needs.rounds import query_of
@@ -22,8 +36,6 @@ from matching.search.connector import Connector
 from matching.search.loads import Loads
 from matching.search.searcher import Pick, Query
 from matching.store.directory import Listed
-
-View = dict[str, Any]
 
 NEED_STATUS: Final = {
     "propose": "Proposé à des connecteurs",
@@ -47,35 +59,31 @@ VERDICTS: Final = {
 }
 
 
-def connector_view(listed: Listed, ruleset: Ruleset) -> View:
+def _parts(record: Connector | Aid) -> dict[str, Any]:
+    """What a record says, to be completed; `dataclasses.asdict` would copy what is inside."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+def connector_view(listed: Listed, ruleset: Ruleset) -> ConnectorView:
     """A line of the directory with its labels and its free capacity."""
     connector = listed.connector
-    return {
-        **msgspec.to_builtins(connector),
-        "type_label": ruleset.types.get(connector.type, connector.type),
-        "sujets_labels": [ruleset.subjects.get(subject, subject) for subject in connector.sujets],
-        "load": listed.load,
-        "free_capacity": max(0, connector.capacity_30d - listed.load),
-    }
+    return ConnectorView(
+        **_parts(connector),
+        type_label=ruleset.types.get(connector.type, connector.type),
+        sujets_labels=[ruleset.subjects.get(subject, subject) for subject in connector.sujets],
+        load=listed.load,
+        free_capacity=max(0, connector.capacity_30d - listed.load),
+    )
 
 
-def needs_view(state: CompanyNeeds, connectors: Mapping[str, Connector]) -> View:
+def needs_view(state: CompanyNeeds, connectors: Mapping[str, Connector]) -> NeedsView:
     """Every need of a company, latest first."""
-    needs = [need_view(need, connectors) for need in reversed(state.needs)]
-    return {"siren": state.siren, "needs": needs}
+    return {"siren": state.siren, "needs": [need_view(need, connectors) for need in reversed(state.needs)]}
 
 
-def need_view(need: Need, connectors: Mapping[str, Connector]) -> View:
+def need_view(need: Need, connectors: Mapping[str, Connector]) -> NeedView:
     """One need with its offers and the aids recommended."""
     ruleset = settings.ruleset()
-    aids = {aid.id: aid for aid in settings.catalogue().aids}
-    recommended: list[View] = []
-    for entry in need.aids:
-        aid_id, _, verdict = entry.rpartition(":")
-        aid = aids.get(aid_id)
-        if aid is not None:
-            line = {"id": aid_id, "name": aid.name, "nature": aid.nature, "nature_label": text.NATURES[aid.nature]}
-            recommended.append({**line, "verdict": verdict, "verdict_label": VERDICTS[verdict], "url": aid.url})
     return {
         "need_id": need.need_id,
         "subjects": [{"code": code, "label": ruleset.subjects.get(code, code)} for code in need.subjects],
@@ -89,23 +97,43 @@ def need_view(need: Need, connectors: Mapping[str, Connector]) -> View:
         "reply_by": None if need.expires_at is None else last_day(need.expires_at),
         "ruleset_version": need.ruleset_version,
         "matches": [match_view(match, connectors.get(match.connector_id), ruleset) for match in need.matches],
-        "aids": recommended,
+        "aids": _recommended(need),
     }
 
 
-def match_view(match: Match, connector: Connector | None, ruleset: Ruleset) -> View:
+def _recommended(need: Need) -> list[RecommendedAid]:
+    aids = {aid.id: aid for aid in settings.catalogue().aids}
+    found: list[RecommendedAid] = []
+    for entry in need.aids:
+        aid_id, _, verdict = entry.rpartition(":")
+        aid = aids.get(aid_id)
+        if aid is not None:
+            known: Any = verdict
+            found.append(
+                {
+                    "id": aid_id,
+                    "name": aid.name,
+                    "nature": aid.nature,
+                    "nature_label": text.NATURES[aid.nature],
+                    "verdict": known,
+                    "verdict_label": VERDICTS[verdict],
+                    "url": aid.url,
+                }
+            )
+    return found
+
+
+def match_view(match: Match, connector: Connector | None, ruleset: Ruleset) -> MatchView:
     """One offer with the public names of its connecteur."""
-    known: View = {}
+    known: dict[str, Any] = {}
     if connector is not None:
-        label = ruleset.types.get(connector.type, connector.type)
         known = {
             "name": connector.name,
             "institution": connector.institution,
             "type": connector.type,
-            "type_label": label,
+            "type_label": ruleset.types.get(connector.type, connector.type),
         }
-    line: View = msgspec.to_builtins(match)
-    return {**line, **known, "status_label": MATCH_STATUS[match.status]}
+    return MatchView(**asdict(match), **known, status_label=MATCH_STATUS[match.status])
 
 
 class Offered(NamedTuple):
@@ -126,7 +154,7 @@ class Offered(NamedTuple):
     profile: Profile
 
 
-def explain_view(offered: Offered, now: datetime) -> View:
+def explain_view(offered: Offered, now: datetime) -> Explanation:
     """Who would be proposed now and why, and who is excluded and why, for one need."""
     basis, loads, siren, need, profile = offered
     query = query_of(need, profile)
@@ -139,12 +167,17 @@ def explain_view(offered: Offered, now: datetime) -> View:
         "evaluated_at": now,
         "ruleset_version": basis.ruleset.ruleset_version,
         "directory_size": len(basis.directory.connectors),
-        **_counts(counts),
+        "covering": counts.covering,
+        "eligible": counts.eligible,
+        "excluded": [
+            {"code": code, "count": count, "sentence": text.CRITERIA[code, NO]}
+            for code, count in counts.excluded.items()
+        ],
         "next_candidates": [_pick_view(pick, rank, query, basis.wording) for rank, pick in enumerate(picks, 1)],
     }
 
 
-def connector_explain_view(connector: Connector, offered: Offered) -> View:
+def connector_explain_view(connector: Connector, offered: Offered) -> ConnectorExplained:
     """Every criterion of one connecteur for one need."""
     basis, loads, _, need, profile = offered
     load, territories = load_of(loads, basis, connector.id), basis.directory.territories
@@ -157,27 +190,19 @@ def connector_explain_view(connector: Connector, offered: Offered) -> View:
     }
 
 
-def aid_view(assessment: Assessment) -> View:
+def aid_view(assessment: Assessment) -> AidView:
     """One aid with the verdict on a company."""
-    aid: View = msgspec.to_builtins(assessment.aid)
-    return {
-        **aid,
-        "nature_label": text.NATURES[assessment.aid.nature],
-        "verdict": assessment.verdict,
-        "verdict_label": VERDICTS[assessment.verdict],
-        "reasons": assessment.reasons,
-        "missing": assessment.missing,
-    }
+    return AidView(
+        **_parts(assessment.aid),
+        nature_label=text.NATURES[assessment.aid.nature],
+        verdict=assessment.verdict,
+        verdict_label=VERDICTS[assessment.verdict],
+        reasons=assessment.reasons,
+        missing=assessment.missing,
+    )
 
 
-def _counts(counts: WhyNot) -> View:
-    excluded = [
-        {"code": code, "count": count, "sentence": text.CRITERIA[code, NO]} for code, count in counts.excluded.items()
-    ]
-    return {"covering": counts.covering, "eligible": counts.eligible, "excluded": excluded}
-
-
-def _pick_view(pick: Pick, rank: int, query: Query, wording: Wording) -> View:
+def _pick_view(pick: Pick, rank: int, query: Query, wording: Wording) -> PickView:
     connector = pick.candidate.connector
     return {
         "rank": rank,
@@ -190,5 +215,5 @@ def _pick_view(pick: Pick, rank: int, query: Query, wording: Wording) -> View:
     }
 
 
-def _criterion_view(criterion: Criterion) -> View:
+def _criterion_view(criterion: Criterion) -> CriterionView:
     return {"code": criterion.code, "verdict": criterion.verdict, "sentence": criterion.sentence}

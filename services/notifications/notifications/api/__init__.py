@@ -1,8 +1,9 @@
 """The HTTP doors: contacts, unsubscription, history."""
 
 from collections.abc import Mapping
+from datetime import date
 from html import escape
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypedDict
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
@@ -11,14 +12,16 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from common.core.commands import Ask
-from common.declare.decision import Refusal
+from common.declare.decision import Moment, Refusal
 from common.http.application import ONE_CLICK
 from common.http.bodies import Items, ItemsOf
 from common.http.problems import Problem
+from common.http.shapes import shown, told
 from common.process.context import Context
 from france.fields import Siren, SirenText, bare
 from notifications import store
 from notifications.contacts.inputs import EraseContact, SaveContact, Unsubscribe
+from notifications.contacts.model import ContactAnswer
 from notifications.mail.unsubscribe import PATH, UnsubscribeLinks
 from notifications.messages.model import notification_id
 from notifications.messages.notices import Category
@@ -103,6 +106,45 @@ def _valid_siren(value: str) -> str:
         raise Problem(Refusal("invalid", "siren_invalide", "SIREN invalide", detail, "siren")) from None
 
 
+# --- what is read ----------------------------------------------------------------------------------------------------
+
+
+class ContactView(TypedDict):
+    """The contact of a company."""
+
+    siren: str
+    email: str
+    name: str
+    language: Literal["fr"]
+    channels: list[Literal["email"]]
+    muted: list[Category]
+    unsubscribed_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class MessageView(TypedDict):
+    """A message to a company, and what became of it."""
+
+    notification_id: str
+    template: str
+    title: str
+    status: Literal["pending", "sent", "failed", "no_contact", "dropped"]
+    legal: bool
+    deadline: date | None
+    recorded_at: Moment
+    settled_at: Moment | None
+    reason: str
+    cause: str
+
+
+class HistoryView(TypedDict):
+    """The messages of a company, the latest first."""
+
+    siren: str
+    notifications: list[MessageView]
+
+
 # --- the doors -------------------------------------------------------------------------------------------------------
 
 
@@ -119,40 +161,46 @@ def _contact_doors(router: APIRouter, context: Context) -> None:
     contacts = ItemsOf(ContactItem, lambda item: item.ask(item.siren))
 
     @router.put("/contacts/{siren}", summary="Enregistrer ou remplacer le contact d’une entreprise")
+    @told(ContactAnswer)
     async def save_contact(siren: SirenText, body: ContactBody, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, body.ask(_valid_siren(siren)))
 
     @router.post("/contacts:batch", summary="Enregistrer jusqu’à 1 000 contacts")
+    @told(ContactAnswer)
     async def save_contacts(request: Request, items: Annotated[Items, Depends(contacts)]) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run_batch(request, items)
 
     @router.get("/contacts/{siren}", summary="Lire le contact d’une entreprise")
-    async def read_contact(siren: SirenText) -> dict[str, object]:  # pyright: ignore[reportUnusedFunction]
+    @shown
+    async def read_contact(siren: SirenText) -> ContactView:  # pyright: ignore[reportUnusedFunction]
         number = _valid_siren(siren)
         async with context.reading() as connection:
             row = await connection.fetchrow(store.CONTACT, number)
         if row is None:
             detail = "aucun contact n’est enregistré pour cette entreprise"
             raise Problem(Refusal("unknown", "contact_inconnu", "Contact inconnu", detail, "siren"))
-        return {"siren": number, **dict(row)}
+        found: Any = {"siren": number, **dict(row)}
+        return found
 
     @router.delete("/contacts/{siren}", summary="Effacer le contact d’une entreprise")
+    @told(ContactAnswer)
     async def erase_contact(siren: SirenText, request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, Ask(EraseContact(), _valid_siren(siren)))
 
 
 def _history_door(router: APIRouter, context: Context) -> None:
     @router.get("/notifications/{siren}", summary="Les messages d’une entreprise, du plus récent au plus ancien")
+    @shown
     async def read_history(  # pyright: ignore[reportUnusedFunction]
         siren: SirenText, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-    ) -> dict[str, object]:
+    ) -> HistoryView:
         number = _valid_siren(siren)
         async with context.reading() as connection:
             rows = await connection.fetch(store.HISTORY, number, limit)
         return {"siren": number, "notifications": [_entry(dict(row)) for row in rows]}
 
 
-def _entry(row: Mapping[str, Any]) -> dict[str, object]:
+def _entry(row: Mapping[str, Any]) -> MessageView:
     cause: UUID = row["cause"]
     template: str = row["template"]
     known = BY_TEMPLATE.get(template)

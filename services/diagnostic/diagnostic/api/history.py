@@ -1,7 +1,18 @@
 """A company's diagnoses as its director reads them: history, scores with one decimal, plan, answers."""
 
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
+from diagnostic.api.views import (
+    CompletedDetail,
+    CompletedView,
+    DraftDetail,
+    DraftStatus,
+    DraftView,
+    ExpressDetail,
+    ExpressView,
+    History,
+)
 from diagnostic.diagnostics.answers import MOVED, closing, draft_saved, one_decimal
 from diagnostic.diagnostics.drafts import in_force
 from diagnostic.diagnostics.model import Completed, DiagnosticFile, Draft, Express
@@ -14,12 +25,13 @@ from diagnostic.questionnaire.versions import form_of
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.scores import score
 
-Json: TypeAlias = dict[str, object]
+Detail: TypeAlias = DraftDetail | CompletedDetail | ExpressDetail
+"""One diagnosis, whatever became of it."""
 
-_BANDS = {band.id: band.label for band in (*RULESET.bands, *RULESET.express.bands)}
+_BANDS: Final[Mapping[str, str]] = {band.id: band.label for band in (*RULESET.bands, *RULESET.express.bands)}
 
 
-def history(state: DiagnosticFile) -> Json:
+def history(state: DiagnosticFile) -> History:
     """Everything of one company, newest first."""
     first = state.completed[0] if state.completed else None
     return {
@@ -35,7 +47,7 @@ def history(state: DiagnosticFile) -> Json:
     }
 
 
-def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
+def detail(state: DiagnosticFile, diagnostic_id: str) -> Detail | None:
     """One diagnosis with its answers, the score of each question and every measure it calls for; None if unknown."""
     for draft in state.drafts:
         if draft.diagnostic_id == diagnostic_id:
@@ -44,7 +56,7 @@ def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
             return {**_draft(state.siren, draft), "answers": answers}
     for done in state.completed:
         if done.diagnostic_id == diagnostic_id:
-            return {**_completed(done), **_answered(done)}
+            return _answered(done)
     for done in state.express:
         if done.diagnostic_id == diagnostic_id:
             form = form_of(done.referential, done.kind)
@@ -52,19 +64,23 @@ def detail(state: DiagnosticFile, diagnostic_id: str) -> Json | None:
     return None
 
 
-def _answered(done: Completed) -> Json:
-    """The answers of a full diagnosis and what follows from them, read with the form that it was filled in by.
+def _answered(done: Completed) -> CompletedDetail:
+    """A full diagnosis, its answers and what follows from them, read with the form that it was filled in by.
 
     The score of each question and every measure called for are worked out by the form in force; of an older one its
     answers are shown, its result and its plan stand as they were told.
     """
     form = form_of(done.referential, done.kind)
     if form is not COMPLET:
-        answers = None if form is None else write(form, done.sheet)
-        unknown = () if form is None else unknown_items(form, done.sheet)
-        plan = shown(measures_of(done.plan))
-        return {"questions": None, "answers": answers, "unknown_items": unknown, "measures": plan}
+        return {
+            **_completed(done),
+            "questions": None,
+            "answers": None if form is None else write(form, done.sheet),
+            "unknown_items": () if form is None else unknown_items(form, done.sheet),
+            "measures": shown(measures_of(done.plan)),
+        }
     return {
+        **_completed(done),
         "questions": {name: one_decimal(value) for name, value in score(done.sheet).questions.items()},
         "answers": write(COMPLET, done.sheet),
         "unknown_items": unknown_items(COMPLET, done.sheet),
@@ -72,28 +88,30 @@ def _answered(done: Completed) -> Json:
     }
 
 
-def _draft(siren: str, draft: Draft) -> Json:
+def _draft(siren: str, draft: Draft) -> DraftView:
     moved = in_force(draft)
     if moved is None:
-        notes: Json = {"complete": False, "missing": (), "notice": closing(draft)}
-        return {**_opened(draft), "status": "clos", **notes}
+        return _opened(draft, "clos", (), closing(draft))
     saved = draft_saved(siren, moved, "" if moved is draft else MOVED)
-    notes = {"complete": saved.complete, "missing": saved.missing, "notice": saved.notice}
-    return {**_opened(draft), **notes}
+    return _opened(draft, "brouillon", saved.missing, saved.notice)
 
 
-def _opened(draft: Draft) -> Json:
+def _opened(draft: Draft, status: DraftStatus, lacking: tuple[str, ...], notice: str) -> DraftView:
+    """A draft; one that is closed is never complete."""
     return {
         "diagnostic_id": draft.diagnostic_id,
         "kind": draft.kind,
-        "status": "brouillon",
+        "status": status,
         "stage": draft.stage,
         "started_at": draft.started_at,
         "saved_at": draft.saved_at,
+        "complete": status == "brouillon" and not lacking,
+        "missing": lacking,
+        "notice": notice,
     }
 
 
-def _completed(done: Completed) -> Json:
+def _completed(done: Completed) -> CompletedView:
     return {
         "diagnostic_id": done.diagnostic_id,
         "kind": done.kind,
@@ -120,7 +138,7 @@ def _axes(done: Completed) -> dict[str, str]:
     return {dimension.id: dimension.label for dimension in form.dimensions}
 
 
-def _express(done: Express) -> Json:
+def _express(done: Express) -> ExpressView:
     return {
         "diagnostic_id": done.diagnostic_id,
         "kind": done.kind,

@@ -1,7 +1,7 @@
 """The HTTP doors: questionnaire, drafts, submissions, history, benchmarks."""
 
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypedDict
 from uuid import UUID
 
 import msgspec
@@ -13,15 +13,23 @@ from common.core.commands import Ask
 from common.http.answers import is_known
 from common.http.bodies import Items, ItemsOf
 from common.http.problems import Problem
+from common.http.shapes import shown, told
 from common.process.context import Context
 from diagnostic import store
-from diagnostic.diagnostics.answers import UNKNOWN_COMPANY, UNKNOWN_DIAGNOSTIC
-from diagnostic.diagnostics.history import detail, history
+from diagnostic.api.history import Detail, detail, history
+from diagnostic.api.views import History
+from diagnostic.diagnostics.answers import (
+    UNKNOWN_COMPANY,
+    UNKNOWN_DIAGNOSTIC,
+    DiagnosticScored,
+    DraftSaved,
+    ExpressScored,
+)
 from diagnostic.diagnostics.inputs import SaveAnswers, StartDiagnostic, SubmitDiagnostic
 from diagnostic.diagnostics.model import DiagnosticFile
 from diagnostic.diagnostics.table import DIAGNOSTICS
 from diagnostic.questionnaire.forms import FORMS
-from diagnostic.questionnaire.schema import answers_schema, document
+from diagnostic.questionnaire.schema import AnswersSchema, QuestionnaireView, answers_schema, document
 from diagnostic.questionnaire.sheet import write
 from diagnostic.ruleset import RULESET
 from diagnostic.scoring.peers import Cell, SizeClass, percentile, statistics, widenings
@@ -98,24 +106,28 @@ def _add_questionnaire(router: APIRouter) -> None:
     schemas = {kind: _Fixed(answers_schema(form)) for kind, form in FORMS.items()}
 
     @router.get("/questionnaire", summary="Les questions, options et lignes", responses={304: {}})
+    @told(QuestionnaireView)
     async def questionnaire(request: Request, kind: FormKind = "complet") -> Response:  # pyright: ignore[reportUnusedFunction]
         return documents[kind].answer(request)
 
     @router.get(
         "/questionnaire/schema", summary="Le schéma JSON des réponses d’un diagnostic entier", responses={304: {}}
     )
+    @told(AnswersSchema)
     async def schema(request: Request, kind: FormKind = "complet") -> Response:  # pyright: ignore[reportUnusedFunction]
         return schemas[kind].answer(request)
 
 
 def _add_commands(router: APIRouter, context: Context) -> None:
     @router.post("/diagnostics", status_code=201, summary="Ouvrir un brouillon, ou reprendre celui qui est ouvert")
+    @told(DraftSaved)
     async def start(request: Request, body: StartBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         diagnostic_id = "" if body.diagnostic_id is None else str(body.diagnostic_id)
         ask = Ask(StartDiagnostic(body.siren, body.kind, diagnostic_id), body.siren)
         return await context.run(request, ask)
 
     @router.put("/diagnostics/{siren}/{diagnostic_id}/answers", summary="Garder des réponses d’un brouillon")
+    @told(DraftSaved)
     async def save(request: Request, siren: Siren, diagnostic_id: UUID, body: AnswersBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, Ask(SaveAnswers(siren, str(diagnostic_id), body.answers), siren))
 
@@ -124,6 +136,7 @@ def _add_commands(router: APIRouter, context: Context) -> None:
         status_code=201,
         summary="Déposer un brouillon : il est noté et figé",
     )
+    @told(DiagnosticScored | ExpressScored)
     async def submit(  # pyright: ignore[reportUnusedFunction]
         request: Request, siren: Siren, diagnostic_id: UUID, body: SubmitBody | None = None
     ) -> Response:
@@ -132,10 +145,12 @@ def _add_commands(router: APIRouter, context: Context) -> None:
         return await context.run(request, ask)
 
     @router.post("/diagnostics:submit", status_code=201, summary="Déposer un diagnostic entier en une fois")
+    @told(DiagnosticScored | ExpressScored)
     async def one_shot(request: Request, body: OneShotBody) -> Response:  # pyright: ignore[reportUnusedFunction]
         return await context.run(request, _one_shot(body))
 
     @router.post("/diagnostics:batch", summary="Déposer jusqu’à 1 000 diagnostics entiers, chacun jugé seul")
+    @told(DiagnosticScored | ExpressScored)
     async def batch(  # pyright: ignore[reportUnusedFunction]
         request: Request, items: Annotated[Items, Depends(ItemsOf(OneShotBody, _one_shot))]
     ) -> Response:
@@ -150,27 +165,49 @@ def _add_reads(router: APIRouter, context: Context) -> None:
         return state
 
     @router.get("/diagnostics/{siren}", summary="Histoire, notes et plans d’une entreprise")
-    async def read_history(siren: Siren) -> Response:  # pyright: ignore[reportUnusedFunction]
-        return _json(history(await state_of(siren)))
+    @shown
+    async def read_history(siren: Siren) -> History:  # pyright: ignore[reportUnusedFunction]
+        return history(await state_of(siren))
 
     @router.get("/diagnostics/{siren}/{diagnostic_id}", summary="Un diagnostic, ses réponses, ses mesures")
-    async def read_detail(siren: Siren, diagnostic_id: UUID) -> Response:  # pyright: ignore[reportUnusedFunction]
+    @shown
+    async def read_detail(siren: Siren, diagnostic_id: UUID) -> Detail:  # pyright: ignore[reportUnusedFunction]
         found = detail(await state_of(siren), str(diagnostic_id))
         if found is None:
             raise Problem(UNKNOWN_DIAGNOSTIC)
-        return _json(found)
+        return found
 
     @router.get("/benchmarks", summary="Les notes des pairs, élargies jusqu’à ce qu’assez aient répondu")
+    @shown
     async def read_benchmark(  # pyright: ignore[reportUnusedFunction]
         region: Region = "",
         section: Annotated[str, Query(pattern=r"^[A-U]?$", description="section NAF")] = "",
         taille: SizeClass | None = None,
         score: Annotated[float | None, Query(ge=0, le=100, description="score à situer")] = None,
-    ) -> Response:
-        return _json(await benchmark(context, Cell(taille or "", section, region), score))
+    ) -> Benchmark:
+        return await benchmark(context, Cell(taille or "", section, region), score)
 
 
-async def benchmark(context: Context, asked: Cell, value: float | None) -> dict[str, object]:
+class PeersAsked(TypedDict):
+    """A cell of peers; `None` where it is not narrowed."""
+
+    taille: str | None
+    section: str | None
+    region: str | None
+
+
+class Benchmark(TypedDict):
+    """The scores of the peers shown, the nearest ones that are enough; `None` where nobody is."""
+
+    asked: PeersAsked
+    shown: PeersAsked | None
+    n: int | None
+    mean: float | None
+    quartiles: list[float] | None
+    percentile: float | None
+
+
+async def benchmark(context: Context, asked: Cell, value: float | None) -> Benchmark:
     """The statistics of a cell, or of the nearest wider one with enough companies."""
     async with context.reading() as connection:
         for cell in widenings(asked):
@@ -190,12 +227,8 @@ async def benchmark(context: Context, asked: Cell, value: float | None) -> dict[
     return {"asked": _parts(asked), "shown": None, "n": None, "mean": None, "quartiles": None, "percentile": None}
 
 
-def _parts(cell: Cell) -> dict[str, str | None]:
+def _parts(cell: Cell) -> PeersAsked:
     return {"taille": cell.size or None, "section": cell.section or None, "region": cell.region or None}
-
-
-def _json(content: object) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
 
 
 class _Fixed:
