@@ -41,12 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=2, help="durée visée; chaque panne vient au moins une fois (2)"
     )
-    parser.add_argument(
-        "--limit",
-        type=float,
-        default=TARGET,
-        help="secondes qu’une reprise peut prendre (10; trois fois plus pour une base remise)",
-    )
+    parser.add_argument("--limit", type=float, default=TARGET, help="secondes qu’une reprise peut prendre (10)")
     parser.add_argument("--data", type=Path, help="dossier des données, gardé; sinon un dossier provisoire")
     parser.add_argument("--json", action="store_true", help="résultat en JSON sur la sortie standard")
     parser.add_argument("--list", action="store_true", help="montrer la suite de pannes, et rien d’autre")

@@ -9,11 +9,11 @@ contains the journey of those companies, which takes `Report.undisturbed` second
 import asyncio
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Any
 
 from chaos.faults import FAULTS
 from chaos.load import LOOK_EVERY, Load, load
@@ -27,9 +27,6 @@ PATIENCE = 90.0
 
 TARGET = 10.0
 """Seconds within which every fault is to be recovered."""
-
-LENIENT: Final[Mapping[Kind, int]] = {Kind.SET_BACK: 3}
-"""Kinds that may take so many times as long: a whole database that was put back has its way to catch up."""
 
 REST = "60"
 """Seconds that the audit gives the chain to come to rest."""
@@ -78,8 +75,8 @@ class Report:
             name = f"{SHAPES[outcome.fault.kind].title} ({outcome.befell})"
             if outcome.recovery is None:
                 wrong.append(f"{name}: pas de reprise en {PATIENCE:.0f} s")
-            elif limit is not None and outcome.recovery > (most := limit * LENIENT.get(outcome.fault.kind, 1)):
-                wrong.append(f"{name}: reprise en {outcome.recovery:.1f} s, plus de {most:.0f} s")
+            elif limit is not None and outcome.recovery > limit:
+                wrong.append(f"{name}: reprise en {outcome.recovery:.1f} s, plus de {limit:.0f} s")
         return wrong
 
     def by_kind(self) -> dict[Kind, list[float | None]]:
