@@ -9,6 +9,7 @@ import os
 import tarfile
 import zipfile
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -154,10 +155,14 @@ def test_what_the_system_says_is_told_in_french(error: OSError, why: str) -> Non
     assert fault_of(error) == why
 
 
-def test_a_folder_and_a_name_of_other_bytes(tmp_path: Path) -> None:
+def test_a_folder_a_pipe_and_a_name_of_other_bytes(tmp_path: Path) -> None:
     for reader in (read_sirene, read_api):
         with pytest.raises(UnreadableFile, match=r"c'est un dossier, pas un fichier$"):
             reader(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for reader, path in product((read_sirene, read_api), (tmp_path / "pipe", Path("/dev/zero"))):
+        with pytest.raises(UnreadableFile, match=r"c'est un tube ou un périphérique, pas un fichier$"):
+            reader(path)
     named = tmp_path / os.fsdecode("entreprises-\xe9t\xe9.csv".encode("latin-1"))
     assert shown(named) == "entreprises-?t?.csv"
     (fault,) = read(named, f"{NAMES}\n{LINE.replace('732829320', '732829321')}\n".encode())

@@ -4,6 +4,7 @@ A data directory keeps them in `backups`: a folder per base backup, named by its
 can be restored to the end of a backup or to any later moment up to the last segment kept.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Mapping
@@ -35,13 +36,26 @@ def backups(data: Path) -> list[str]:
 async def back_up(data: Path, dsn: str) -> Path:
     """Copy the running database, beside its work; from now on its log is kept too. Returns the folder of the copy.
 
+    What a backup that was killed has left goes.
+
     Raises:
-        BackupError: the copy could not be made; nothing of it is left.
+        BackupError: the copy could not be made, or another one is being made; nothing of it is left.
     """
     (data / FOLDER / WAL).mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (data / FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BackupError("une sauvegarde est en cours") from None
+        for left in (data / FOLDER).glob("*.new"):
+            shutil.rmtree(left, ignore_errors=True)
+        return await _copied(data, dsn)
+
+
+async def _copied(data: Path, dsn: str) -> Path:
+    """The copy of the running database, which has its name once it is whole; raises as `back_up` does."""
     made = data / FOLDER / datetime.now(UTC).strftime(_STAMP)  # noqa: TID251  the time of the machine names it
     scratch = made.with_suffix(".new")
-    shutil.rmtree(scratch, ignore_errors=True)
     where = urlsplit(dsn)
     options = ("-h", where.hostname or "", "-p", str(where.port), "-U", where.username or "", "-w")
     secret = {"PGPASSWORD": unquote(where.password or "")}

@@ -1,5 +1,6 @@
 """The embedded database is backed up while it works, lost, and put back: to the backup, or with the log since."""
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -96,3 +97,19 @@ async def test_a_backup_that_fails_leaves_nothing_and_says_why(database: Databas
     with pytest.raises(BackupError, match="password authentication failed"):
         await back_up(database.data, re.sub(r":[^:/@]+@", ":wrong@", database.dsn))
     assert backups(database.data) == []
+
+
+async def test_a_backup_that_was_killed_leaves_nothing_behind_the_next_one(database: Database) -> None:
+    folder = database.data / "backups"
+    making = asyncio.create_task(back_up(database.data, database.dsn))
+    async with asyncio.timeout(30):
+        while not any(folder.glob("*.new")):  # noqa: ASYNC110  another process makes it
+            await asyncio.sleep(0.005)
+    with pytest.raises(BackupError, match="en cours"):
+        await back_up(database.data, database.dsn)
+    await making
+    left = folder / "2026-11-28T17-30-00Z.new"
+    (left / "base").mkdir(parents=True)
+    assert len(backups(database.data)) == 1, "what is not whole is no backup"
+    await back_up(database.data, database.dsn)
+    assert not any(folder.glob("*.new"))

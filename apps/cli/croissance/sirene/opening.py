@@ -5,6 +5,7 @@ The name of a file does not count: a browser unpacks a `.gz` and leaves its name
 
 import gzip
 import lzma
+import stat
 import zipfile
 import zlib
 from collections.abc import Generator
@@ -69,6 +70,18 @@ def fault_of(error: OSError) -> str:
     return f"le système ne peut pas y accéder (erreur {error.errno})"
 
 
+def check_kind(path: Path) -> None:
+    """See that a path is no pipe and no device: its bytes come once, or never, or without end.
+
+    Raises:
+        OSError: it is not there.
+        UnreadableFile: it is one of these.
+    """
+    kind = path.stat().st_mode
+    if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+        raise UnreadableFile(f"{shown(path)}: c'est un tube ou un périphérique, pas un fichier")
+
+
 @contextmanager
 def opened(path: Path) -> Generator[Readable]:
     """Open a plain, gzip or zip file (its CSV) for reading bytes.
@@ -78,6 +91,7 @@ def opened(path: Path) -> Generator[Readable]:
     """
     name = shown(path)
     try:
+        check_kind(path)
         with path.open("rb") as file:
             start = file.read(_START)
         if start.startswith(_ZIP):

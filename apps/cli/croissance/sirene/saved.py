@@ -18,7 +18,7 @@ from croissance.sirene.answers import (
     head_offices,
 )
 from croissance.sirene.company import Company, Found, Names, Refused, Unusable
-from croissance.sirene.opening import UnreadableFile, fault_of, shown
+from croissance.sirene.opening import UnreadableFile, check_kind, fault_of, shown
 
 Record = TypeVar("Record")
 
@@ -77,6 +77,7 @@ def _read(path: Path) -> _Answer:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnreadableFile(f"{shown(path)}: plus de {MAX_BYTES // 1024 // 1024} Mo")
+        check_kind(path)
         return msgspec.json.decode(_utf8(path.read_bytes()), type=_Answer)
     except OSError as error:
         raise UnreadableFile(f"{shown(path)}: {fault_of(error)}") from error

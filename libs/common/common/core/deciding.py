@@ -175,7 +175,7 @@ def _decide_one(
     for ref, value in decision.draws:
         decided.pools[ref] = value
     decided.outgoing += outgoing
-    if is_sampled(message):
+    if outgoing and is_sampled(message):
         decided.created += [Created(message, event) for event in outgoing]
     if kept and decision.state is not state:
         decided.states[place] = decision.state
