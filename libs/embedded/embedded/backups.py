@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -54,7 +54,9 @@ async def back_up(data: Path, dsn: str) -> Path:
 
 async def _copied(data: Path, dsn: str) -> Path:
     """The copy of the running database, which has its name once it is whole; raises as `back_up` does."""
-    made = data / FOLDER / datetime.now(UTC).strftime(_STAMP)  # noqa: TID251  the time of the machine names it
+    at = datetime.now(UTC)  # noqa: TID251  the time of the machine names it
+    while (made := data / FOLDER / at.strftime(_STAMP)).exists():  # two within one second
+        at += timedelta(seconds=1)
     scratch = made.with_suffix(".new")
     where = urlsplit(dsn)
     options = ("-h", where.hostname or "", "-p", str(where.port), "-U", where.username or "", "-w")
