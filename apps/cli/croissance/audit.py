@@ -84,7 +84,7 @@ def line(findings: Findings, seconds: float) -> str:
 
 def show(findings: Findings, seconds: float) -> None:
     """The result for people: one line, and what is wrong if anything is."""
-    out.print(line(findings, seconds), markup=False, soft_wrap=True)
+    out.print(line(findings, seconds), soft_wrap=True)
     if findings.examples:
         table = Table("Faute", "Nombre", "Où", "Quoi", title="Ce qui ne va pas", title_justify="left")
         for example in findings.examples:

@@ -1,13 +1,13 @@
 """What every command shares: where the data is, how to speak, how to end."""
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+
+from croissance.output import Plain, json_text
 
 DEFAULT_DATA = ".croissance"
 
@@ -19,20 +19,20 @@ Data = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Résultat en JSON sur la sortie standard.")]
 
-people = Console(stderr=True, highlight=False)
+people = Plain(stderr=True, highlight=False)
 """Talk for people goes to the error stream, results to the output."""
 
 
 def say(text: str) -> None:
     """Tell people what happens."""
-    people.print(text, markup=False, soft_wrap=True)
+    people.print(text, soft_wrap=True)
 
 
 def fail(text: str, mend: str = "") -> NoReturn:
     """Say what is wrong and how to mend it; exit 1."""
-    people.print(f"Erreur: {text}", style="red", markup=False, soft_wrap=True)
+    people.print(f"Erreur: {text}", style="red", soft_wrap=True)
     if mend:
-        people.print(mend, markup=False, soft_wrap=True)
+        people.print(mend, soft_wrap=True)
     raise typer.Exit(1)
 
 
@@ -43,7 +43,7 @@ def reason(error: BaseException) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document on the output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    sys.stdout.write(json_text(value, indent=2) + "\n")
 
 
 def environment(name: str) -> str:

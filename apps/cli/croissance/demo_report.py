@@ -91,14 +91,14 @@ def show(result: Result) -> None:
     again = known(result)
     if again:
         text = f"{number(again)} de ces entreprises étaient déjà là: les mêmes demandes n’ont rien doublé."
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(text, soft_wrap=True)
     rate = tally.companies / result.seconds if result.seconds else 0.0
     text = (
         f"{number(tally.companies)} entreprises, {number(sum(result.events.values()))} événements en "
         f"{result.seconds:.1f} s: {number(rate)} entreprises par seconde, de la première porte au dernier message "
         f"enregistré (démarrage {result.startup_seconds:.1f} s, courriels {result.mail_seconds:.1f} s)."
     )
-    out.print(text, markup=False, soft_wrap=True)
+    out.print(text, soft_wrap=True)
 
 
 def _steps(result: Result) -> None:
@@ -137,7 +137,6 @@ def _money(result: Result) -> None:
         out.print(
             f"Chèques numériques: {euros(accounts['engage'])} accordés, {euros(accounts['disponible'])} disponibles "
             f"sur {euros(result.budget['total_cents'])}; {number(result.budget['waiting'])} dossiers en attente.",
-            markup=False,
             soft_wrap=True,
         )
     if result.labels:
@@ -145,11 +144,10 @@ def _money(result: Result) -> None:
         out.print(
             f"Labels {cohort['year']}: {number(cohort['granted'])} attribués sur {number(cohort['cap'])}, "
             f"{number(cohort['waiting'])} en liste d’attente.",
-            markup=False,
             soft_wrap=True,
         )
     if result.mails is not None:
-        out.print(f"Courriels reçus dans la boîte: {number(result.mails)}.", markup=False, soft_wrap=True)
+        out.print(f"Courriels reçus dans la boîte: {number(result.mails)}.", soft_wrap=True)
 
 
 def _story(result: Result) -> None:

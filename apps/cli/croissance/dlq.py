@@ -111,7 +111,8 @@ def show(
         print_json(shown)
         return
     for name, value in shown.items():
-        out.print(f"{name:>11}  {value}", markup=False, soft_wrap=True)
+        text = str(value).replace("\n", "\n" + " " * 13)  # lines of a value stay under it
+        out.print(f"{name:>11}  {text}", soft_wrap=True)
 
 
 @app.command()
@@ -191,7 +192,7 @@ def _settle(
             done += [f"{name}/{number}" for number in sorted(ids)]
         return done
 
-    done = on_database(here.dsn, work)
+    done = on_database(here.dsn, work, changes=not dry_run)
     prefix = "(essai) " if dry_run else ""
     say(f"{prefix}{len(done)} lettre(s) {what}{': ' + ', '.join(done[:20]) if done else ''}")
     if letters and len(done) < len(set(letters)):

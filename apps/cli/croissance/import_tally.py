@@ -10,7 +10,7 @@ import msgspec
 from rich.table import Table
 
 from croissance.console import say
-from croissance.output import out
+from croissance.output import one_line, out
 from croissance.sirene import Refused
 from france.typography import number
 
@@ -78,14 +78,13 @@ def show(tally: Tally, seconds: float, report: Path | None) -> None:
         f"{number(tally.read)} lignes lues en {seconds:.1f} s: {number(tally.imported)} inscrites "
         f"({outcomes or 'aucune'}), dont {number(pme)} PME; {number(tally.refused)} refusées."
     )
-    out.print(summary, markup=False, soft_wrap=True)
+    out.print(summary, soft_wrap=True)
     if classes:
-        out.print(f"Classes: {classes}.", markup=False, soft_wrap=True)
+        out.print(f"Classes: {classes}.", soft_wrap=True)
     for refused in tally.refusals[: LISTED // 5]:
         where = f"{refused.file}, ligne {refused.line}" if refused.line else refused.file
-        out.print(
-            f"  {where} ({refused.identifier or '?'}): {refused.field or 'ligne'}: {refused.reason}", markup=False
-        )
+        told = f"  {where} ({refused.identifier or '?'}): {refused.field or 'ligne'}: {refused.reason}"
+        out.print(one_line(told))
     if report is not None and tally.refused:
         say(f"Tous les refus: {report}")
     sys.stdout.flush()

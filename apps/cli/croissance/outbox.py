@@ -125,13 +125,13 @@ def republish(
             fail(f"aucun service ne publie {topic}[{partition}]", "croissance outbox status montre les topics.")
         first, last = await connection.fetchrow(KEPT.format(schema=schema.name), topic, partition)
         if first is None or not first <= start <= last:
-            kept = "rien" if first is None else f"les numéros {first} à {last}"
-            fail(f"le numéro {start} n’est pas dans la file d’envoi: elle garde {kept}")
+            kept = "ne garde rien" if first is None else f"garde les numéros {first} à {last}"
+            fail(f"le numéro {start} n’est pas dans la file d’envoi: elle {kept}")
         if not dry_run:
             await connection.fetchval(REWIND.format(schema=schema.name), topic, partition, start - 1)
         return start, schema.published[place]
 
-    first, last = on_database(here.dsn, work)
+    first, last = on_database(here.dsn, work, changes=not dry_run)
     verb = "(essai) seraient renvoyés" if dry_run else "sont renvoyés"
     say(f"{topic}[{partition}]: {max(0, last - first + 1)} événements {verb}, du numéro {first} au numéro {last}.")
 
@@ -149,11 +149,11 @@ def republish_missing(here: Addresses, topic: str, *, dry_run: bool) -> None:
         return found
 
     try:
-        found = on_database(here.dsn, work)
+        found = on_database(here.dsn, work, changes=not dry_run)
     except KafkaError as error:
         fail(f"courtier injoignable: {reason(error)}", "croissance status dit si le système tourne.")
     for each in found:
-        out.print(f"{each.where.topic}[{each.where.partition}]: {each.first} à {each.last}", markup=False)
+        out.print(f"{each.where.topic}[{each.where.partition}]: {each.first} à {each.last}")
     verb = "(essai) seraient renvoyés" if dry_run else "sont renvoyés"
     total = sum(each.last - each.first + 1 for each in found)
     say(f"{number(total)} événements {verb}, de {len(found)} partitions." if found else "Rien ne manque à Kafka.")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import asyncpg
 import stamina
@@ -26,11 +26,11 @@ async def connect(dsn: str, *, command_timeout: float = 60.0) -> Any:
     raise TimeoutError("database away")
 
 
-def on_database(dsn: str, work: Callable[[Any], Awaitable[Result]]) -> Result:
-    """Run `work` on one connection.
+def on_database(dsn: str, work: Callable[[Any], Awaitable[Result]], *, changes: bool = False) -> Result:
+    """Run `work` on one connection; `changes`: it writes, where it comes to that.
 
     Raises:
-        typer.Exit: the database cannot be reached; people are told.
+        typer.Exit: the database cannot be reached, or the account may not do it; people are told.
     """
 
     async def session() -> Result:
@@ -42,5 +42,21 @@ def on_database(dsn: str, work: Callable[[Any], Awaitable[Result]]) -> Result:
 
     try:
         return asyncio.run(session())
+    except asyncpg.InsufficientPrivilegeError as error:
+        refused(error, changes=changes)
     except AWAY as error:
         fail(f"base injoignable: {reason(error)}", "croissance status dit si le système tourne.")
+
+
+def refused(error: asyncpg.InsufficientPrivilegeError, *, changes: bool) -> NoReturn:
+    """Tell people that the database was reached and that the account has no right there (SQLSTATE 42501).
+
+    Raises:
+        typer.Exit: always.
+    """
+    if changes:
+        fail(
+            f"ce compte ne peut que lire: {reason(error)}",
+            "Ce qui change la base demande un compte qui peut y écrire (--dsn).",
+        )
+    fail(f"ce compte ne peut pas tout lire: {reason(error)}", "Il lui faut être membre de pg_read_all_data (--dsn).")

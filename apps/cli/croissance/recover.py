@@ -18,6 +18,7 @@ from croissance.console import DEFAULT_DATA, AsJson, Data, fail, print_json, rea
 from croissance.login import kafka_settings
 from croissance.output import out
 from croissance.proof.database import schemas
+from croissance.querying import refused
 from croissance.recovery import Forgotten, forgotten, take_all_back
 from france.typography import number
 
@@ -59,6 +60,8 @@ def recover(
     here = find(data, bootstrap, dsn, namespace=namespace)
     try:
         found, waiting, closed = asyncio.run(_session(here, yes=yes, close_all=close_all))
+    except asyncpg.InsufficientPrivilegeError as error:
+        refused(error, changes=yes or close_all)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError) as error:
         fail(f"courtier ou base injoignable : {reason(error)}", "croissance status dit ce qui tourne.")
     except ValueError as error:

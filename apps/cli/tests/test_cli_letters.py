@@ -8,6 +8,7 @@ import pytest
 from common.core import clock
 from common.core.records import apply_records
 from common.core.replays import apply_replay
+from common.process.settings import database_address
 from common.testing.chain import GRANTER, Seen
 
 from .conftest import Croissance, Toy
@@ -117,3 +118,40 @@ async def test_all_letters_of_a_service_at_once(granter: Toy, croissance: Croiss
     while await apply_replay(granter.codec, granter.begin, clock.now()):
         pass
     assert "Aucune lettre morte" in (await croissance("dlq", "list")).stderr
+
+
+async def test_a_hostile_letter_is_listed_and_shown_as_it_is(open_toy: Any, croissance: Croissance) -> None:
+    toy: Toy = await open_toy(GRANTER)
+    key = "[/x] [red]\x1b[2J"
+    batch = [toy.counted(1, key=key, value=b"[/y]\x1b]0;pwned\x07\nstatus  replayed")]
+    assert len((await apply_records(toy.codec, toy.begin, batch, clock.now())).dead) == 1
+    name = f"granter/{(await numbers(toy))[key]}"
+
+    listed = (await croissance("dlq", "list")).stdout
+    shown = (await croissance("dlq", "show", name)).stdout
+
+    assert r"[/x] [red]\x1b" in listed
+    assert r"[/x] [red]\x1b[2J" in shown
+    assert r"[/y]\x1b]0;pwned\x07" in shown
+    assert ("\x1b" in listed + shown, "\nstatus  replayed" in shown) == (False, False)
+    document = json.loads((await croissance("dlq", "show", name, "--json")).stdout)
+    assert (document["key"], document["value"]) == (key, "[/y]\x1b]0;pwned\x07\nstatus  replayed")
+
+
+async def test_who_may_only_read_is_told_so(
+    granter: Toy, croissance: Croissance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account of the command line on Kubernetes: a member of `pg_read_all_data` and of nothing else."""
+    role, address = f"reader_{granter.codec.schema}".replace(".", "_"), database_address()
+    await granter.pool.execute(f'create role "{role}" in role pg_read_all_data')
+    monkeypatch.setenv("CROISSANCE_DATABASE__DSN", f"{address}{'&' if '?' in address else '?'}role={role}")
+    try:
+        assert "granter/" in (await croissance("dlq", "list")).stdout
+        for command in (("replay", "--all"), ("drop", "--all", "--yes")):
+            assert "2 lettre(s)" in (await croissance("dlq", *command, "--dry-run")).stderr
+            told = (await croissance("dlq", *command, code=1)).stderr
+            assert "ce compte ne peut que lire" in told
+            assert "injoignable" not in told
+        assert set((await statuses(granter)).values()) == {"open"}
+    finally:
+        await granter.pool.execute(f'drop role "{role}"')

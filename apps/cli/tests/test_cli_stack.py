@@ -25,7 +25,9 @@ def test_version_names_the_engines() -> None:
     assert "PostgreSQL" in result.stdout
 
 
-def test_status_of_nothing_is_status_1_and_valid_json(data: str) -> None:
+def test_status_of_nothing_is_status_1_and_valid_json(data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CROISSANCE_KAFKA__BOOTSTRAP_SERVERS", "CROISSANCE_DATABASE__DSN"):
+        monkeypatch.delenv(name, raising=False)
     result = RUNNER.invoke(app, ["status", "--data", data, "--json"])
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {"status": "down", "data": data}

@@ -22,7 +22,7 @@ from matching.explain.refusals import unserved_causes
 from matching.needs.inputs import AcceptMatch, DeclineMatch, DiagnosticCompleted, Measure, OffersExpired
 from matching.needs.matches import delay_of
 from matching.needs.opening import is_paid, joinable, priority_of, subjects_of
-from matching.needs.rounds import match_ids
+from matching.needs.rounds import match_id
 from matching.places.offers import WithdrawOffers
 from matching.places.territory import Zone
 from matching.search.searcher import Query
@@ -310,12 +310,24 @@ def test_the_first_description_of_a_company_is_its_first_version_and_the_next_re
 # --- rounds ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.uuids())
-def test_every_offer_of_a_need_has_an_id_of_its_own(need: UUID) -> None:
-    ids = [each for number in (1, 2, 3) for each in match_ids(str(need), number, 3)]
-    assert len({*ids, str(need)}) == 10
+@given(st.uuids(), st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_every_offer_of_a_need_has_an_id_of_its_own(need: UUID, salt: int, other: int) -> None:
+    """Of one connecteur the ids differ by round and rank, and of two connecteurs wherever they stand."""
+    ids = [match_id(str(need), number, rank, salt) for number in (1, 2, 3) for rank in (1, 2, 3)]
+    assert len(set(ids)) == 9
     assert [str(UUID(each)) for each in ids] == ids
-    assert {each[:-4] for each in ids} == {str(need)[:-4]}
+    assert {each[:-12] for each in ids} == {str(need)[:-12]}
+    theirs = {match_id(str(need), number, rank, other) for number in (1, 2, 3) for rank in (1, 2, 3)}
+    assert theirs.isdisjoint(ids) == (salt != other)
+
+
+def test_an_offer_that_is_decided_otherwise_has_another_id(make: Any) -> None:
+    """As after a loss in which the directory was not what it had been."""
+    (told,) = make.decided(None, make.given(make.connector(1)), make.diagnosis()).state.needs[0].matches
+    (again,) = make.decided(None, make.given(make.connector(1)), make.diagnosis()).state.needs[0].matches
+    (otherwise,) = make.decided(None, make.given(make.connector(2)), make.diagnosis()).state.needs[0].matches
+    assert again.match_id == told.match_id
+    assert otherwise.match_id != told.match_id
 
 
 def test_offers_are_open_until_their_end_and_not_at_it(make: Any) -> None:

@@ -144,21 +144,23 @@ def _need_of(need: Need, status: NeedStatus, number: int, end: datetime | None, 
     )
 
 
-def match_ids(need_id: str, number: int, count: int) -> list[str]:
-    """Ids of the offers of round `number`, by rank: the need's UUID with its last four digits moved."""
-    start, last = need_id[:-4], int(need_id[-4:], 16) ^ number << 8
-    return [f"{start}{last ^ rank:04x}" for rank in range(1, count + 1)]
+def match_id(need_id: str, number: int, rank: int, salt: int) -> str:
+    """The id of an offer: the need's UUID, its last digits moved by the connecteur's salt, the round and the rank.
+
+    So an offer that is decided again otherwise, as after a loss, has another id: it is never taken for the first one.
+    """
+    return f"{need_id[:-12]}{int(need_id[-12:], 16) ^ salt << 16 ^ number << 8 ^ rank:012x}"
 
 
 def _proposals(
     picks: Sequence[Pick], need_id: str, number: int, query: Query, wording: Wording
 ) -> tuple[Proposal, ...]:
     found: list[Proposal] = []
-    for rank, (match_id, pick) in enumerate(zip(match_ids(need_id, number, len(picks)), picks, strict=True), 1):
+    for rank, pick in enumerate(picks, 1):
         connector = pick.candidate.connector
         found.append(
             Proposal(
-                match_id,
+                match_id(need_id, number, rank, pick.candidate.salt),
                 connector.id,
                 connector.name,
                 connector.institution,
